@@ -1,0 +1,90 @@
+// All that a face may ask of the concentrator. It speaks the words of the field: no XML, no bytes, no SQL.
+
+import type { Admitted, AdmittedControl } from "./admission.ts";
+import type { Caller } from "./contract/caller.ts";
+import type { ControlParameter, ControlValue } from "./contract/control.ts";
+import type { Ask, Reading } from "./contract/field.ts";
+import type { DisplayParameter, NodeMessage, NodeRef, NodeState, Tag } from "./contract/node.ts";
+
+export interface SourceInfo {
+  readonly sourceId: string;
+  readonly name: string;
+  readonly hasChildren: boolean;
+  /** Milliseconds since 1970; undefined when nothing ever changed. */
+  readonly lastChanged?: number;
+}
+
+export interface NodeInfo {
+  readonly ref: NodeRef;
+  readonly localId: string;
+  readonly displayName: string;
+  readonly nodeType: string;
+  readonly typeTitle: string;
+  readonly state: NodeState;
+  readonly hasChildren: boolean;
+  readonly childrenOrdered: boolean;
+  readonly isReadable: boolean;
+  readonly isControllable: boolean;
+  readonly hasCommands: boolean;
+  readonly parent?: NodeRef;
+  readonly lastChanged: number;
+  /** Always there; a face shows them when asked to. */
+  readonly parameters: readonly DisplayParameter[];
+  readonly messages: readonly NodeMessage[];
+}
+
+export interface Inheritance {
+  readonly baseClasses: readonly string[];
+  readonly interfaces: readonly string[];
+}
+
+export interface ControlRequest {
+  /** In the order to be written; a parameter stands once. */
+  readonly values: readonly { name: string; value: ControlValue }[];
+}
+
+/** What was written; `refused` names what admission took away (partial grants). */
+export interface ControlResult {
+  readonly nodes: readonly NodeRef[];
+  readonly parameters: readonly string[];
+}
+
+/**
+ * Lookups throw `Refusal` not-found for what is unknown or not visible to the caller, the same in both cases.
+ * Admission throws `Refusal` not-found or denied and touches no device.
+ */
+export interface Concentrator {
+  sources(caller: Caller): Promise<SourceInfo[]>;
+  rootSources(caller: Caller): Promise<SourceInfo[]>;
+  childSources(caller: Caller, sourceId: string): Promise<SourceInfo[]>;
+  contains(caller: Caller, ref: NodeRef): Promise<boolean>;
+  node(caller: Caller, ref: NodeRef): Promise<NodeInfo>;
+  /** Breadth first, parents before children; `types` empty = all, else own or base type (not-found for an unknown type). */
+  allNodes(caller: Caller, sourceId: string, types: readonly string[]): Promise<NodeInfo[]>;
+  rootNodes(caller: Caller, sourceId: string): Promise<NodeInfo[]>;
+  childNodes(caller: Caller, ref: NodeRef): Promise<NodeInfo[]>;
+  /** First the node itself, last the root. */
+  ancestors(caller: Caller, ref: NodeRef): Promise<NodeInfo[]>;
+  inheritance(caller: Caller, ref: NodeRef): Promise<Inheritance>;
+
+  admitRead(caller: Caller, nodes: readonly NodeRef[], ask: Ask, signal: AbortSignal): Promise<Admitted>;
+  /** Ends by itself within limits.readoutMs, with a fault for each node that stayed silent. Aborting ends it promptly. */
+  readout(admitted: Admitted, signal: AbortSignal): AsyncIterable<Reading>;
+
+  admitControl(
+    caller: Caller,
+    nodes: readonly NodeRef[],
+    names: readonly string[],
+    signal: AbortSignal,
+  ): Promise<AdmittedControl>;
+  /** The parameters every admitted node has, for checks and forms. */
+  parameters(admitted: AdmittedControl): readonly ControlParameter[];
+  /** Two phases: all values are validated (Refusal with `parameters`), then written. Throws `ControlFault` when a device refused. */
+  control(admitted: AdmittedControl, request: ControlRequest, signal: AbortSignal): Promise<ControlResult>;
+}
+
+/** What the registry is told of a node that is a thing. */
+export interface Thing {
+  readonly ref: NodeRef;
+  readonly tags: readonly Tag[];
+}

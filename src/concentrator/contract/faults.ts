@@ -1,0 +1,37 @@
+// The errors that mean something between rooms. Anything else that is thrown is our bug.
+
+/** Ours to refuse; becomes a stanza error (xmpp/stanza.ts holds the one table). */
+export type RefusalKind =
+  | "bad-request"
+  | "not-found"
+  | "denied"
+  | "unsupported"
+  | "busy"
+  | "conflict"
+  | "not-acceptable"
+  | "not-allowed";
+
+/** A refusal with a reason a person can act on. `parameters` names faulty control parameters or form fields. */
+export class Refusal extends Error {
+  override name = "Refusal";
+  readonly kind: RefusalKind;
+  readonly parameters: readonly { name: string; message: string }[];
+  constructor(kind: RefusalKind, message: string, parameters: readonly { name: string; message: string }[] = []) {
+    super(message);
+    this.kind = kind;
+    this.parameters = parameters;
+  }
+}
+
+/** timeout: no answer · garbled: an answer that cannot be trusted · refused: the device said no · unreachable: no way to it. */
+export type DeviceFaultKind = "timeout" | "garbled" | "refused" | "unreachable";
+
+/** The field side failed: data for the asker (an `err` in the readout, a message on the node), never an exception to him. */
+export class DeviceFault extends Error {
+  override name = "DeviceFault";
+  readonly kind: DeviceFaultKind;
+  constructor(kind: DeviceFaultKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}

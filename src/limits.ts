@@ -1,0 +1,46 @@
+// Every bound in the program, each with its unit and its reason. test/tidy.test.ts checks that each is used.
+
+// Stanzas (COM-STZ-09, COM-LEX-08, stack.md: Prosody ends a stream above 256 KiB).
+export const stanzaBytesMax = 262_144;
+/** Deeper XML than any interface needs; guards every recursive walk. */
+export const stanzaDepthMax = 64;
+/** Elements in one stanza: a stanza of minimal elements would otherwise cost fifty times its bytes. */
+export const stanzaElementsMax = 20_000;
+export const attributesMax = 64;
+/** Outgoing payloads are cut to this: well under the broker's limit, a few network round trips at most. */
+export const fragmentBytesMax = 65_536;
+export const identifierCharsMax = 1024;
+
+// Waiting for others.
+/** The clients' default is 15 s: answer before they give up (COM-STZ-12). */
+export const requestMs = 10_000;
+export const decisionMs = 10_000;
+/** Finished by then: `resp` in the iq; otherwise `started` and messages. */
+export const quickReplyMs = 500;
+/** A readout ends by itself after this, with a fault for each node that is still silent. */
+export const readoutMs = 300_000;
+export const connectMs = 20_000;
+export const shutdownMs = 8_000;
+
+// XMPP session.
+/** A ping after this long without a sign of life; half-open links are noticed within pingMs + pingAnswerMs. */
+export const pingMs = 60_000;
+export const pingAnswerMs = 15_000;
+export const reconnectFirstMs = 1_000;
+export const reconnectMsMax = 300_000;
+/** A wrong password does not become right by asking often (ACC-SASL-03). */
+export const loginRefusedMs = 300_000;
+/** Stanzas unacknowledged or waiting for a connection; a full outbox refuses. */
+export const outboxStanzasMax = 2_000;
+export const outboxBytesMax = 16 * 1_048_576;
+export const pendingRequestsMax = 1_000;
+
+// Readouts.
+export const readoutsPerCallerMax = 20;
+export const scheduleAheadMs = 30 * 86_400_000;
+/** Devices read at once in one readout; each line has its own queue besides. */
+export const devicesAtOnceMax = 16;
+export const nodesPerRequestMax = 10_000;
+
+// Lines.
+export const lineQueueMax = 64;

@@ -1,0 +1,211 @@
+// From {type, namespace, name} to a handler. One lookup, one reply an iq (COM-STZ-04): refusals become stanza errors here,
+// and what is routed is what disco announces.
+
+import type { Clock } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
+import { bareJid, normalJid } from "./jid.ts";
+import { asStanzaError, encodeError, StanzaError } from "./stanza.ts";
+import type { Codec } from "./xml/codec.ts";
+import { type Element, element, firstElement, format } from "./xml/element.ts";
+
+export interface IqRequest {
+  readonly type: "get" | "set";
+  /** As stamped by the broker, normalised. */
+  readonly from: string;
+  readonly fromBare: string;
+  readonly to: string;
+  readonly id: string;
+  readonly payload: Element;
+  /** On the request element, else on the stanza (COM-LANG-01); "" when neither says. */
+  readonly language: string;
+  readonly signal: AbortSignal;
+}
+
+/** Who may use a route at all, before any right is looked at: see `Gate`. */
+export type Access = "contact" | "anyone";
+
+export interface Route {
+  readonly types: readonly ("get" | "set")[];
+  readonly ns: string;
+  readonly name: string;
+  /** "contact" unless said otherwise: senders outside the roster get `forbidden` unread (PRES-IQ-01). */
+  readonly access?: Access;
+  /** The result's payload, or undefined for an empty result. Throws `WireError`, `Refusal`, `StanzaError`. */
+  handle(request: IqRequest): Promise<Element | undefined>;
+}
+
+export interface InboundMessage {
+  readonly from: string;
+  readonly fromBare: string;
+  readonly type: string;
+  readonly payload: Element;
+  readonly stanza: Element;
+}
+
+export interface MessageRoute {
+  readonly ns: string;
+  readonly name: string;
+  readonly access?: Access;
+  handle(message: InboundMessage): void | Promise<void>;
+}
+
+/** True when this sender may use what is open to contacts: roster item, own server, known service, ourselves. */
+export type Gate = (fromBare: string) => boolean;
+
+/** A route with its codec: bad XML is refused here, once, with the path of the fault. */
+export const route = <T>(
+  types: readonly ("get" | "set")[],
+  ns: string,
+  codec: Codec<T>,
+  handle: (value: T, request: IqRequest) => Promise<Element | undefined>,
+  access: Access = "contact",
+): Route => ({
+  types,
+  ns,
+  name: codec.name,
+  access,
+  handle: request => handle(codec.decode(request.payload), request),
+});
+
+export interface RouterDeps {
+  readonly routes: readonly Route[];
+  readonly messages: readonly MessageRoute[];
+  readonly gate: Gate;
+  /** Sends the reply to an iq. */
+  readonly reply: (stanza: Element) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Requests being answered at once; more are refused. */
+  readonly concurrentMax: number;
+  /** How long a reply is remembered for a repeated request (COM-STZ-12). */
+  readonly replayMs: number;
+  readonly replaysMax: number;
+}
+
+export interface Router {
+  iq(stanza: Element): Promise<void>;
+  message(stanza: Element): Promise<void>;
+  /** Namespaces served, for disco. */
+  readonly features: readonly string[];
+}
+
+const key = (ns: string, name: string) => `${ns} ${name}`;
+
+export function createRouter(deps: RouterDeps): Router {
+  const routes = new Map<string, Route>();
+  const served = new Set<string>();
+  for (const one of deps.routes) {
+    if (routes.has(key(one.ns, one.name))) throw new Error(`two routes for ${one.ns} ${one.name}`);
+    routes.set(key(one.ns, one.name), one);
+    served.add(one.ns);
+  }
+  const messages = new Map(deps.messages.map(one => [key(one.ns, one.name), one]));
+  const replays = createReplays(deps);
+  let running = 0;
+
+  const find = (type: string, payload: Element, fromBare: string): Route => {
+    const found = routes.get(key(payload.ns, payload.name));
+    if (found?.access !== "anyone" && !deps.gate(fromBare)) throw new StanzaError("auth", "forbidden");
+    if (found === undefined) {
+      throw new StanzaError("cancel", served.has(payload.ns) ? "feature-not-implemented" : "service-unavailable");
+    }
+    if (!found.types.includes(type as "get" | "set")) throw new StanzaError("cancel", "feature-not-implemented");
+    return found;
+  };
+
+  const answer = async (stanza: Element, from: string, fromBare: string): Promise<Element> => {
+    const payload = firstElement(stanza);
+    try {
+      if (payload === undefined) throw new StanzaError("modify", "bad-request", "an iq without payload");
+      const found = find(stanza.attrs.type ?? "", payload, fromBare);
+      if (running >= deps.concurrentMax)
+        throw new StanzaError("wait", "resource-constraint", "too many requests at once");
+      running++;
+      try {
+        const result = await found.handle({
+          type: stanza.attrs.type as "get" | "set",
+          from,
+          fromBare,
+          to: stanza.attrs.to ?? "",
+          id: stanza.attrs.id ?? "",
+          payload,
+          language: payload.attrs["xml:lang"] ?? stanza.attrs["xml:lang"] ?? "",
+          signal: deps.signal,
+        });
+        return replyTo(stanza, "result", result);
+      } finally {
+        running--;
+      }
+    } catch (error) {
+      const said = asStanzaError(error);
+      if (said.condition === "internal-server-error") {
+        deps.log.error("request-failed", { element: payload?.name, ns: payload?.ns, from: fromBare, error });
+      }
+      return replyTo(stanza, "error", encodeError(said, stanza.ns));
+    }
+  };
+
+  return {
+    features: [...served].sort(),
+
+    async iq(stanza) {
+      const { type, id } = stanza.attrs;
+      if (type !== "get" && type !== "set") return;
+      const from = normalJid(stanza.attrs.from);
+      const fromBare = bareJid(stanza.attrs.from);
+      // Without a sender there is nobody to answer and nobody to have asked (COM-STZ-11).
+      if (from === undefined || fromBare === undefined || id === undefined) return;
+      const reply = await replays.once(from, id, stanza, () => answer(stanza, from, fromBare));
+      if (!deps.signal.aborted) deps.reply(reply);
+    },
+
+    async message(stanza) {
+      const from = normalJid(stanza.attrs.from);
+      const fromBare = bareJid(stanza.attrs.from);
+      if (from === undefined || fromBare === undefined || stanza.attrs.type === "error") return;
+      for (const payload of stanza.children) {
+        if (typeof payload === "string") continue;
+        const found = messages.get(key(payload.ns, payload.name));
+        if (found === undefined || (found.access !== "anyone" && !deps.gate(fromBare))) continue;
+        try {
+          await found.handle({ from, fromBare, type: stanza.attrs.type ?? "normal", payload, stanza });
+        } catch (error) {
+          deps.log.warning("message-ignored", { element: payload.name, ns: payload.ns, from: fromBare, error });
+        }
+      }
+    },
+  };
+}
+
+const replyTo = (stanza: Element, type: "result" | "error", payload: Element | undefined): Element =>
+  element(
+    "iq",
+    stanza.ns,
+    { type, id: stanza.attrs.id, to: stanza.attrs.from, from: stanza.attrs.to },
+    payload === undefined ? [] : [payload],
+  );
+
+/** A repeated request (same sender, id, type and content) gets the stored reply, not a second execution. */
+function createReplays({ clock, replayMs, replaysMax }: RouterDeps) {
+  const seen = new Map<string, { at: number; reply: Promise<Element> }>();
+  const forget = () => {
+    for (const [one, { at }] of seen) {
+      if (seen.size <= replaysMax && clock.monotonic() - at < replayMs) return;
+      seen.delete(one);
+    }
+  };
+  return {
+    once(from: string, id: string, stanza: Element, work: () => Promise<Element>): Promise<Element> {
+      // Reads change nothing: only `set` is guarded, so that readings are not kept in memory.
+      if (stanza.attrs.type !== "set") return work();
+      forget();
+      const one = `${from}\n${id}\n${format(stanza)}`;
+      const before = seen.get(one);
+      if (before) return before.reply;
+      const reply = work();
+      seen.set(one, { at: clock.monotonic(), reply });
+      return reply;
+    },
+  };
+}
