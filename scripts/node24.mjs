@@ -1,0 +1,74 @@
+// Where this project's own Node 24 is, and how to run a program on it: shared by bin/isthmus.mjs and the scripts.
+// It must be understood by any Node >= 18, because it runs before Node 24 is known to be there.
+
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const projectFolder = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Type stripping without a warning begins here. */
+const oldestMajor = 24;
+const oldestMinor = 12;
+
+/** @param {string} version such as "v24.21.0" */
+export function isNewEnough(version) {
+  const [major = 0, minor = 0] = version.replace(/^v/, "").split(".").map(Number);
+  return major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
+}
+
+/** The binary inside the npm package for this machine; it may be missing. */
+export function node24Path(folder = projectFolder) {
+  return join(folder, "node_modules", `node-linux-${process.arch}`, "bin", "node");
+}
+
+/** What to run the program with: the project's own Node 24, else the Node we are if it is new enough, else nothing. */
+export function node24(folder = projectFolder) {
+  const own = node24Path(folder);
+  if (existsSync(own)) return own;
+  return isNewEnough(process.version) ? process.execPath : undefined;
+}
+
+/**
+ * Runs a program in the foreground, hands SIGINT, SIGTERM and SIGHUP on to it and resolves with its exit code, or with
+ * 128 + the signal that ended it, as a shell does.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {import("node:child_process").SpawnOptions} options
+ * @returns {Promise<number>}
+ */
+export function runInForeground(command, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: "inherit", ...options });
+    const stopForwarding = forwardSignals(child);
+    child.once("error", error => {
+      stopForwarding();
+      reject(error);
+    });
+    child.once("exit", (code, signal) => {
+      stopForwarding();
+      resolve(code ?? 128 + (signal ? constants.signals[signal] : 0));
+    });
+  });
+}
+
+function forwardSignals(child) {
+  const lastAt = new Map();
+  const onSignal = signal => {
+    // On a terminal Ctrl-C reaches the whole process group: the child has it already, and a second one would read as
+    // "at once, please". We only stay alive until the child has tidied up.
+    if (signal === "SIGINT" && process.stdin.isTTY) return;
+    // npm passes on what the group got as well, so the same signal comes twice within milliseconds.
+    const now = Date.now();
+    if (now - (lastAt.get(signal) ?? 0) < 1000) return;
+    lastAt.set(signal, now);
+    child.kill(signal);
+  };
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+  for (const signal of signals) process.on(signal, onSignal);
+  return () => {
+    for (const signal of signals) process.removeListener(signal, onSignal);
+  };
+}
