@@ -44,3 +44,9 @@ export const nodesPerRequestMax = 10_000;
 
 // Lines.
 export const lineQueueMax = 64;
+
+// Store.
+/** How long a statement waits for another connection's lock before it fails. */
+export const databaseBusyMs = 5_000;
+/** The write-ahead log is cut back to this after a checkpoint: a burst must not keep the disk. */
+export const walBytesMax = 8 * 1_048_576;
