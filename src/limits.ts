@@ -50,3 +50,11 @@ export const lineQueueMax = 64;
 export const databaseBusyMs = 5_000;
 /** The write-ahead log is cut back to this after a checkpoint: a burst must not keep the disk. */
 export const walBytesMax = 8 * 1_048_576;
+
+// Channels of the field drivers (src/drivers/tcp-channel.ts, serial-port.ts).
+/** A converter on the local network answers in milliseconds, one behind a mobile router in seconds. */
+export const lineConnectMs = 10_000;
+/** Idle connections die in address translators after a minute or more. */
+export const lineKeepAliveMs = 30_000;
+/** Opening a serial port is immediate, unless the adapter hangs. */
+export const serialOpenMs = 5_000;

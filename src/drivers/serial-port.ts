@@ -1,0 +1,107 @@
+// A byte channel over a serial port: the one file that touches the serialport library. The port is locked for this process
+// (TIOCEXCL), so that a second opener is refused instead of stealing octets.
+
+import { SerialPort } from "serialport";
+import type { Clock } from "#base/clock.ts";
+import { TimeoutError, within } from "#base/deadline.ts";
+import { DeviceFault } from "#contract/faults.ts";
+import { serialOpenMs } from "#limits.ts";
+import type { ByteChannel } from "./byte-channel.ts";
+
+export interface SerialSettings {
+  /** Below /dev/; a name in /dev/serial/by-id/ survives a reboot. */
+  readonly path: string;
+  readonly baudRate: number;
+  readonly parity: "even" | "none" | "odd";
+  readonly stopBits: 1 | 2;
+  /** 7 only for Modbus ASCII. */
+  readonly dataBits?: 7 | 8;
+}
+
+export interface SerialChannel extends ByteChannel {
+  /** Takes effect after what was written has left; for M-Bus baud switching. */
+  setBaudRate(baudRate: number): Promise<void>;
+}
+
+/** Throws `DeviceFault` unreachable when the port is missing, forbidden or in use. */
+export async function openSerialChannel(
+  settings: SerialSettings,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<SerialChannel> {
+  signal.throwIfAborted();
+  const port = new SerialPort({ dataBits: 8, ...settings, lock: true, autoOpen: false });
+  const opening = completes(done => port.open(done));
+  try {
+    await within(clock, serialOpenMs, settings.path, signal, () => opening);
+  } catch (error) {
+    // An open that hangs may still succeed later, and would then hold the port for nobody.
+    opening.then(() => port.close(() => {})).catch(() => {});
+    if (signal.aborted) throw signal.reason;
+    throw new DeviceFault("unreachable", explain(settings.path, error), { cause: error });
+  }
+  return channelOf(port, settings.path);
+}
+
+function channelOf(port: SerialPort, name: string): SerialChannel {
+  let listener = (_chunk: Uint8Array) => {};
+  let failure: Error | undefined;
+  let closing = false;
+  const closed = new Promise<DeviceFault>(resolve => {
+    port.once("close", (error: Error | null | undefined) => {
+      failure ??= error ?? undefined;
+      const text = closing ? `${name}: closed by us` : `${name}: the port went away: is the adapter still plugged in?`;
+      resolve(new DeviceFault("unreachable", text, { cause: failure }));
+    });
+  });
+  // Without a listener an error event would end the process. A read error is followed by "close".
+  port.on("error", error => {
+    failure ??= error;
+  });
+  port.on("data", (chunk: Uint8Array) => listener(chunk));
+
+  const close = async () => {
+    closing = true;
+    if (port.isOpen) port.close(() => {});
+    await closed;
+  };
+  return {
+    name,
+    closed,
+    close,
+    [Symbol.asyncDispose]: close,
+    onData(next) {
+      listener = next;
+    },
+    write: bytes =>
+      new Promise((resolve, reject) => {
+        void closed.then(reject);
+        if (!port.isOpen) return;
+        port.write(bytes, error => {
+          if (error) reject(new DeviceFault("unreachable", explain(name, error), { cause: error }));
+          else resolve();
+        });
+      }),
+    async setBaudRate(baudRate) {
+      try {
+        await completes(done => port.drain(done));
+        await completes(done => port.update({ baudRate }, done));
+      } catch (error) {
+        throw new DeviceFault("unreachable", explain(name, error), { cause: error });
+      }
+    },
+  };
+}
+
+/** The library calls back with null as well as undefined for success. */
+const completes = (start: (done: (error?: Error | null) => void) => void): Promise<void> =>
+  new Promise((resolve, reject) => start(error => (error ? reject(error) : resolve())));
+
+function explain(path: string, error: unknown): string {
+  if (error instanceof TimeoutError) return `${path}: the port does not open; unplug the adapter and plug it in again`;
+  const message = error instanceof Error ? error.message : String(error);
+  if (/no such file|ENOENT|cannot find/i.test(message)) return `${path}: no such port: is the adapter plugged in?`;
+  if (/permission|EACCES/i.test(message)) return `${path}: no permission: this user must be in the group dialout`;
+  if (/lock|busy|EBUSY|temporarily unavailable/i.test(message)) return `${path}: in use by another program`;
+  return `${path}: ${message}`;
+}

@@ -1,0 +1,89 @@
+// The byte channels over real sockets and, where the machine has one, a pseudo terminal.
+
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync } from "node:fs";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { systemClock } from "#base/clock.ts";
+import { openSerialChannel } from "#drivers/serial-port.ts";
+import { openTcpChannel } from "#drivers/tcp-channel.ts";
+
+const never = new AbortController().signal;
+
+async function listening(onSocket: (socket: Socket) => void) {
+  const server = createServer(onSocket);
+  await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+it("a TCP channel carries octets both ways and closes twice harmlessly", async () => {
+  const { server, port } = await listening(socket => socket.pipe(socket));
+  const channel = await openTcpChannel({ host: "127.0.0.1", port }, systemClock, never);
+  const heard = new Promise<Uint8Array>(resolve => channel.onData(resolve));
+  await channel.write(Uint8Array.of(1, 2, 255));
+  expect([...(await heard)]).toEqual([1, 2, 255]);
+  await channel.close();
+  await channel.close();
+  await expect(channel.write(Uint8Array.of(1))).rejects.toMatchObject({ kind: "unreachable" });
+  server.close();
+});
+
+it("a TCP channel that the other side drops settles `closed` with a reason", async () => {
+  const { server, port } = await listening(socket => socket.once("data", () => socket.resetAndDestroy()));
+  const channel = await openTcpChannel({ host: "127.0.0.1", port }, systemClock, never);
+  await channel.write(Uint8Array.of(1));
+  expect(await channel.closed).toMatchObject({ kind: "unreachable", message: expect.stringContaining("broke") });
+  server.close();
+});
+
+it("a port on which nothing listens is unreachable, with advice and without hanging", async () => {
+  const { server, port } = await listening(() => {});
+  await new Promise(resolve => server.close(resolve));
+  await expect(openTcpChannel({ host: "127.0.0.1", port }, systemClock, never)).rejects.toMatchObject({
+    kind: "unreachable",
+    message: expect.stringContaining("nothing listens there"),
+  });
+});
+
+it("a connection attempt is abortable", async () => {
+  const leaving = new AbortController();
+  // 192.0.2.0/24 is for documentation: nobody answers, or the system says at once that there is no route.
+  const opening = openTcpChannel({ host: "192.0.2.1", port: 502 }, systemClock, leaving.signal);
+  leaving.abort(new Error("left"));
+  await expect(opening).rejects.toThrow("left");
+});
+
+it("a serial port that is not there is unreachable and says so", async () => {
+  const path = "/dev/serial/by-id/not-plugged-in";
+  const opening = openSerialChannel({ path, baudRate: 9600, parity: "none", stopBits: 1 }, systemClock, never);
+  await expect(opening).rejects.toMatchObject({
+    kind: "unreachable",
+    message: expect.stringContaining("no such port"),
+  });
+});
+
+it.skipIf(!existsSync("/usr/bin/socat"))(
+  "a serial port carries octets, is locked, and notices the unplugging",
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), "isthmus-pty-"));
+    const [a, b] = [join(folder, "a"), join(folder, "b")];
+    const cable = spawn("socat", [`pty,raw,echo=0,link=${a}`, `pty,raw,echo=0,link=${b}`], { stdio: "ignore" });
+    while (!existsSync(a) || !existsSync(b)) await systemClock.sleep(20, never);
+    const settings = { baudRate: 9600, parity: "none", stopBits: 1 } as const;
+    const near = await openSerialChannel({ ...settings, path: a }, systemClock, never);
+    const far = await openSerialChannel({ ...settings, path: b }, systemClock, never);
+    const heard = new Promise<Uint8Array>(resolve => far.onData(resolve));
+    await near.write(Uint8Array.of(0, 10, 13, 255));
+    expect([...(await heard)]).toEqual([0, 10, 13, 255]);
+    await near.setBaudRate(2400);
+    await expect(openSerialChannel({ ...settings, path: a }, systemClock, never)).rejects.toMatchObject({
+      kind: "unreachable",
+    });
+    cable.kill();
+    expect((await near.closed).message).toContain("went away");
+    await far.close();
+    await near.close();
+  },
+);
