@@ -1,0 +1,68 @@
+// The configuration file of the lab's Prosody (Lua). What it says and why was found by trial; see the comments in it.
+
+import { join } from "node:path";
+import type { ProsodyOptions, ProsodyPorts } from "./prosody.ts";
+
+/** mam is left out on purpose: with file storage it slows plain messages to a fraction. */
+const modules = [
+  "roster",
+  "saslauth",
+  "tls",
+  "disco",
+  "carbons",
+  "ping",
+  "register",
+  "smacks",
+  "blocklist",
+  "csi_simple",
+];
+
+export function prosodyConfig(options: ProsodyOptions, ports: ProsodyPorts): string {
+  const { folder, domain, certificate } = options;
+  const enabled = [...modules, ...(options.pep ? ["pep"] : []), ...(options.clientRate ? ["limits"] : [])];
+  const tls = `{ certificate = ${text(certificate.certificatePath)}, key = ${text(certificate.keyPath)} }`;
+  const components = options.components ?? [];
+  // Prosody lists a component among the items of a host by itself only when its name is below that host's.
+  const strangers = components.filter(each => !each.jid.endsWith(`.${domain}`));
+  return `
+${process.getuid?.() === 0 ? "run_as_root = true -- we own the folder; Prosody would change to a user who does not" : ""}
+pidfile = ${text(join(folder, "prosody.pid"))}
+data_path = ${text(join(folder, "data"))}
+certificates = ${text(folder)}
+log = { { levels = { min = "info" }, to = "console", timestamps = false } }
+interfaces = { "127.0.0.1" }
+local_interfaces = { "127.0.0.1" }
+component_interfaces = { "127.0.0.1" }
+c2s_ports = { ${ports.c2s} }
+c2s_direct_tls_ports = { ${ports.tls} }
+component_ports = { ${ports.component || ""} }
+http_ports = { }
+https_ports = { }
+modules_enabled = { ${list(enabled)} }
+modules_disabled = { "s2s" }
+ssl = ${tls}
+c2s_direct_tls_ssl = ${tls}
+c2s_require_encryption = true
+allow_unencrypted_plain_auth = false
+authentication = "internal_hashed"
+password_hash = ${text(options.passwordHash ?? "SHA-1")}
+storage = "internal"
+allow_registration = ${options.registration ?? false}
+smacks_hibernation_time = ${options.resumeSeconds ?? 300}
+limits = { ${options.clientRate ? `c2s = { rate = ${text(options.clientRate)}; burst = "2s" }` : ""} }
+${options.extraConfig ?? ""}
+
+VirtualHost ${text(domain)}
+disco_items = { ${strangers.map(each => `{ ${text(each.jid)} }`).join(", ")} }
+${options.hostConfig ?? ""}
+${components.map(each => `\nComponent ${text(each.jid)}\ncomponent_secret = ${text(each.secret)}\n`).join("")}`;
+}
+
+function list(names: string[]): string {
+  return names.map(text).join(", ");
+}
+
+/** A Lua string; JSON's escapes for quotes, backslashes and line ends mean the same there. */
+function text(value: string): string {
+  return JSON.stringify(value);
+}
