@@ -1,0 +1,204 @@
+// What goes over the wire between thing, owner and Thing Registry. Discovery (urn:*:iot:disco:1.0), Discovery.xsd; local
+// names are the same in all three generations. Absent and empty address parts are the same thing: "" (DISCO-ADDR-01).
+
+import {
+  attr,
+  attrOr,
+  element,
+  group,
+  many,
+  mapped,
+  mixed,
+  optional,
+  type Part,
+  type Value,
+  WireError,
+} from "#xml/codec.ts";
+import { elements } from "#xml/element.ts";
+import { boolean, double, positive, type Scalar, ScalarError, text, unsigned } from "#xml/scalars.ts";
+
+/** A JID in an attribute: resource stripped, lower case (DISCO-ADDR-02). Whether it is a valid JID is for the reader to ask. */
+export const bareAddress: Scalar<string> = {
+  parse: value => {
+    const bare = (value.split("/", 1)[0] ?? "").normalize("NFC").toLowerCase();
+    if (bare === "" || bare.length > 2047 || /[\s\p{Cc}]/u.test(bare)) throw new ScalarError("not a JID");
+    return bare;
+  },
+  format: value => value,
+};
+
+/** At most 1024 characters (COM-LEX-08); may be empty. */
+export const shortText: Scalar<string> = {
+  parse: value => {
+    if (value.length > 1024) throw new ScalarError("longer than 1024 characters");
+    return value;
+  },
+  format: value => value,
+};
+
+/** `id`, `src`, `pt`, each optional; all three empty is the device itself. */
+export const address = group({
+  nodeId: attrOr("id", shortText, ""),
+  sourceId: attrOr("src", shortText, ""),
+  partition: attrOr("pt", shortText, ""),
+});
+
+/** Absent means `standard`, but it is always written: implementations disagree about the default. */
+export const explicit = <T>(name: string, scalar: Scalar<T>, standard: T): Part<T> => ({
+  read: attrOr(name, scalar, standard).read,
+  write: attr(name, scalar).write,
+});
+
+export interface WireTag {
+  readonly name: string;
+  readonly value: string | number;
+}
+
+const tagName: Scalar<string> = {
+  parse: value => {
+    if (!isTagName(value))
+      throw new ScalarError("not a tag name: 1 to 64 characters, none of : # = < > or white space");
+    return value;
+  },
+  format: value => value,
+};
+
+/** DISCO-TAG-02. */
+export const isTagName = (name: string): boolean => /^[^:#=<>\s]{1,64}$/u.test(name);
+/** DISCO-TAG-02, URI-DEC-08: an address of a product page may be longer than other values. */
+export const tagCharsMax = (name: string): number => (name.toUpperCase() === "PURL" ? 256 : 128);
+
+const tagList = (name: Scalar<string>): Part<readonly WireTag[]> =>
+  mapped(
+    mixed({
+      str: element("str", { name: attr("name", name), value: attr("value", shortText) }),
+      num: element("num", { name: attr("name", name), value: attr("value", double) }),
+    }),
+    found => found.map(({ name, value }) => ({ name, value })),
+    tags =>
+      tags.map(({ name, value }) =>
+        typeof value === "number" ? { kind: "num" as const, name, value } : { kind: "str" as const, name, value },
+      ),
+  );
+
+/** As a thing or an owner says them: strict, one tag a name whatever its case (DISCO-TAG-01/02). */
+const tags: Part<readonly WireTag[]> = {
+  read(node, path) {
+    const found = tagList(tagName).read(node, path);
+    const seen = new Set<string>();
+    for (const { name, value } of found) {
+      const upper = name.toUpperCase();
+      if (seen.has(upper)) throw new WireError(path, `the tag ${upper} stands twice`);
+      seen.add(upper);
+      if (typeof value === "string" && value.length > tagCharsMax(name))
+        throw new WireError(path, `the value of ${upper} is longer than ${tagCharsMax(name)} characters`);
+    }
+    return found;
+  },
+  write: tagList(tagName).write,
+};
+
+// Thing to registry.
+export const register = element("register", { ref: address, selfOwned: attrOr("selfOwned", boolean, false), tags });
+export const unregister = element("unregister", { ref: address });
+
+/** By the thing without `jid`, by the owner with it. */
+export const update = element("update", { jid: optional("jid", bareAddress), ref: address, tags });
+
+// Owner to registry.
+/** An address narrows the match (DISCO-MINE-01). */
+export const mine = element("mine", { ref: address, isPublic: explicit("public", boolean, true), tags });
+export const remove = element("remove", { jid: attr("jid", bareAddress), ref: address });
+export const disown = element("disown", { jid: attr("jid", bareAddress), ref: address });
+
+// Registry to thing; `claimed` also in answers, to the owner with the thing's JID and to the thing with the owner's.
+/** `isPublic` undefined: not said; prose and schema disagree about what that means (DISCO-CLAIMED-01). */
+export const claimed = element("claimed", {
+  jid: attr("jid", bareAddress),
+  ref: address,
+  isPublic: optional("public", boolean),
+});
+export const removed = element("removed", { ref: address });
+/** Also the answer to an `update` of a thing that nobody owns. */
+export const disowned = element("disowned", { ref: address });
+
+// Search. `nameWildcard` is accepted on every operator (DISCO-SEARCH-02).
+const named = { name: attr("name", shortText), nameWildcard: optional("nameWildcard", shortText) };
+const compare = <N extends string, T>(name: N, scalar: Scalar<T>) =>
+  element(name, { ...named, value: attr("value", scalar) });
+const range = <N extends string, T>(name: N, scalar: Scalar<T>) =>
+  element(name, {
+    ...named,
+    min: attr("min", scalar),
+    minIncluded: attrOr("minIncluded", boolean, true),
+    max: attr("max", scalar),
+    maxIncluded: attrOr("maxIncluded", boolean, true),
+  });
+
+const wildcard: Scalar<string> = {
+  parse: value => {
+    if (value === "") throw new ScalarError("empty");
+    return shortText.parse(value);
+  },
+  format: value => value,
+};
+
+const operator = {
+  strEq: compare("strEq", shortText),
+  strNEq: compare("strNEq", shortText),
+  strGt: compare("strGt", shortText),
+  strGtEq: compare("strGtEq", shortText),
+  strLt: compare("strLt", shortText),
+  strLtEq: compare("strLtEq", shortText),
+  strRegEx: compare("strRegEx", shortText),
+  strRange: range("strRange", shortText),
+  strNRange: range("strNRange", shortText),
+  strMask: element("strMask", { ...named, value: attr("value", shortText), wildcard: attr("wildcard", wildcard) }),
+  numEq: compare("numEq", double),
+  numNEq: compare("numNEq", double),
+  numGt: compare("numGt", double),
+  numGtEq: compare("numGtEq", double),
+  numLt: compare("numLt", double),
+  numLtEq: compare("numLtEq", double),
+  numRange: range("numRange", double),
+  numNRange: range("numNRange", double),
+};
+
+const anyOperator = mixed(operator);
+export type Operator = ReturnType<typeof anyOperator.read>[number];
+
+/** An operator that is not understood may not be skipped: it would widen the search (DISCO-SEARCH-04). */
+const operators: Part<readonly Operator[]> = {
+  read(node, path) {
+    const own = elements(node).filter(one => one.ns === node.ns);
+    const unknown = own.find(one => !Object.hasOwn(operator, one.name));
+    if (unknown) throw new WireError(`${path}/${unknown.name}`, "not an operator");
+    if (own.length === 0) throw new WireError(path, "no operator");
+    return anyOperator.read(node, path);
+  },
+  write: anyOperator.write,
+};
+
+export const search = element("search", {
+  offset: attrOr("offset", unsigned, 0),
+  maxCount: optional("maxCount", positive),
+  distributed: attrOr("distributed", boolean, false),
+  operators,
+});
+
+/** `owner` is the older schema's; a registry of today leaves it out. Tags are those of others: read as they come. */
+const thing = element("thing", {
+  jid: attr("jid", bareAddress),
+  ref: address,
+  owner: optional("owner", bareAddress),
+  tags: tagList(text),
+});
+export const found = element("found", { more: explicit("more", boolean, false), things: many(thing) });
+
+export type Register = Value<typeof register>;
+export type Mine = Value<typeof mine>;
+export type Claimed = Value<typeof claimed>;
+export type Update = Value<typeof update>;
+export type Search = Value<typeof search>;
+export type Found = Value<typeof found>;
+export type FoundThing = Value<typeof thing>;
