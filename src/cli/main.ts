@@ -1,0 +1,89 @@
+// The program `isthmus`: finds the command, reads its words, runs it, and turns what goes wrong into a sentence and an exit
+// code: 0 done, 1 could not, 2 wrong words, 130 interrupted.
+
+import { describe } from "#base/log.ts";
+import { StanzaError } from "#xmpp/stanza.ts";
+import { type Command, CommandError, helpOf, parseWords, UsageError } from "./command.ts";
+import { commands } from "./commands.ts";
+import { createOutput, safe } from "./output.ts";
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const stop = new AbortController();
+  const interrupt = () => stop.abort(new DOMException("interrupted", "AbortError"));
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  process.stdout.on("error", interrupt); // The reader of a pipe went away.
+  try {
+    return await dispatch(args, stop.signal);
+  } catch (error) {
+    if (stop.signal.aborted) return 130;
+    return explain(error);
+  }
+}
+
+async function dispatch(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const words = args.filter(word => !word.startsWith("-"));
+  const command = find(args);
+  if (command === undefined) {
+    if (words.length === 0 && (args.length === 0 || args.includes("--help") || args.includes("-h"))) {
+      process.stdout.write(`${overview(commands)}\n`);
+      return 0;
+    }
+    if (args.includes("--version")) {
+      process.stdout.write(`isthmus 0.1.0 on Node ${process.versions.node}\n`);
+      return 0;
+    }
+    const group = commands.filter(one => one.name.startsWith(`${words[0]} `));
+    if (group.length > 0 && words.length === 1) {
+      process.stdout.write(`${overview(group)}\n`);
+      return args.includes("--help") ? 0 : 2;
+    }
+    throw new UsageError(`There is no command "${words.slice(0, 2).join(" ")}".`);
+  }
+  const { words: rest, values } = parseWords(command, args.slice(command.name.split(" ").length));
+  if (values.help === true) {
+    process.stdout.write(`${helpOf(command)}\n`);
+    return 0;
+  }
+  const out = createOutput(values.json === true, text => process.stdout.write(text));
+  return await command.run({
+    words: rest,
+    text: name => values[name] as string | undefined,
+    texts: name => (values[name] as string[] | undefined) ?? [],
+    flag: name => values[name] === true,
+    out,
+    signal,
+  });
+}
+
+/** The command whose words the line begins with; two words win over one. */
+const find = (args: readonly string[]): Command | undefined =>
+  commands.find(one => one.name === args.slice(0, 2).join(" ")) ?? commands.find(one => one.name === args[0]);
+
+function overview(list: readonly Command[]): string {
+  const width = Math.max(...list.map(one => one.name.length));
+  return [
+    "isthmus: meters, sensors and actuators as nodes of an XMPP concentrator",
+    "",
+    ...list.map(one => `  isthmus ${one.name.padEnd(width)}  ${one.summary}`),
+    "",
+    "`isthmus COMMAND --help` says more of each.",
+  ].join("\n");
+}
+
+function explain(error: unknown): number {
+  if (error instanceof UsageError) {
+    process.stderr.write(`${safe(error.message)}\nTry \`isthmus --help\`.\n`);
+    return 2;
+  }
+  if (error instanceof CommandError || error instanceof StanzaError) {
+    process.stderr.write(`${safe(error.message)}\n`);
+    return 1;
+  }
+  const kind = error instanceof Error ? error.name : "";
+  const known = ["TimeoutError", "DialError", "LoginError", "Refusal", "PortTakenError", "UriError"].includes(kind);
+  process.stderr.write(known ? `${safe(describe(error))}\n` : `isthmus failed: ${error instanceof Error ? error.stack : error}\n`);
+  return 1;
+}

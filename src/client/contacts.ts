@@ -1,0 +1,81 @@
+// Presence consent from the asking side: who has let us see where he is, under which full JID, and asking for it. A thing
+// can only be asked under its full JID, which it tells those it has accepted (PRES-ID-02).
+
+import type { Connection } from "#xmpp/connection.ts";
+import { element } from "#xml/element.ts";
+import type { Inbox } from "./inbox.ts";
+
+export type ConsentAnswer =
+  /** Accepted and online: ask under this full JID. */
+  | { readonly state: "online"; readonly fullJid: string }
+  /** Accepted, or accepted before, but not to be seen now. */
+  | { readonly state: "accepted" }
+  | { readonly state: "declined" }
+  /** No answer yet: somebody may have been asked. */
+  | { readonly state: "pending" };
+
+export interface Contacts {
+  /** The last full JID seen available of this bare JID. */
+  fullJid(bare: string): string | undefined;
+  /** Asks for presence and waits for the answer and then for the presence itself, both within `signal`'s life. */
+  ask(bare: string, signal: AbortSignal): Promise<ConsentAnswer>;
+}
+
+export const presenceNs = "jabber:client";
+
+/** `acceptFrom`: whose requests to see *our* presence are accepted (the appliance, the registry); others are left open. */
+export function createContacts(inbox: Inbox, connection: Connection, acceptFrom: (bare: string) => boolean): Contacts {
+  const online = new Map<string, Set<string>>();
+  const waiting = new Map<string, Set<() => void>>();
+  const consent = new Map<string, "subscribed" | "unsubscribed">();
+
+  const tell = (bare: string) => {
+    for (const wake of waiting.get(bare) ?? []) wake();
+  };
+  const send = (to: string, type: string) => connection.send(element("presence", presenceNs, { to, type }));
+
+  inbox.onPresence(({ from, fromBare, type }) => {
+    if (type === "available") online.set(fromBare, (online.get(fromBare) ?? new Set()).add(from));
+    else if (type === "unavailable") online.get(fromBare)?.delete(from);
+    else if (type === "subscribed" || type === "unsubscribed") consent.set(fromBare, type);
+    else if (type === "subscribe" && acceptFrom(fromBare)) send(fromBare, "subscribed");
+    tell(fromBare);
+  });
+  inbox.onOnline(resumed => {
+    if (!resumed) online.clear();
+  });
+
+  const fullJid = (bare: string) => [...(online.get(bare) ?? [])].at(-1);
+
+  const answer = (bare: string): ConsentAnswer => {
+    const full = fullJid(bare);
+    if (full !== undefined) return { state: "online", fullJid: full };
+    const said = consent.get(bare);
+    return { state: said === "subscribed" ? "accepted" : said === "unsubscribed" ? "declined" : "pending" };
+  };
+
+  return {
+    fullJid,
+    async ask(bare, signal) {
+      const before = answer(bare);
+      if (before.state === "online") return before;
+      consent.delete(bare);
+      send(bare, "subscribe");
+      return await new Promise(resolve => {
+        const done = () => {
+          those.delete(look);
+          signal.removeEventListener("abort", done);
+          resolve(answer(bare));
+        };
+        const look = () => {
+          const now = answer(bare);
+          if (now.state === "online" || now.state === "declined") done();
+        };
+        const those = waiting.get(bare) ?? new Set();
+        waiting.set(bare, those.add(look));
+        signal.addEventListener("abort", done, { once: true });
+        if (signal.aborted) done();
+      });
+    },
+  };
+}

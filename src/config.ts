@@ -1,0 +1,117 @@
+// Boot settings of the edge program: what it must know before it can be reached. Everything else is a node's setting and
+// is edited while running. One flat zod object, the same dialect as node settings; from a YAML or JSON file.
+
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { parse as parseYaml, YAMLParseError } from "yaml";
+import * as z from "zod";
+
+export const bootSettings = z.strictObject({
+  /** XMPP domain of the broker: the account, the registry and the decisions live there. */
+  domain: z.string().min(1).max(253).meta({ title: "XMPP domain" }),
+  /** Only where DNS does not say where the broker is. */
+  host: z.string().min(1).optional().meta({ title: "Broker host" }),
+  port: z.int().min(1).max(65_535).optional().meta({ title: "Broker port" }),
+  security: z.enum(["tls", "starttls"]).default("tls").meta({ title: "Direct TLS or STARTTLS, for a given host" }),
+  caFile: z.string().optional().meta({ title: "Certificate authority (PEM)", description: "Only for a private one." }),
+  /** An existing account; without it one is created by in-band registration, once. */
+  account: z.string().min(1).optional().meta({ title: "Account name" }),
+  passwordFile: z.string().optional().meta({ title: "File that holds the password" }),
+  accountPrefix: z
+    .string()
+    .regex(/^[a-z0-9-]{1,20}$/)
+    .default("isthmus")
+    .meta({ title: "Name prefix of an account to be created" }),
+  /** Where the databases, the credentials and the status socket lie. */
+  dataFolder: z.string().default("data").meta({ title: "Data folder" }),
+  /** Nodes to create at start where they do not exist yet. */
+  siteFile: z.string().optional().meta({ title: "Site file" }),
+  name: z.string().min(1).max(128).default("Isthmus").meta({ title: "Name of the appliance" }),
+  room: z.string().max(128).default("").meta({ title: "Where it hangs" }),
+  timeZone: z
+    .string()
+    .default(Intl.DateTimeFormat().resolvedOptions().timeZone)
+    .refine(zone => isTimeZone(zone), "not a time zone of the IANA database")
+    .meta({ title: "Time zone of the meters" }),
+  historyDays: z.int().min(1).max(36_500).default(730).meta({ title: "Days of history to keep" }),
+  /** Spreads registrations of a fleet after a broker's restart. */
+  registrationJitterSeconds: z.int().min(0).max(3600).default(30).meta({ title: "Spread of registrations (s)" }),
+});
+export type BootSettings = z.output<typeof bootSettings>;
+
+/** The file or one of its settings is wrong: the message names the file, the line or the setting, and what is expected. */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+}
+
+/** Reads and checks a boot file; paths in it are taken from the folder it lies in. Throws `ConfigError`. */
+export function readBootSettings(file: string): BootSettings {
+  const settings = check(bootSettings, readYaml(file), file);
+  const from = dirname(resolve(file));
+  const absolute = (path: string | undefined) => (path === undefined ? undefined : resolve(from, path));
+  return {
+    ...settings,
+    dataFolder: resolve(from, settings.dataFolder),
+    ...present({
+      caFile: absolute(settings.caFile),
+      passwordFile: absolute(settings.passwordFile),
+      siteFile: absolute(settings.siteFile),
+    }),
+  };
+}
+
+/** One node of a site file; children nest. */
+export interface SiteNode {
+  readonly type: string;
+  readonly id: string;
+  readonly name?: string | undefined;
+  readonly settings?: Readonly<Record<string, unknown>> | undefined;
+  readonly tags?: Readonly<Record<string, string | number>> | undefined;
+  readonly nodes?: readonly SiteNode[] | undefined;
+}
+
+const siteNode: z.ZodType<SiteNode> = z.strictObject({
+  type: z.string().min(1),
+  id: z.string().min(1).max(128),
+  name: z.string().max(128).optional(),
+  settings: z.record(z.string(), z.unknown()).optional(),
+  tags: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
+  nodes: z.lazy(() => z.array(siteNode)).optional(),
+});
+const siteFile = z.strictObject({ nodes: z.array(siteNode).max(10_000) });
+
+export const readSite = (file: string): readonly SiteNode[] => check(siteFile, readYaml(file), file).nodes;
+
+export function readYaml(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw new ConfigError(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? "unknown reason"}`);
+  }
+  try {
+    return parseYaml(text, { prettyErrors: true });
+  } catch (error) {
+    if (error instanceof YAMLParseError) throw new ConfigError(`${file}: ${error.message.split("\n")[0]}`);
+    throw error;
+  }
+}
+
+export function check<S extends z.ZodType>(schema: S, value: unknown, file: string): z.output<S> {
+  const parsed = schema.safeParse(value ?? {});
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map(issue => `  ${issue.path.join(".") || "the file"}: ${issue.message}`);
+  throw new ConfigError([`${file} is not right:`, ...faults].join("\n"));
+}
+
+function isTimeZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const present = <T extends object>(values: { [K in keyof T]: T[K] | undefined }): Partial<T> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
