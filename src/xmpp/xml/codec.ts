@@ -54,6 +54,19 @@ export function element<S extends Shape>(name: string, shape: S): Codec<ShapeVal
   };
 }
 
+/** An element with a single property, as that property: a list, a text. */
+export function content<T>(name: string, part: Part<T>): Codec<T> {
+  return {
+    name,
+    decode: (node, path = name) => part.read(node, path),
+    encode(value, ns) {
+      const draft: Draft = { attrs: Object.create(null), children: [] };
+      part.write(value, draft, ns);
+      return { name, ns, attrs: draft.attrs, children: draft.children };
+    },
+  };
+}
+
 /** The same attributes and children in several elements: an attribute group of the schema. */
 export function group<S extends Shape>(shape: S): Part<ShapeValue<S>> {
   const keys = Object.keys(shape) as (keyof S & string)[];
