@@ -1,5 +1,7 @@
 // The errors that mean something between rooms. Anything else that is thrown is our bug.
 
+import type { NodeRef } from "./node.ts";
+
 /** Ours to refuse; becomes a stanza error (xmpp/stanza.ts holds the one table). */
 export type RefusalKind =
   | "bad-request"
@@ -33,5 +35,27 @@ export class DeviceFault extends Error {
   constructor(kind: DeviceFaultKind, message: string, options?: ErrorOptions) {
     super(message, options);
     this.kind = kind;
+  }
+}
+
+/** One parameter of one node that was not written, and why. */
+export interface WriteFailure {
+  readonly node: NodeRef;
+  readonly name: string;
+  readonly message: string;
+}
+
+/** A device did not take what it was told. Says what was done before and beside, and what was not (CTR-SET-12). */
+export class ControlFault extends Error {
+  override name = "ControlFault";
+  readonly done: { readonly nodes: readonly NodeRef[]; readonly parameters: readonly string[] };
+  readonly failures: readonly WriteFailure[];
+  constructor(
+    done: { readonly nodes: readonly NodeRef[]; readonly parameters: readonly string[] },
+    failures: readonly WriteFailure[],
+  ) {
+    super(failures.map(({ name, message }) => `${name}: ${message}`).join("; "));
+    this.done = done;
+    this.failures = failures;
   }
 }

@@ -103,6 +103,8 @@ export interface Ask {
   readonly categories: Categories;
   readonly from: number;
   readonly to: number;
+  /** Who waits: a person or peer (read, the default) goes before the background (poll) on a shared line. */
+  readonly order?: "read" | "poll";
 }
 
 export const askAll: Ask = {
