@@ -1,0 +1,59 @@
+// What the concentrator asks of a store: nodes that survive a power cut, and readings, messages and times of change that
+// may lose their last second. The room `store` implements these over SQLite; the concentrator knows no SQL.
+
+import type { Field, Sample } from "./contract/field.ts";
+import type { NodeMessage, NodeRef, Tag } from "./contract/node.ts";
+
+/** A node as configured. `settings` are as given, validated anew by the node type whenever they are loaded. */
+export interface NodeRecord {
+  readonly ref: NodeRef;
+  /** In the same source; undefined at the root. */
+  readonly parent: NodeRef | undefined;
+  readonly type: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly displayName: string;
+  readonly tags: readonly Tag[];
+  /** Order among siblings, ascending. */
+  readonly position: number;
+  /** Milliseconds since 1970 UTC. */
+  readonly createdAt: number;
+  readonly changedAt: number;
+}
+
+/** Durable when a call returns; each call is one transaction, all or nothing. */
+export interface NodeStore {
+  /** Parents before children, siblings by position. */
+  load(): NodeRecord[];
+  insert(records: readonly NodeRecord[]): void;
+  update(record: NodeRecord): void;
+  remove(refs: readonly NodeRef[]): void;
+}
+
+/** A value with its own time: devices that speak unasked do not tell all their fields at once. */
+export interface LatestField {
+  readonly at: number;
+  readonly field: Field;
+}
+
+/** Readings. Nothing here waits for the disk: rows are written behind, in batches. */
+export interface Readings {
+  /** Into history and latest values. */
+  record(node: NodeRef, sample: Sample): void;
+  /** Into the latest values in memory only: a readout writes nothing. */
+  remember(node: NodeRef, sample: Sample): void;
+  /** The last value told of each field, with its own time; empty when nothing was ever told. */
+  latest(node: NodeRef): readonly LatestField[];
+  /** Recorded samples with from <= at <= to, oldest first, read in pages as they are taken. */
+  between(node: NodeRef, from: number, to: number): Iterable<Sample>;
+  /** The node is gone: so is all it said. */
+  forget(node: NodeRef): void;
+}
+
+/** Messages on nodes and the time each source last changed, kept over a restart. */
+export interface Statuses {
+  messages(): readonly { readonly node: NodeRef; readonly messages: readonly NodeMessage[] }[];
+  /** The present set of a node's messages, replacing the last. */
+  keepMessages(node: NodeRef, messages: readonly NodeMessage[]): void;
+  sourceChanges(): ReadonlyMap<string, number>;
+  keepSourceChange(sourceId: string, at: number): void;
+}

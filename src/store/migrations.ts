@@ -1,0 +1,63 @@
+// The schema of each file of the edge, step by step. A released step is never edited: append the next one, with the next number.
+
+import type { Migration } from "./database.ts";
+
+/** edge.db, synchronous FULL: configuration, ownership and rules. */
+export const edgeMigrations: readonly Migration[] = [
+  {
+    version: 1,
+    name: "nodes",
+    sql: `
+      -- A NodeId is unique in its source, whatever the partition: clients that drop the partition still mean one node.
+      CREATE TABLE nodes (
+        source TEXT NOT NULL,
+        node TEXT NOT NULL,
+        partition TEXT NOT NULL,
+        parent TEXT,
+        type TEXT NOT NULL,
+        settings TEXT NOT NULL,
+        display_name TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        changed_at INTEGER NOT NULL,
+        PRIMARY KEY (source, node),
+        FOREIGN KEY (source, parent) REFERENCES nodes (source, node)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX nodes_by_parent ON nodes (source, parent, position);`,
+  },
+];
+
+/** history.db, synchronous NORMAL: what may lose its last second. */
+export const historyMigrations: readonly Migration[] = [
+  {
+    version: 1,
+    name: "readings and statuses",
+    sql: `
+      CREATE TABLE series (
+        id INTEGER PRIMARY KEY,
+        source TEXT NOT NULL,
+        node TEXT NOT NULL,
+        partition TEXT NOT NULL,
+        -- The last value of each field with its own time, as one text.
+        latest TEXT NOT NULL DEFAULT '[]',
+        UNIQUE (source, node, partition)
+      ) STRICT;
+      -- AUTOINCREMENT: the number of a row says how many were written after it, which is what retention counts by.
+      CREATE TABLE samples (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        series INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+        at INTEGER NOT NULL,
+        fields TEXT NOT NULL
+      ) STRICT;
+      CREATE INDEX samples_by_time ON samples (series, at, id);
+      CREATE TABLE node_messages (
+        source TEXT NOT NULL,
+        node TEXT NOT NULL,
+        partition TEXT NOT NULL,
+        messages TEXT NOT NULL,
+        PRIMARY KEY (source, node, partition)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE source_changes (source TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
+  },
+];
