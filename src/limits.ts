@@ -58,3 +58,8 @@ export const lineConnectMs = 10_000;
 export const lineKeepAliveMs = 30_000;
 /** Opening a serial port is immediate, unless the adapter hangs. */
 export const serialOpenMs = 5_000;
+
+// Status socket.
+export const statusMs = 3_000;
+/** 10,000 nodes of a few hundred characters each. */
+export const statusBytesMax = 16 * 1_048_576;

@@ -1,8 +1,8 @@
 // Presence consent from the asking side: who has let us see where he is, under which full JID, and asking for it. A thing
 // can only be asked under its full JID, which it tells those it has accepted (PRES-ID-02).
 
-import type { Connection } from "#xmpp/connection.ts";
 import { element } from "#xml/element.ts";
+import type { Connection } from "#xmpp/connection.ts";
 import type { Inbox } from "./inbox.ts";
 
 export type ConsentAnswer =

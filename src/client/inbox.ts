@@ -1,10 +1,10 @@
 // What comes in on a client's connection, handed to those who wait for it: data messages and questions by the name of their
 // payload, presence by contact. A client serves nothing: every iq that asks is refused.
 
-import { asStanzaError, encodeError, StanzaError } from "#xmpp/stanza.ts";
+import { type Element, element, elements } from "#xml/element.ts";
 import type { Connection, Inbound } from "#xmpp/connection.ts";
 import { bareJid, normalJid } from "#xmpp/jid.ts";
-import { type Element, element, elements } from "#xml/element.ts";
+import { asStanzaError, encodeError, StanzaError } from "#xmpp/stanza.ts";
 
 export interface ClientMessage {
   /** Normalised full JID, as stamped by the broker. */
@@ -31,7 +31,14 @@ export interface Inbox extends Inbound {
   attach(connection: Connection): void;
 }
 
-const presenceTypes: readonly string[] = ["unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "error"];
+const presenceTypes: readonly string[] = [
+  "unavailable",
+  "subscribe",
+  "subscribed",
+  "unsubscribe",
+  "unsubscribed",
+  "error",
+];
 
 export function createInbox(): Inbox {
   const takers = new Map<string, Set<Take>>();
@@ -60,7 +67,9 @@ export function createInbox(): Inbox {
     iq(stanza) {
       if (stanza.attrs.type !== "get" && stanza.attrs.type !== "set") return;
       const error = encodeError(asStanzaError(new StanzaError("cancel", "service-unavailable")), stanza.ns);
-      connection?.send(element("iq", stanza.ns, { type: "error", id: stanza.attrs.id, to: stanza.attrs.from }, [error]));
+      connection?.send(
+        element("iq", stanza.ns, { type: "error", id: stanza.attrs.id, to: stanza.attrs.from }, [error]),
+      );
     },
     message(stanza) {
       const from = normalJid(stanza.attrs.from);

@@ -1,0 +1,263 @@
+// The owner's side: claiming things, seeing what one owns, taking the service's questions and answering them. Discovery and
+// Provisioning for owners.
+
+import { type Categories, noCategories } from "#contract/field.ts";
+import type { NodeRef, Tag } from "#contract/node.ts";
+import * as disco from "#iot/discovery.wire.ts";
+import { type Generation, generationOf, namespace, namespaces } from "#iot/generations.ts";
+import { type ClaimUri, decodeUri } from "#iot/iotdisco.ts";
+import * as owner from "#iot/provisioning-owner.wire.ts";
+import type { Codec } from "#xml/codec.ts";
+import type { Element } from "#xml/element.ts";
+import type { Connection } from "#xmpp/connection.ts";
+import { bareJid, domainOf, isDomainJid } from "#xmpp/jid.ts";
+import { StanzaError } from "#xmpp/stanza.ts";
+import type { ClientMessage, Inbox } from "./inbox.ts";
+
+/** What somebody wants of a thing of ours. */
+export interface OwnerQuestion {
+  readonly kind: "isFriend" | "canRead" | "canControl";
+  readonly key: string;
+  /** The device, bare JID. */
+  readonly device: string;
+  /** Who asks, bare JID. Hostile input: show it whole, escaped. */
+  readonly remote: string;
+  readonly node: NodeRef;
+  readonly categories: Categories;
+  /** Fields or parameters asked for; empty = all. */
+  readonly names: readonly string[];
+  /** The service that asked and that gets the answer; validated by `accepts`. */
+  readonly service: string;
+  readonly generation: Generation;
+}
+
+export interface Answer {
+  readonly allow: boolean;
+  /** Whom the answer is for, beside the caller himself. Never preselect more than "caller". */
+  readonly range: "caller" | "domain" | "all";
+  /** Limits: empty names = all names; undefined categories = all categories. */
+  readonly names: readonly string[];
+  readonly categories?: Categories;
+}
+
+export interface OwnedThing {
+  readonly jid: string;
+  readonly ref: NodeRef;
+  readonly tags: readonly Tag[];
+}
+
+export interface Owner {
+  /** Sends the KEY to the registry the URI names, after that has shown to be one. Resolves with what was claimed. */
+  claim(uri: string, isPublic: boolean, signal: AbortSignal): Promise<{ jid: string; ref: NodeRef; isPublic: boolean }>;
+  disown(thing: { jid: string; ref: NodeRef }, signal: AbortSignal): Promise<void>;
+  things(signal: AbortSignal): Promise<OwnedThing[]>;
+  /** Questions as they come, those repeated by the service once, until disposed. */
+  onQuestion(take: (question: OwnerQuestion) => void): Disposable;
+  answer(question: OwnerQuestion, answer: Answer, signal: AbortSignal): Promise<void>;
+  deleteRules(of: { jid?: string; ref?: NodeRef }, signal: AbortSignal): Promise<void>;
+}
+
+export interface OwnerDeps {
+  readonly connection: Connection;
+  readonly inbox: Inbox;
+  /** The registry and provisioning services of a domain, found by disco; cached by the maker. */
+  readonly services: (domain: string, signal: AbortSignal) => Promise<Services>;
+  /** Confirms by disco that a JID is a registry, and in which generations it speaks. */
+  readonly registryAt: (jid: string, signal: AbortSignal) => Promise<Service | undefined>;
+}
+
+export interface Service {
+  readonly jid: string;
+  readonly features: ReadonlySet<string>;
+}
+
+export interface Services {
+  readonly registry?: Service;
+  readonly provisioning?: Service;
+}
+
+const pageSize = 100;
+const nowhere: NodeRef = { nodeId: "", sourceId: "", partition: "" };
+
+export function createOwner(deps: OwnerDeps): Owner {
+  const { connection } = deps;
+  const ownDomain = () => domainOf(connection.jid);
+
+  const registryOf = async (claim: ClaimUri | undefined, signal: AbortSignal): Promise<Service> => {
+    const named = claim?.registry;
+    if (named !== undefined && !isDomainJid(named)) throw new Error("the URI names no registry but something else");
+    const found =
+      named === undefined ? (await deps.services(ownDomain(), signal)).registry : await deps.registryAt(named, signal);
+    if (found === undefined) {
+      throw new StanzaError(
+        "cancel",
+        "item-not-found",
+        named ? `${named} is no registry` : `no registry at ${ownDomain()}`,
+      );
+    }
+    return found;
+  };
+
+  const askRegistry = async <T>(to: Service, type: "get" | "set", codec: Codec<T>, value: T, signal: AbortSignal) =>
+    await connection.request(
+      type,
+      to.jid,
+      codec.encode(value, namespace("discovery", generationFor(to, "discovery"))),
+      { signal },
+    );
+
+  const askService = async <T>(
+    service: string,
+    generation: Generation,
+    type: "get" | "set",
+    codec: Codec<T>,
+    value: T,
+    signal: AbortSignal,
+  ) =>
+    await connection.request(type, service, codec.encode(value, namespace("provisioningOwner", generation)), {
+      signal,
+    });
+
+  const provisioning = async (domain: string, signal: AbortSignal): Promise<Service> => {
+    const found = (await deps.services(domain, signal)).provisioning;
+    if (found === undefined) throw new StanzaError("cancel", "item-not-found", `no provisioning service at ${domain}`);
+    return found;
+  };
+
+  return {
+    async claim(uri, isPublic, signal) {
+      const decoded = decodeUri(uri);
+      if (decoded.kind !== "claim") throw new StanzaError("modify", "bad-request", "this is no claim: it has no KEY");
+      const registry = await registryOf(decoded, signal);
+      const reply = await askRegistry(
+        registry,
+        "set",
+        disco.mine,
+        { ref: nowhere, isPublic, tags: decoded.tags },
+        signal,
+      );
+      if (reply === undefined)
+        throw new StanzaError("cancel", "undefined-condition", "the registry did not say what was claimed");
+      const claimed = disco.claimed.decode(reply);
+      return { jid: claimed.jid, ref: claimed.ref, isPublic: claimed.isPublic ?? isPublic };
+    },
+    async disown({ jid, ref }, signal) {
+      const found = (await deps.services(domainOf(jid), signal)).registry;
+      if (found === undefined) throw new StanzaError("cancel", "item-not-found", `no registry at ${domainOf(jid)}`);
+      await askRegistry(found, "set", disco.disown, { jid, ref }, signal);
+    },
+    async things(signal) {
+      const service = await provisioning(ownDomain(), signal);
+      const things: OwnedThing[] = [];
+      for (let more = true; more; ) {
+        const value = { offset: things.length, maxCount: pageSize };
+        const reply = await askService(
+          service.jid,
+          generationFor(service, "provisioningOwner"),
+          "get",
+          owner.getDevices,
+          value,
+          signal,
+        );
+        const page = reply === undefined ? { more: false, things: [] } : disco.found.decode(reply);
+        things.push(...page.things.map(({ jid, ref, tags }) => ({ jid, ref, tags })));
+        more = page.more && page.things.length > 0;
+      }
+      return things;
+    },
+    onQuestion(take) {
+      const seen = new Set<string>();
+      const subscriptions = namespaces("provisioningOwner").flatMap(ns =>
+        (["isFriend", "canRead", "canControl"] as const).map(kind =>
+          deps.inbox.onMessage(ns, kind, message => {
+            const question = questionOf(kind, message);
+            if (question === undefined || seen.has(question.key)) return;
+            seen.add(question.key);
+            take(question);
+          }),
+        ),
+      );
+      return {
+        [Symbol.dispose]() {
+          for (const one of subscriptions) one[Symbol.dispose]();
+        },
+      };
+    },
+    async answer(question, answer, signal) {
+      // The rule goes to the service of the device's own domain, found by disco, never merely to who sent the question
+      // (PROVO-Q-08, PROVO-THR-01).
+      const service = await provisioning(domainOf(question.device), signal);
+      if (service.jid !== question.service)
+        throw new StanzaError("auth", "forbidden", `${question.service} may not ask about ${question.device}`);
+      const rule = ruleOf(question, answer);
+      await connection.request("set", service.jid, rule, { signal });
+    },
+    async deleteRules({ jid, ref }, signal) {
+      const service = await provisioning(jid === undefined ? ownDomain() : domainOf(jid), signal);
+      await askService(
+        service.jid,
+        generationFor(service, "provisioningOwner"),
+        "set",
+        owner.deleteRules,
+        { jid, ref: ref ?? nowhere },
+        signal,
+      );
+    },
+  };
+}
+
+const generationFor = (service: Service, family: "discovery" | "provisioningOwner"): Generation =>
+  (["nf", "nfi", "ieee"] as const).find(one => service.features.has(namespace(family, one))) ?? "nf";
+
+/** The question of a message, or undefined when it is none or does not come from a service (a domain JID). */
+function questionOf(kind: OwnerQuestion["kind"], { from, payload }: ClientMessage): OwnerQuestion | undefined {
+  const generation = generationOf("provisioningOwner", payload.ns);
+  const service = bareJid(from);
+  if (generation === undefined || service === undefined || !isDomainJid(from)) return undefined;
+  const base = { kind, service, generation, node: nowhere, categories: noCategories, names: [] };
+  if (kind === "isFriend") {
+    const said = owner.isFriendQuestion.decode(payload);
+    return { ...base, key: said.key, device: said.jid, remote: said.remoteJid };
+  }
+  if (kind === "canRead") {
+    const said = owner.canReadQuestion.decode(payload);
+    return {
+      ...base,
+      key: said.key,
+      device: said.jid,
+      remote: said.remoteJid,
+      node: said.nodes[0] ?? nowhere,
+      categories: said.categories,
+      names: said.names,
+    };
+  }
+  const said = owner.canControlQuestion.decode(payload);
+  return {
+    ...base,
+    key: said.key,
+    device: said.jid,
+    remote: said.remoteJid,
+    node: said.nodes[0] ?? nowhere,
+    names: said.parameters.names,
+  };
+}
+
+function ruleOf(question: OwnerQuestion, answer: Answer): Element {
+  const ns = namespace("provisioningOwner", question.generation);
+  const about = { jid: question.device, remoteJid: question.remote, key: question.key, result: answer.allow };
+  if (question.kind === "isFriend") {
+    const range = ({ caller: "Caller", domain: "Domain", all: "All" } as const)[answer.range];
+    return owner.isFriendRule.encode({ ...about, range }, ns);
+  }
+  const node = question.node.nodeId === "" ? undefined : question.node;
+  const origin = { kind: ({ caller: "fromJid", domain: "fromDomain", all: "all" } as const)[answer.range] };
+  const limited = answer.allow && (answer.names.length > 0 || answer.categories !== undefined);
+  if (question.kind === "canControl") {
+    return owner.canControlRule.encode(
+      { ...about, node, partial: limited ? { names: answer.names } : undefined, origin },
+      ns,
+    );
+  }
+  const partial = limited ? { categories: answer.categories ?? noCategories, names: answer.names } : undefined;
+  return owner.canReadRule.encode({ ...about, node, partial, origin }, ns);
+}

@@ -1,0 +1,181 @@
+// A client of a concentrator: looks at its nodes, reads them, sets them. Everything is asked under the full JID that the
+// concentrator's presence told (see contacts.ts), in one generation of the interfaces.
+
+import type { ControlValue } from "#contract/control.ts";
+import type { Ask, Reading } from "#contract/field.ts";
+import { meteringTopology, type NodeRef, rootRef } from "#contract/node.ts";
+import * as control from "#iot/control.wire.ts";
+import { type Generation, namespace } from "#iot/generations.ts";
+import * as nodes from "#iot/nodes.wire.ts";
+import * as sensor from "#iot/sensor-data.wire.ts";
+import type { Codec } from "#xml/codec.ts";
+import type { Element } from "#xml/element.ts";
+import type { Connection } from "#xmpp/connection.ts";
+import { StanzaError } from "#xmpp/stanza.ts";
+import type { Inbox } from "./inbox.ts";
+
+export interface Things {
+  capabilities(to: string, signal: AbortSignal): Promise<readonly string[]>;
+  sources(to: string, signal: AbortSignal): Promise<readonly nodes.DataSource[]>;
+  /** Every node of a source that we may see, parents before children, with parameters and messages. */
+  allNodes(to: string, sourceId: string, signal: AbortSignal): Promise<readonly nodes.NodeInfoOnWire[]>;
+  node(to: string, ref: NodeRef, signal: AbortSignal): Promise<nodes.NodeInfoOnWire>;
+  /** Readings as they come; ends when the concentrator says so. Leaving early, or aborting, cancels the readout over there. */
+  read(to: string, refs: readonly NodeRef[], ask: Partial<Ask>, signal: AbortSignal): AsyncGenerator<Reading>;
+  /** Throws `StanzaError`; `parameterFaults` of control.wire.ts reads its details. */
+  set(
+    to: string,
+    refs: readonly NodeRef[],
+    values: readonly control.ControlItem[],
+    signal: AbortSignal,
+  ): Promise<control.Response>;
+}
+
+export interface ThingsDeps {
+  readonly connection: Connection;
+  readonly inbox: Inbox;
+  readonly generation?: Generation;
+}
+
+const noTokens = { service: [], device: [], user: [] };
+const everything = { parameters: true, messages: true };
+
+export function createThings({ connection, inbox, generation = "nf" }: ThingsDeps): Things {
+  const concentratorNs = namespace("concentrator", generation);
+
+  const ask = async <Q, A>(
+    to: string,
+    request: Codec<Q>,
+    value: Q,
+    answer: Codec<A>,
+    signal: AbortSignal,
+  ): Promise<A> => {
+    const reply = await connection.request("get", to, request.encode(value, concentratorNs), { signal });
+    return decodeAs(answer, reply);
+  };
+
+  return {
+    capabilities: (to, signal) => ask(to, nodes.getCapabilities, { tokens: noTokens }, nodes.strings, signal),
+    sources: (to, signal) => ask(to, nodes.getAllDataSources, { tokens: noTokens }, nodes.dataSources, signal),
+    allNodes: (to, sourceId, signal) =>
+      ask(
+        to,
+        nodes.getAllNodes,
+        { sourceId, types: [], details: everything, tokens: noTokens },
+        nodes.nodeInfos,
+        signal,
+      ),
+    node: (to, ref, signal) =>
+      ask(to, nodes.getNode, { ref, details: everything, tokens: noTokens }, nodes.nodeInfo, signal),
+    read: (to, refs, what, signal) =>
+      readout({ connection, inbox, ns: namespace("sensorData", generation) }, to, refs, what, signal),
+    async set(to, refs, values, signal) {
+      const request = { tokens: noTokens, nodes: refs, values: { parameters: values, faults: [] }, form: undefined };
+      const reply = await connection.request("set", to, control.set.encode(request, namespace("control", generation)), {
+        signal,
+      });
+      return decodeAs(control.response, reply);
+    },
+  };
+}
+
+function decodeAs<A>(codec: Codec<A>, reply: Element | undefined): A {
+  if (reply?.name !== codec.name)
+    throw new StanzaError("cancel", "undefined-condition", `${codec.name} expected, got ${reply?.name ?? "nothing"}`);
+  return codec.decode(reply);
+}
+
+interface Wires {
+  readonly connection: Connection;
+  readonly inbox: Inbox;
+  readonly ns: string;
+}
+
+async function* readout(
+  { connection, inbox, ns }: Wires,
+  to: string,
+  refs: readonly NodeRef[],
+  what: Partial<Ask>,
+  signal: AbortSignal,
+): AsyncGenerator<Reading> {
+  const id = crypto.randomUUID();
+  const queue: sensor.Response[] = [];
+  let ended = false;
+  let wake = () => {};
+  const take = (response: sensor.Response) => {
+    if (response.id !== id || ended) return;
+    queue.push(response);
+    ended = !response.more;
+    wake();
+  };
+  const onAbort = () => wake();
+  // Data may overtake nothing, but it may come before we look: listen first, then ask.
+  using _resp = inbox.onMessage(ns, "resp", ({ from, payload }) => {
+    if (from === to) take(sensor.response.decode(payload));
+  });
+  using _done = inbox.onMessage(ns, "done", ({ from, payload }) => {
+    if (from === to) take({ id: sensor.done.decode(payload).id, more: false, nodes: [], samples: [] });
+  });
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    const reply = await connection.request("get", to, sensor.request.encode(requestOf(id, refs, what), ns), { signal });
+    if (reply?.name === "resp") take(sensor.response.decode(reply));
+    for (;;) {
+      const next = queue.shift();
+      if (next !== undefined) yield* readingsOf(next);
+      else if (ended) return;
+      else if (signal.aborted) throw signal.reason;
+      else await new Promise<void>(resolve => (wake = resolve));
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    if (!ended) connection.request("set", to, sensor.cancel.encode({ id }, ns)).catch(() => {});
+  }
+}
+
+const requestOf = (id: string, refs: readonly NodeRef[], what: Partial<Ask>): sensor.Request => ({
+  id,
+  categories: what.categories ?? {
+    momentary: true,
+    peak: false,
+    status: false,
+    computed: false,
+    identity: false,
+    historical: false,
+  },
+  from: finite(what.from),
+  to: finite(what.to),
+  when: undefined,
+  tokens: noTokens,
+  nodes: refs,
+  names: what.names ?? [],
+});
+
+const finite = (at: number | undefined) => (at !== undefined && Number.isFinite(at) ? at : undefined);
+
+function* readingsOf(response: sensor.Response): Generator<Reading> {
+  const groups = [{ ref: rootRef, samples: response.samples }, ...response.nodes];
+  for (const { ref, samples } of groups) {
+    for (const { at, fields, errors } of samples) {
+      if (fields.length > 0) yield { kind: "reading", node: ref, at, fields };
+      for (const message of errors) yield { kind: "fault", node: ref, at, message };
+    }
+  }
+}
+
+/** "heat-3", "heat-3@attic-mbus": a node as a person writes it, in the source of field devices. */
+export function parseNode(text: string): NodeRef {
+  const at = text.lastIndexOf("@");
+  return at < 0
+    ? { nodeId: text, sourceId: meteringTopology, partition: "" }
+    : { nodeId: text.slice(0, at), sourceId: meteringTopology, partition: text.slice(at + 1) };
+}
+
+/** A value as a person writes it, of the kind the text suggests: the concentrator checks it against the parameter. */
+export function parseControlValue(text: string): ControlValue {
+  if (/^(true|false|on|off|yes|no)$/i.test(text)) return { kind: "boolean", value: /^(true|on|yes)$/i.test(text) };
+  if (/^[+-]?\d{1,9}$/.test(text)) return { kind: "int32", value: Number(text) };
+  if (/^[+-]?\d{1,18}$/.test(text)) return { kind: "int64", value: BigInt(text) };
+  if (/^[+-]?(\d+\.?\d*|\.\d+)$/.test(text)) return { kind: "double", value: Number(text) };
+  return { kind: "string", value: text };
+}
