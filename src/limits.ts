@@ -63,3 +63,19 @@ export const serialOpenMs = 5_000;
 export const statusMs = 3_000;
 /** 10,000 nodes of a few hundred characters each. */
 export const statusBytesMax = 16 * 1_048_576;
+/** History is written in one transaction a second at most: an SD card wears by transactions, not by rows. */
+export const historyBatchMs = 1_000;
+export const historyBatchRows = 500;
+/** Rows that may wait for a disk that is full or failing, about five minutes of a busy site; then the oldest go. */
+export const historyWaitingMax = 20_000;
+/** Rows read at a time, so that a long history neither fills memory nor holds up the event loop. */
+export const historyPageRows = 200;
+/** About 4 GB of twenty-field samples. */
+export const historyRowsMax = 5_000_000;
+export const historyPruneMs = 3_600_000;
+/** Deleted in one step: some ten milliseconds. */
+export const historyPruneRows = 2_000;
+/** Nodes whose latest values stay in memory; of others they are read back when asked for. */
+export const latestNodesMax = 2_000;
+/** Field names kept of one node: a device that makes names up must not fill the memory. */
+export const fieldsPerNodeMax = 1_000;
