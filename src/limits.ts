@@ -79,3 +79,23 @@ export const historyPruneRows = 2_000;
 export const latestNodesMax = 2_000;
 /** Field names kept of one node: a device that makes names up must not fill the memory. */
 export const fieldsPerNodeMax = 1_000;
+
+// Sensor data and control over XMPP (src/xmpp/iot).
+/** An admission asks its rules, each within decisionMs; the asker gives up after 15 s (COM-STZ-12). */
+export const admissionMs = 12_000;
+/** The concentrator ends a readout within readoutMs; a face that still waits after this closes it by itself. */
+export const readoutEndMs = readoutMs + 10_000;
+/** Values of slow devices are sent on after this, not held until a fragment is full. */
+export const fragmentDelayMs = 250;
+/** SD-RESP-16: per readout. */
+export const fragmentsPerSecondMax = 20;
+/** Of a stanza around its payload: addresses, hints, what the broker adds. */
+export const envelopeBytesMax = 4_096;
+/** A full outbox is tried again after this, while the readout lasts. */
+export const outboxRetryMs = 1_000;
+/** A request for later looks at the wall clock at least this often: the clock may be set meanwhile. */
+export const scheduleLookMs = 60_000;
+
+// Registry component.
+/** Rows counted to find the most selective operator of a search. */
+export const registrySearchProbeRows = 2_000;

@@ -1,0 +1,120 @@
+// Rows of things: who they are, whose they are, in which state.
+
+import type { NodeRef } from "#contract/node.ts";
+import type { Database } from "#store/database.ts";
+import type { Reads, Thing, ThingState, Writes } from "../store.ts";
+
+export interface ThingRow {
+  id: number;
+  jid: string;
+  node: string;
+  source: string;
+  partition: string;
+  state: string;
+  prior: string | null;
+  owner: string | null;
+}
+
+export const thingColumns = "thing.id, jid, node, source, partition, state, prior, owner";
+
+export const asThing = (row: ThingRow): Thing => ({
+  id: row.id,
+  jid: row.jid,
+  ref: { nodeId: row.node, sourceId: row.source, partition: row.partition },
+  state: row.state as ThingState,
+  owner: row.owner ?? undefined,
+  prior: (row.prior as ThingState | null) ?? undefined,
+});
+
+type ThingMethods =
+  | "thing"
+  | "thingById"
+  | "thingsOf"
+  | "thingsOwned"
+  | "claimable"
+  | "countThings"
+  | "hasThings"
+  | "ownsAnything"
+  | "friendThing"
+  | "insertThing"
+  | "setThing"
+  | "beginDisown"
+  | "restoreDisown"
+  | "restoreDisowns"
+  | "deleteThing";
+
+export function thingRecords(database: Database): Pick<Reads & Writes, ThingMethods> {
+  const select = (where: string) =>
+    database.prepare<unknown[], ThingRow>(`SELECT ${thingColumns} FROM thing WHERE ${where}`);
+  const byAddress = select("jid = ? AND node = ? AND source = ? AND partition = ?");
+  const byId = select("id = ?");
+  const byOwnerAt = select("jid = ? AND owner = ? ORDER BY id");
+  const byOwner = select("owner = ? AND state IN ('public','private','removed','disowning') ORDER BY id LIMIT ? OFFSET ?");
+  const byDigest = select("claim_digest = ? AND state = 'unclaimed' LIMIT 2");
+  const byDigestAt = select(
+    "claim_digest = ? AND state = 'unclaimed' AND node = ? AND source = ? AND partition = ? LIMIT 2",
+  );
+  const count = database.prepare<[string], { n: number }>("SELECT count(*) AS n FROM thing WHERE jid = ?");
+  const anyOf = database.prepare("SELECT 1 FROM thing WHERE jid = ? LIMIT 1");
+  const anyOwned = database.prepare("SELECT 1 FROM thing WHERE owner = ? LIMIT 1");
+  const firstClaimed = select(
+    "jid = ? AND owner IS NOT NULL AND state IN ('public','private','removed','disowning') ORDER BY claimed_at, id LIMIT 1",
+  );
+  const insert = database.prepare(
+    `INSERT INTO thing (jid, node, source, partition, state, owner, claim_digest, registered_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const set = database.prepare(
+    `UPDATE thing SET state = ?, prior = NULL, owner = ?, claim_digest = ?, claimed_at = coalesce(?, claimed_at)
+     WHERE id = ?`,
+  );
+  const listed = database.prepare("UPDATE tag SET listed = ? WHERE thing = ? AND listed <> ?");
+  const begin = database.prepare("UPDATE thing SET prior = state, state = 'disowning' WHERE id = ?");
+  const restore = database.prepare(
+    "UPDATE thing SET state = prior, prior = NULL WHERE id = ? AND state = 'disowning'",
+  );
+  const restoreAll = database.prepare("UPDATE thing SET state = prior, prior = NULL WHERE state = 'disowning'");
+  const drop = database.prepare("DELETE FROM thing WHERE id = ?");
+  const dropPending = database.prepare(
+    "DELETE FROM pending WHERE jid = ? AND node = ? AND source = ? AND partition = ?",
+  );
+  const one = (row: ThingRow | undefined) => row && asThing(row);
+  const address = (ref: NodeRef) => [ref.nodeId, ref.sourceId, ref.partition];
+  /** A thing whose disowning is under way stays findable until it is done: it may be restored. */
+  const list = (id: number, state: ThingState) => {
+    const flag = isListed(state) ? 1 : 0;
+    listed.run(flag, id, flag);
+  };
+
+  return {
+    thing: (jid, ref) => one(byAddress.get(jid, ...address(ref))),
+    thingById: id => one(byId.get(id)),
+    thingsOf: (jid, owner) => byOwnerAt.all(jid, owner).map(asThing),
+    thingsOwned: (owner, offset, rows) => byOwner.all(owner, rows, offset).map(asThing),
+    claimable: (digest, ref) =>
+      (ref === undefined ? byDigest.all(digest) : byDigestAt.all(digest, ...address(ref))).map(asThing),
+    countThings: jid => count.get(jid)?.n ?? 0,
+    hasThings: jid => anyOf.get(jid) !== undefined,
+    ownsAnything: owner => anyOwned.get(owner) !== undefined,
+    friendThing(jid) {
+      const root = byAddress.get(jid, "", "", "");
+      return one(root !== undefined && root.owner !== null ? root : firstClaimed.get(jid));
+    },
+    insertThing: (jid, ref, state, owner, digest, at) =>
+      Number(insert.run(jid, ...address(ref), state, owner ?? null, digest ?? null, at).lastInsertRowid),
+    setThing(id, state, owner, digest, claimedAt) {
+      set.run(state, owner ?? null, digest ?? null, claimedAt ?? null, id);
+      list(id, state);
+    },
+    beginDisown: id => void begin.run(id),
+    restoreDisown: id => void restore.run(id),
+    restoreDisowns: () => void restoreAll.run(),
+    deleteThing(thing) {
+      drop.run(thing.id);
+      dropPending.run(thing.jid, ...address(thing.ref));
+    },
+  };
+}
+
+/** States in which strangers may find a thing (DISCO-SEARCH-01). */
+export const isListed = (state: string): boolean => state === "public" || state === "selfOwned";
