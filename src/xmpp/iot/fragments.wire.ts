@@ -1,0 +1,124 @@
+// Cuts a readout into `resp` elements below a byte bound (COM-STZ-09, SD-RESP-02, -05, -06). Each piece stands by itself:
+// `nd` and `ts` are opened anew in it, grouped by node and oldest first.
+
+import type { Reading } from "#contract/field.ts";
+import { type NodeRef, nodeKey } from "#contract/node.ts";
+import type { Part } from "#xml/codec.ts";
+import { type Element, element, escapeAttribute } from "#xml/element.ts";
+import { nodeAttributes } from "./address.wire.ts";
+import { encodeErr, encodeField, encodeTimestamp } from "./fields.wire.ts";
+
+export interface Fragments {
+  /** Takes one reading. Returns the pieces that became full by it; they are followed by more. */
+  add(reading: Reading): Element[];
+  /** An error of the readout as a whole, belonging to no node; never in one piece with nodes (SD-RESP-05). */
+  fail(at: number, message: string): Element[];
+  /** Nothing is waiting in the piece at hand. */
+  readonly isEmpty: boolean;
+  /** The piece at hand, perhaps empty, and begins a new one. */
+  take(more: boolean): Element;
+}
+
+interface Pending {
+  readonly attrs: Readonly<Record<string, string>>;
+  readonly samples: Map<number, Element[]>;
+}
+
+/** `<ts v='2031-03-02T05:00:00.000Z'></ts>`, and room for years that do not have four digits. */
+const timestampBytes = 48;
+
+/** `bytesMax` bounds the UTF-8 length of each piece as it is written inside a stanza of another namespace. */
+export function createFragments(id: string, ns: string, bytesMax: number): Fragments {
+  const emptyBytes = bytesOf(element("resp", ns, { xmlns: ns, id, more: "true" }));
+  const nodes = new Map<string, Pending>();
+  let loose: Element[] = [];
+  let bytes = emptyBytes;
+
+  const isEmpty = () => nodes.size === 0 && loose.length === 0;
+
+  const take = (more: boolean): Element => {
+    const children = loose;
+    for (const { attrs, samples } of nodes.values()) {
+      const inOrder = samples.size === 1 ? samples : [...samples].sort(([a], [b]) => a - b);
+      const timestamps: Element[] = [];
+      for (const [at, items] of inOrder) timestamps.push(encodeTimestamp(at, ns, items));
+      children.push({ name: "nd", ns, attrs, children: timestamps });
+    }
+    nodes.clear();
+    loose = [];
+    bytes = emptyBytes;
+    return element("resp", ns, { id, more: more ? "true" : undefined }, children);
+  };
+
+  const put = (ref: NodeRef, at: number, item: Element, full: Element[]) => {
+    const size = bytesOf(item);
+    const key = nodeKey(ref);
+    let node = nodes.get(key);
+    const attrs = node?.attrs ?? attributesOf(nodeAttributes, ref);
+    const wholeNode = size + timestampBytes + bytesOf({ name: "nd", ns, attrs, children: [] });
+    const cost = node === undefined ? wholeNode : node.samples.has(at) ? size : size + timestampBytes;
+    if (bytes + cost > bytesMax && !isEmpty()) {
+      full.push(take(true));
+      node = undefined;
+    }
+    if (emptyBytes + wholeNode > bytesMax) return false;
+    if (node === undefined) nodes.set(key, (node = { attrs, samples: new Map() }));
+    const items = node.samples.get(at);
+    if (items === undefined) node.samples.set(at, [item]);
+    else items.push(item);
+    bytes += bytes === emptyBytes ? wholeNode : cost;
+    return true;
+  };
+
+  return {
+    add(reading) {
+      const full: Element[] = [];
+      if (reading.kind === "fault") {
+        put(reading.node, reading.at, encodeErr(reading.message.slice(0, errorCharsMax), ns), full);
+        return full;
+      }
+      for (const field of reading.fields) {
+        const item = encodeField(field, ns);
+        if (!put(reading.node, reading.at, item, full)) {
+          const name = field.name.slice(0, nameCharsMax);
+          put(reading.node, reading.at, encodeErr(`${name}: the value is too long to be sent`, ns), full);
+        }
+      }
+      return full;
+    },
+    fail(at, message) {
+      const full = nodes.size > 0 ? [take(true)] : [];
+      const item = encodeTimestamp(at, ns, [encodeErr(message.slice(0, errorCharsMax), ns)]);
+      loose.push(item);
+      bytes += bytesOf(item);
+      return full;
+    },
+    get isEmpty() {
+      return isEmpty();
+    },
+    take,
+  };
+}
+
+const errorCharsMax = 1024;
+const nameCharsMax = 256;
+
+const attributesOf = <T>(part: Part<T>, value: T): Record<string, string> => {
+  const draft = { attrs: Object.create(null), children: [] };
+  part.write(value, draft, "");
+  return draft.attrs;
+};
+
+const simple = /^[ !#-%(-;=?-~]*$/;
+const utf8 = new TextEncoder();
+/** UTF-8 length of a text as written: attributes escape at least what texts escape. */
+const textBytes = (text: string): number =>
+  simple.test(text) ? text.length : utf8.encode(escapeAttribute(text)).length;
+
+/** Upper bound of the UTF-8 length of the element written inside its own namespace, without writing it. */
+function bytesOf(node: Element): number {
+  let bytes = 2 * node.name.length + 5;
+  for (const name in node.attrs) bytes += name.length + 4 + textBytes(node.attrs[name] as string);
+  for (const one of node.children) bytes += typeof one === "string" ? textBytes(one) : bytesOf(one);
+  return bytes;
+}
