@@ -1,0 +1,78 @@
+// Any settings schema as a neutral form, read through JSON Schema and never through zod's insides. The data form of XMPP,
+// the app's form, the questions of the CLI and the parameters shown of a node are made of it.
+
+import * as z from "zod";
+
+export type FormFieldKind = "boolean" | "integer" | "number" | "text" | "choice";
+
+export interface FormField {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly page: string;
+  readonly kind: FormFieldKind;
+  readonly required: boolean;
+  /** Written, never shown. */
+  readonly secret: boolean;
+  readonly standard?: unknown;
+  readonly min?: number;
+  readonly max?: number;
+  readonly charsMax?: number;
+  readonly pattern?: string;
+  /** The values of a choice. */
+  readonly options?: readonly (string | number)[];
+}
+
+interface Property {
+  type?: string;
+  enum?: (string | number)[];
+  const?: string | number;
+  title?: string;
+  description?: string;
+  page?: string;
+  secret?: boolean;
+  default?: unknown;
+  minimum?: number;
+  maximum?: number;
+  maxLength?: number;
+  pattern?: string;
+}
+
+/** The fields in the order of the schema. Throws when the schema is not flat: what wants nesting is a child node or a profile. */
+export function formOf(schema: z.ZodObject): readonly FormField[] {
+  const json = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as {
+    properties?: Record<string, Property>;
+    required?: string[];
+  };
+  return Object.entries(json.properties ?? {}).map(([name, property]) => {
+    const options = property.enum ?? (property.const === undefined ? undefined : [property.const]);
+    return {
+      name,
+      title: property.title ?? name,
+      description: property.description ?? "",
+      page: property.page ?? "General",
+      kind: options === undefined ? kindOf(name, property) : "choice",
+      required: json.required?.includes(name) ?? false,
+      secret: property.secret ?? false,
+      ...(property.default === undefined ? {} : { standard: property.default }),
+      ...(property.minimum === undefined ? {} : { min: property.minimum }),
+      ...(property.maximum === undefined ? {} : { max: property.maximum }),
+      ...(property.maxLength === undefined ? {} : { charsMax: property.maxLength }),
+      ...(property.pattern === undefined ? {} : { pattern: property.pattern }),
+      ...(options === undefined ? {} : { options }),
+    };
+  });
+}
+
+function kindOf(name: string, property: Property): FormFieldKind {
+  switch (property.type) {
+    case "boolean":
+    case "integer":
+    case "number":
+      return property.type;
+    case "string":
+      return "text";
+    default:
+      throw new Error(`setting "${name}" is neither a scalar nor a choice`);
+  }
+}

@@ -1,0 +1,6 @@
+// The built-in drivers: the only file that names them all.
+
+import type { Driver } from "#contract/driver.ts";
+import { simDriver } from "./sim/driver.ts";
+
+export const drivers: readonly Driver[] = [simDriver];
