@@ -1,0 +1,191 @@
+// Register words to values and back: types, word orders, exact decimal scaling, and what stands for "no value". Pure.
+// Modbus itself defines words of 16 bits, high octet first; everything wider is custom, hence the four word orders.
+
+import { type Decimal, decimalOf, decimalOfFloat32, divideExactly, scaleAndShift } from "./decimal.ts";
+
+export const registerTypes = [
+  "int16",
+  "uint16",
+  "int32",
+  "uint32",
+  "int64",
+  "uint64",
+  "float32",
+  "float64",
+  "bcd16",
+  "bcd32",
+  "mod10k-32",
+  "unix32",
+  "string",
+  "bits",
+  "bitfield",
+  "enum",
+] as const;
+export type RegisterType = (typeof registerTypes)[number];
+
+/** Of the octets A (highest) to D as they come: ABCD is the usual one, CDAB has the low word first. */
+export const wordOrders = ["ABCD", "CDAB", "BADC", "DCBA"] as const;
+export type WordOrder = (typeof wordOrders)[number];
+
+export interface Layout {
+  readonly type: RegisterType;
+  /** Default ABCD. For a string, BADC swaps the two characters of each word. */
+  readonly order?: WordOrder;
+  /** value = raw x scale + offset */
+  readonly scale?: number;
+  readonly offset?: number;
+  /** Raw patterns in hexadecimal, as on the wire, that mean no value: "ffff". */
+  readonly noValue?: readonly string[];
+  /** Words of a string. */
+  readonly words?: number;
+  readonly mask?: number;
+  readonly shift?: number;
+  /** Names of the bits or of the enumeration's codes. */
+  readonly names?: ReadonlyMap<number, string>;
+}
+
+export type RegisterValue =
+  | { readonly kind: "decimal"; readonly value: Decimal }
+  /** Exactly as the unit holds it; `bits` tells how much of it means something. */
+  | { readonly kind: "float"; readonly value: number; readonly bits: 32 | 64 }
+  | { readonly kind: "text"; readonly value: string }
+  | { readonly kind: "flags"; readonly names: readonly string[] }
+  | { readonly kind: "choice"; readonly code: number; readonly name: string | undefined }
+  /** Milliseconds since 1970 UTC */
+  | { readonly kind: "time"; readonly at: number }
+  | { readonly kind: "none"; readonly reason: string };
+
+export const wordsOf = ({ type, words }: Pick<Layout, "type" | "words">): number =>
+  type === "string" ? (words ?? 1) : type.endsWith("64") ? 4 : type.endsWith("32") ? 2 : 1;
+
+/** `registers` are the words on the wire, from the point's address on; fewer than it needs is a value missing, not an error. */
+export function decodeRegisters(layout: Layout, registers: readonly number[]): RegisterValue {
+  const count = wordsOf(layout);
+  if (registers.length < count) return none(`${registers.length} of ${count} registers were read`);
+  const own = registers.slice(0, count);
+  const raw = rawHex(own);
+  if (layout.noValue?.some(pattern => pattern.toLowerCase() === raw)) return none(`the unit says no value (${raw})`);
+  const bytes = inOrder(own, layout.order ?? "ABCD", layout.type === "string");
+  const view = new DataView(bytes.buffer);
+  switch (layout.type) {
+    case "int16":
+      return integer(BigInt(view.getInt16(0)), layout);
+    case "uint16":
+      return integer(BigInt(view.getUint16(0)), layout);
+    case "int32":
+      return integer(BigInt(view.getInt32(0)), layout);
+    case "uint32":
+      return integer(BigInt(view.getUint32(0)), layout);
+    case "int64":
+      return integer(view.getBigInt64(0), layout);
+    case "uint64":
+      return integer(view.getBigUint64(0), layout);
+    case "float32":
+      return float(view.getFloat32(0), 32, layout);
+    case "float64":
+      return float(view.getFloat64(0), 64, layout);
+    case "bcd16":
+    case "bcd32":
+      return bcd(bytes, layout);
+    case "mod10k-32":
+      return mod10k(view.getUint16(0), view.getUint16(2), layout);
+    case "unix32":
+      return { kind: "time", at: view.getUint32(0) * 1000 };
+    case "string":
+      return text(bytes);
+    case "bits":
+      return flags(view.getUint16(0), layout.names);
+    case "bitfield":
+      return integer(BigInt((view.getUint16(0) & (layout.mask ?? 0xffff)) >> (layout.shift ?? 0)), layout);
+    case "enum": {
+      const code = view.getUint16(0);
+      return { kind: "choice", code, name: layout.names?.get(code) };
+    }
+  }
+}
+
+/** The words to write for a decimal, or why not, in words that follow the value: "is not a multiple of 0.5". */
+export function encodeRegisters(layout: Layout, value: Decimal): readonly number[] | string {
+  const bytes = new Uint8Array(wordsOf(layout) * 2);
+  const view = new DataView(bytes.buffer);
+  if (layout.type === "float32" || layout.type === "float64") {
+    const number = (Number(value.digits) / 10 ** value.decimals - (layout.offset ?? 0)) / (layout.scale ?? 1);
+    if (layout.type === "float32") view.setFloat32(0, number);
+    else view.setFloat64(0, number);
+  } else {
+    const raw = divideExactly(value, decimalOf(layout.scale ?? 1), decimalOf(layout.offset ?? 0));
+    if (raw === undefined) return `is not a multiple of ${layout.scale ?? 1}`;
+    const range = integerRanges[layout.type];
+    if (range === undefined) return `cannot be written to a register of type ${layout.type}`;
+    if (raw < range[0] || raw > range[1]) return "does not fit into the register";
+    const unsigned = BigInt.asUintN(bytes.length * 8, raw);
+    for (let at = 0; at < bytes.length; at++) {
+      bytes[bytes.length - 1 - at] = Number((unsigned >> BigInt(8 * at)) & 0xffn);
+    }
+  }
+  const words = Array.from({ length: bytes.length / 2 }, (_, n) => view.getUint16(2 * n));
+  const wire = new DataView(inOrder(words, layout.order ?? "ABCD", false).buffer);
+  return words.map((_, n) => wire.getUint16(2 * n));
+}
+
+const integerRanges: Readonly<Partial<Record<RegisterType, readonly [bigint, bigint]>>> = {
+  int16: [-(2n ** 15n), 2n ** 15n - 1n],
+  uint16: [0n, 2n ** 16n - 1n],
+  enum: [0n, 2n ** 16n - 1n],
+  int32: [-(2n ** 31n), 2n ** 31n - 1n],
+  uint32: [0n, 2n ** 32n - 1n],
+  int64: [-(2n ** 63n), 2n ** 63n - 1n],
+  uint64: [0n, 2n ** 64n - 1n],
+};
+
+export const rawHex = (registers: readonly number[]): string =>
+  registers.map(word => word.toString(16).padStart(4, "0")).join("");
+
+/** Octets highest first. The two swaps undo themselves, so the same serves writing. */
+function inOrder(registers: readonly number[], order: WordOrder, isText: boolean): Uint8Array<ArrayBuffer> {
+  const words = !isText && (order === "CDAB" || order === "DCBA") ? registers.toReversed() : registers;
+  const swapped = order === "BADC" || order === "DCBA";
+  const bytes = new Uint8Array(words.length * 2);
+  words.forEach((word, n) => {
+    bytes[2 * n] = swapped ? word & 0xff : word >> 8;
+    bytes[2 * n + 1] = swapped ? word >> 8 : word & 0xff;
+  });
+  return bytes;
+}
+
+const none = (reason: string): RegisterValue => ({ kind: "none", reason });
+
+const integer = (raw: bigint, { scale, offset }: Layout): RegisterValue => ({
+  kind: "decimal",
+  value: scaleAndShift({ digits: raw, decimals: 0 }, scale, offset),
+});
+
+function float(value: number, bits: 32 | 64, { scale, offset }: Layout): RegisterValue {
+  if (!Number.isFinite(value)) return none(Number.isNaN(value) ? "not a number" : "infinite");
+  if ((scale ?? 1) === 1 && (offset ?? 0) === 0) return { kind: "float", value, bits };
+  // Scaled on the decimals that the unit meant: 0.1 in a float32 is 0.1, not 0.10000000149.
+  const meant = bits === 32 ? decimalOfFloat32(value) : decimalOf(value);
+  return { kind: "decimal", value: scaleAndShift(meant, scale, offset) };
+}
+
+function bcd(bytes: Uint8Array, layout: Layout): RegisterValue {
+  const digits = Array.from(bytes, byte => byte.toString(16).padStart(2, "0")).join("");
+  return /[a-f]/.test(digits) ? none(`not decimal digits (${digits})`) : integer(BigInt(digits), layout);
+}
+
+const mod10k = (high: number, low: number, layout: Layout): RegisterValue =>
+  high > 9999 || low > 9999 ? none(`not in 0..9999 (${high}, ${low})`) : integer(BigInt(high * 10_000 + low), layout);
+
+function text(bytes: Uint8Array): RegisterValue {
+  if (bytes.every(byte => byte === 0xff)) return none("the unit says no value (all FF)");
+  const value = String.fromCharCode(...bytes).replace(/[\0 ]+$/, "");
+  // Control characters cannot stand in XML, and in a device's name they are rubbish anyway.
+  return { kind: "text", value: value.replace(/\0.*$/s, "").replace(/\p{Cc}/gu, "?") };
+}
+
+const flags = (word: number, names: ReadonlyMap<number, string> | undefined): RegisterValue => ({
+  kind: "flags",
+  names: Array.from({ length: 16 }, (_, bit) => bit)
+    .filter(bit => (word >> bit) & 1)
+    .map(bit => names?.get(bit) ?? `bit ${bit}`),
+});
