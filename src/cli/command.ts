@@ -77,9 +77,10 @@ export function parseWords(command: Command, args: readonly string[]): Parsed {
 }
 
 export function helpOf(command: Command): string {
-  const options = Object.entries({ ...command.options, ...everyCommand }).map(
-    ([name, one]): [string, string] => [`--${name}${one.value ? ` ${one.value}` : ""}`, one.help],
-  );
+  const options = Object.entries({ ...command.options, ...everyCommand }).map(([name, one]): [string, string] => [
+    `--${name}${one.value ? ` ${one.value}` : ""}`,
+    one.help,
+  ]);
   const width = Math.max(...options.map(([name]) => name.length));
   return [
     `isthmus ${command.name} ${command.usage}`.trimEnd(),

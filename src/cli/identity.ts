@@ -1,7 +1,7 @@
 // Who the person at the command line is on the network: a JID, how to reach its broker and, in a file only its user can
 // read, the password. The running demonstration offers "owner" and "stranger" the same way.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
@@ -21,21 +21,40 @@ export const identitySchema = z.strictObject({
 export type Identity = z.output<typeof identitySchema>;
 
 export const identitiesFolder = (): string =>
-  process.env.ISTHMUS_IDENTITIES ?? join(process.env.XDG_CONFIG_HOME ?? join(homedir(), ".config"), "isthmus", "identities");
+  process.env.ISTHMUS_IDENTITIES ??
+  join(process.env.XDG_CONFIG_HOME ?? join(homedir(), ".config"), "isthmus", "identities");
 
-/** Where a running demonstration leaves its folder's name. */
-export const demoPointer = (): string => join(tmpdir(), `isthmus-demo-${userInfo().uid}`);
+/** Where a running demonstration says where it lives. */
+export const demoPointer = (): string => join(tmpdir(), `isthmus-demo-${userInfo().uid}.json`);
 
-function candidates(): string[] {
+const demoSchema = z.object({ identities: z.string(), dataFolder: z.string() });
+export type RunningDemo = z.output<typeof demoSchema>;
+
+/** The folder for temporary files is everybody's: only a file of our own user is believed. */
+export function runningDemo(): RunningDemo | undefined {
   const pointer = demoPointer();
-  const demo = existsSync(pointer) ? join(readFileSync(pointer, "utf8").trim(), "identities") : undefined;
-  return [identitiesFolder(), ...(demo === undefined ? [] : [demo])];
+  const found = statSync(pointer, { throwIfNoEntry: false });
+  if (found === undefined || !found.isFile() || found.uid !== userInfo().uid) return undefined;
+  const parsed = demoSchema.safeParse(parseJson(pointer));
+  return parsed.success && existsSync(parsed.data.identities) ? parsed.data : undefined;
 }
 
+function folders(): string[] {
+  const demo = runningDemo();
+  return [identitiesFolder(), ...(demo === undefined ? [] : [demo.identities])];
+}
+
+const namesIn = (folder: string): string[] =>
+  existsSync(folder)
+    ? readdirSync(folder)
+        .filter(file => file.endsWith(".json"))
+        .map(file => file.slice(0, -".json".length))
+    : [];
+
+export const identityNames = (): string[] => [...new Set(folders().flatMap(namesIn))];
+
 export function loadIdentity(name: string | undefined): Identity {
-  const folders = candidates();
-  const known = folders.flatMap(folder => (existsSync(folder) ? readdirSync(folder).filter(one => one.endsWith(".json")) : []));
-  const names = known.map(one => one.slice(0, -".json".length));
+  const names = identityNames();
   const wanted = name ?? (names.length === 1 ? names[0] : undefined);
   if (wanted === undefined) {
     throw new CommandError(
@@ -44,17 +63,19 @@ export function loadIdentity(name: string | undefined): Identity {
         : `Say as whom with --as: ${names.join(", ")}.`,
     );
   }
-  const file = folders.map(folder => join(folder, `${wanted}.json`)).find(existsSync);
-  if (!/^[\w.-]+$/.test(wanted) || file === undefined) {
+  const folder = folders().find(one => namesIn(one).includes(wanted));
+  if (folder === undefined) {
     throw new CommandError(`There is no identity "${wanted}"${names.length > 0 ? `; known are ${names.join(", ")}` : ""}.`);
   }
+  const file = join(folder, `${wanted}.json`);
   const parsed = identitySchema.safeParse(parseJson(file));
   if (!parsed.success) throw new CommandError(`${file} is not an identity: ${z.prettifyError(parsed.error)}`);
   return parsed.data;
 }
 
 export function saveIdentity(name: string, identity: Identity, folder = identitiesFolder()): string {
-  if (!/^[\w.-]+$/.test(name)) throw new CommandError(`"${name}" cannot be the name of a file: use letters, digits, . _ -`);
+  if (!/^[\w.-]+$/.test(name))
+    throw new CommandError(`"${name}" cannot be the name of a file: use letters, digits, . _ -`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, `${name}.json`);
   writeFileSync(file, `${JSON.stringify(identity, undefined, 2)}\n`, { mode: 0o600 });

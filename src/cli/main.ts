@@ -84,6 +84,8 @@ function explain(error: unknown): number {
   }
   const kind = error instanceof Error ? error.name : "";
   const known = ["TimeoutError", "DialError", "LoginError", "Refusal", "PortTakenError", "UriError"].includes(kind);
-  process.stderr.write(known ? `${safe(describe(error))}\n` : `isthmus failed: ${error instanceof Error ? error.stack : error}\n`);
+  process.stderr.write(
+    known ? `${safe(describe(error))}\n` : `isthmus failed: ${error instanceof Error ? error.stack : error}\n`,
+  );
   return 1;
 }

@@ -35,7 +35,10 @@ export function formatTable(headers: readonly string[], rows: readonly (readonly
   const shown = rows.map(row => row.map(safe));
   const widths = headers.map((header, at) => Math.max(header.length, ...shown.map(row => (row[at] ?? "").length)));
   const format = (cells: readonly string[]) =>
-    cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ").trimEnd();
+    cells
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join("  ")
+      .trimEnd();
   return [format(headers), widths.map(width => "─".repeat(width)).join("  "), ...shown.map(format)];
 }
 

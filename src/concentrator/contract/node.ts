@@ -63,3 +63,9 @@ export interface Tag {
   readonly name: string;
   readonly value: string | number;
 }
+
+/** "heat-3@MeteringTopology@attic": node, source and partition as a person writes them; the source stands for itself when left out. */
+export function parseTriple(text: string): NodeRef {
+  const [nodeId = "", sourceId = meteringTopology, partition = ""] = text.split("@");
+  return { nodeId, sourceId, partition };
+}

@@ -1,0 +1,74 @@
+// `isthmus identity …`: who one is on the network, kept for the other commands.
+
+import { createInterface } from "node:readline/promises";
+import { bareJid } from "#xmpp/jid.ts";
+import { type Command, CommandError, UsageError } from "../command.ts";
+import { type Identity, identityNames, loadIdentity, saveIdentity } from "../identity.ts";
+
+export const identityAdd: Command = {
+  name: "identity add",
+  summary: "Remember an account to act as.",
+  usage: "NAME --jid JID [--of APPLIANCE]",
+  details: "The password is asked for, or read from standard input; it is kept in a file that only you can read.",
+  options: {
+    jid: { type: "string", value: "JID", help: "The account: you@example.org." },
+    host: { type: "string", value: "HOST", help: "Only where DNS does not say it." },
+    port: { type: "string", value: "PORT", help: "TLS from the first byte; with --host." },
+    ca: { type: "string", value: "FILE", help: "A private certificate authority (PEM)." },
+    of: { type: "string", value: "JID", help: "The appliance that is meant when none is named." },
+  },
+  words: [1, 1],
+  async run(call) {
+    const jid = bareJid(call.text("jid"));
+    if (jid === undefined || !jid.includes("@")) throw new UsageError("--jid is an account such as you@example.org");
+    const port = call.text("port");
+    if (port !== undefined && !/^\d{1,5}$/.test(port)) throw new UsageError(`--port is a number, not "${port}"`);
+    const identity: Identity = {
+      jid,
+      password: await readPassword(call.signal),
+      ...given("host", call.text("host")),
+      ...(port === undefined ? {} : { port: Number(port) }),
+      ...given("caFile", call.text("ca")),
+      ...given("appliance", call.text("of")),
+    };
+    const file = saveIdentity(call.words[0] ?? "", identity);
+    call.out.note(`Kept in ${file}.`);
+    return 0;
+  },
+};
+
+export const identityList: Command = {
+  name: "identity list",
+  summary: "List the accounts one can act as.",
+  usage: "",
+  options: {},
+  words: [0, 0],
+  async run(call) {
+    const rows = identityNames().map(name => {
+      const { jid, appliance } = loadIdentity(name);
+      call.out.value({ name, jid, appliance });
+      return [name, jid, appliance ?? ""];
+    });
+    if (rows.length === 0) call.out.note("None yet: add one with `isthmus identity add`.");
+    else call.out.table(["Name", "Account", "Appliance"], rows);
+    return 0;
+  },
+};
+
+const given = <K extends string>(name: K, value: string | undefined) =>
+  (value === undefined ? {} : { [name]: value }) as { [P in K]?: string };
+
+/** Not shown while it is typed; one line of standard input where that is no terminal. */
+async function readPassword(signal: AbortSignal): Promise<string> {
+  const terminal = process.stdin.isTTY;
+  if (terminal) process.stderr.write("Password: ");
+  const lines = createInterface({ input: process.stdin, terminal });
+  try {
+    const password = await lines.question("", { signal });
+    if (terminal) process.stderr.write("\n");
+    if (password === "") throw new CommandError("No password was given.");
+    return password;
+  } finally {
+    lines.close();
+  }
+}

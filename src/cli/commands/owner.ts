@@ -1,0 +1,178 @@
+// `isthmus owner …`: claiming things, seeing what is asked of them, and deciding.
+
+import { systemClock } from "#base/clock.ts";
+import type { OwnerQuestion } from "#client/owner.ts";
+import { type Category, categories, categoryNames } from "#contract/field.ts";
+import { describeNode, parseTriple } from "#contract/node.ts";
+import { type Command, CommandError, type Invocation, UsageError } from "../command.ts";
+import { type Client, clientOptions, withClient } from "../connect.ts";
+
+export const claim: Command = {
+  name: "owner claim",
+  summary: "Claim a thing with the code of its label.",
+  usage: "URI [--private]",
+  details: "URI is the text of the label's code: iotdisco:… Quote it, it holds semicolons.",
+  options: { ...clientOptions, private: { type: "boolean", help: "Do not list the thing in searches." } },
+  words: [1, 1],
+  run: call =>
+    withClient(call, async client => {
+      const claimed = await client.owner.claim(call.words[0] ?? "", !call.flag("private"), call.signal);
+      call.out.value(claimed);
+      call.out.note(`You own ${describeNode(claimed.ref)} of ${claimed.jid} now.`);
+      return 0;
+    }),
+};
+
+export const things: Command = {
+  name: "owner things",
+  summary: "List the things one owns.",
+  usage: "",
+  options: clientOptions,
+  words: [0, 0],
+  run: call =>
+    withClient(call, async client => {
+      const owned = await client.owner.things(call.signal);
+      for (const one of owned) call.out.value(one);
+      const rows = owned.map(({ jid, ref, tags }) => [
+        jid,
+        describeNode(ref),
+        tags.map(({ name, value }) => `${name}=${value}`).join(" "),
+      ]);
+      if (rows.length === 0) call.out.note("You own nothing here yet: claim a thing with `isthmus owner claim`.");
+      else call.out.table(["Appliance", "Node", "Tags"], rows);
+      return 0;
+    }),
+};
+
+const settleMs = 1_500;
+
+/** The service repeats open questions when the owner appears; they are in when none came for a while. */
+async function openQuestions(client: Client, call: Invocation): Promise<OwnerQuestion[]> {
+  const open: OwnerQuestion[] = [];
+  using _ = client.owner.onQuestion(question => open.push(question));
+  await client.owner.things(call.signal);
+  for (let before = -1; before !== open.length; ) {
+    before = open.length;
+    await systemClock.sleep(settleMs, call.signal);
+  }
+  return open;
+}
+
+export const questions: Command = {
+  name: "owner questions",
+  summary: "List what was asked of one's things and not decided yet.",
+  usage: "[--wait]",
+  options: { ...clientOptions, wait: { type: "boolean", help: "Go on listening until Ctrl-C." } },
+  words: [0, 0],
+  run: call =>
+    withClient(call, async client => {
+      const open = await openQuestions(client, call);
+      for (const question of open) show(call, question);
+      if (open.length === 0) call.out.note("No open questions.");
+      if (!call.flag("wait")) return 0;
+      using _ = client.owner.onQuestion(question => {
+        if (!open.some(({ key }) => key === question.key)) show(call, question);
+      });
+      await new Promise(resolve => call.signal.addEventListener("abort", resolve, { once: true }));
+      return 0;
+    }),
+};
+
+function show(call: Invocation, question: OwnerQuestion): void {
+  call.out.value(question);
+  call.out.line(`${question.key.slice(0, 8)}  ${describeQuestion(question)}`);
+}
+
+const verbs = { isFriend: "wants to be let in by", canRead: "wants to read", canControl: "wants to control" } as const;
+
+export function describeQuestion({ kind, remote, device, node, names, categories: asked }: OwnerQuestion): string {
+  const what = kind === "isFriend" ? device : `${describeNode(node)} of ${device}`;
+  const which = [...names, ...categoryNames.filter(name => asked[name])];
+  return `${remote} ${verbs[kind]} ${what}${which.length > 0 ? `: ${which.join(", ")}` : ""}`;
+}
+
+export const answer: Command = {
+  name: "owner answer",
+  summary: "Decide a question.",
+  usage: "KEY yes|no [--field NAME] [--for caller|domain|all]",
+  details:
+    "KEY is the first column of `isthmus owner questions`. Yes without --field or --category grants all that kind of access to that node.",
+  options: {
+    ...clientOptions,
+    field: { type: "string", value: "NAME", multiple: true, help: "Only this field or parameter; may be given again." },
+    category: {
+      type: "string",
+      value: "NAME",
+      multiple: true,
+      help: `Only this category: ${categoryNames.join(", ")}.`,
+    },
+    for: { type: "string", value: "WHOM", help: "caller (unless said), domain or all." },
+  },
+  words: [2, 2],
+  run: call => {
+    const [key = "", verdict = ""] = call.words;
+    const range = call.text("for") ?? "caller";
+    if (verdict !== "yes" && verdict !== "no") throw new UsageError(`say yes or no, not "${verdict}"`);
+    if (range !== "caller" && range !== "domain" && range !== "all")
+      throw new UsageError(`--for is caller, domain or all, not "${range}"`);
+    const chosen = call.texts("category");
+    const unknown = chosen.find(name => !categoryNames.includes(name as Category));
+    if (unknown !== undefined) throw new UsageError(`"${unknown}" is no category: say ${categoryNames.join(", ")}`);
+    return withClient(call, async client => {
+      const found = (await openQuestions(client, call)).filter(one => one.key.startsWith(key));
+      const [question, another] = found;
+      if (question === undefined)
+        throw new CommandError(`There is no open question ${key}: see \`isthmus owner questions\`.`);
+      if (another !== undefined) throw new CommandError(`${key} begins several keys: give more of it.`);
+      const limits = chosen.length === 0 ? {} : { categories: categories(...(chosen as Category[])) };
+      await client.owner.answer(
+        question,
+        { allow: verdict === "yes", range, names: call.texts("field"), ...limits },
+        call.signal,
+      );
+      call.out.value({ answered: question.key, allow: verdict === "yes" });
+      call.out.note(`Answered ${verdict}: ${describeQuestion(question)}`);
+      return 0;
+    });
+  },
+};
+
+export const rules: Command = {
+  name: "owner rules",
+  summary: "List the rules of one's things, or delete them.",
+  usage: "[--delete] [--thing JID] [--node NODE[@SOURCE[@PARTITION]]]",
+  details: "Deleting rules makes the next request a question again.",
+  options: {
+    ...clientOptions,
+    delete: { type: "boolean", help: "Delete all rules of the things named, or of all of one's things." },
+    thing: { type: "string", value: "JID", help: "Only this appliance." },
+    node: { type: "string", value: "NODE", help: "Only this node of it." },
+  },
+  words: [0, 0],
+  run: call => {
+    const jid = call.text("thing");
+    const node = call.text("node");
+    if (node !== undefined && jid === undefined) throw new UsageError("--node needs --thing: whose node is it?");
+    const of = { ...(jid === undefined ? {} : { jid }), ...(node === undefined ? {} : { ref: parseTriple(node) }) };
+    return withClient(call, async client => {
+      if (call.flag("delete")) {
+        await client.owner.deleteRules(of, call.signal);
+        call.out.value({ deleted: true });
+        call.out.note("Deleted.");
+        return 0;
+      }
+      const list = await client.owner.rules(call.signal);
+      const rows = list
+        .filter(
+          one => (jid === undefined || one.jid === jid) && (of.ref === undefined || one.ref.nodeId === of.ref.nodeId),
+        )
+        .map(one => {
+          call.out.value(one);
+          return [one.jid, describeNode(one.ref), one.kind, one.origin, one.allow ? "yes" : "no", one.limits];
+        });
+      if (rows.length === 0) call.out.note("No rules yet: they are made by answering questions.");
+      else call.out.table(["Appliance", "Node", "Right", "For", "Allowed", "Limits"], rows);
+      return 0;
+    });
+  },
+};

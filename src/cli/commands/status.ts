@@ -1,0 +1,35 @@
+// `isthmus status`: how the appliance on this machine is doing.
+
+import { resolve } from "node:path";
+import { systemClock } from "#base/clock.ts";
+import { askStatus, NotRunningError } from "#link/status-socket.ts";
+import { type Command, CommandError } from "../command.ts";
+import { runningDemo } from "../identity.ts";
+import { printStatus, type Status } from "../status-text.ts";
+
+export const status: Command = {
+  name: "status",
+  summary: "Show how the appliance on this machine is doing.",
+  usage: "[--data FOLDER]",
+  options: {
+    data: {
+      type: "string",
+      value: "FOLDER",
+      help: "The appliance's data folder; the running demonstration's, else ./data.",
+    },
+    codes: { type: "boolean", help: "Show the code to claim each unclaimed thing with." },
+  },
+  words: [0, 0],
+  async run(call) {
+    const folder = call.text("data") ?? runningDemo()?.dataFolder ?? "data";
+    try {
+      const status = (await askStatus(resolve(folder, "status.sock"), systemClock, call.signal)) as Status;
+      call.out.value(status);
+      printStatus(status, call.out, call.flag("codes"));
+      return 0;
+    } catch (error) {
+      if (error instanceof NotRunningError) throw new CommandError(error.message);
+      throw error;
+    }
+  },
+};

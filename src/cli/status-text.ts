@@ -1,0 +1,99 @@
+// The appliance's status as it is printed: by `isthmus status`, at the start of `isthmus run` and in the demonstration.
+
+import QRCode from "qrcode";
+import type { NodeRef, NodeState } from "#contract/node.ts";
+import { describeNode } from "#contract/node.ts";
+import type { Output } from "./output.ts";
+
+export interface StatusNode {
+  readonly ref: NodeRef;
+  readonly name: string;
+  readonly type: string;
+  readonly state: NodeState;
+  readonly message: string;
+  /** Undefined for what is not a thing of its own: lines belong to the appliance. */
+  readonly thing?: { readonly state: string; readonly owner?: string; readonly uri?: string };
+}
+
+export interface Status {
+  readonly name: string;
+  readonly version: string;
+  readonly upSeconds: number;
+  readonly connection: {
+    readonly phase: string;
+    readonly jid: string;
+    readonly since: number;
+    readonly reason: string;
+  };
+  readonly registry: string;
+  readonly provisioning: string;
+  readonly nodes: readonly StatusNode[];
+}
+
+export function printStatus(status: Status, out: Output, codes: boolean): void {
+  const { connection } = status;
+  out.line(`${status.name}, Isthmus ${status.version}, up ${duration(status.upSeconds)}`);
+  out.line(
+    `broker        ${connection.phase}${connection.jid ? ` as ${connection.jid}` : ""}${connection.reason ? `: ${connection.reason}` : ""}`,
+  );
+  out.line(`registry      ${status.registry || "not found"}`);
+  out.line(`provisioning  ${status.provisioning || "not found"}`);
+  out.line();
+  out.table(["Node", "Name", "Type", "State", "Ownership", "Message"], status.nodes.map(rowOf));
+  if (codes) printCodes(status.nodes, out);
+}
+
+const rowOf = (node: StatusNode): string[] => [
+  describeNode(node.ref),
+  node.name,
+  node.type,
+  node.state,
+  ownership(node),
+  node.message,
+];
+
+export const ownership = ({ thing }: StatusNode): string => {
+  if (thing === undefined) return "the appliance's";
+  return thing.owner === undefined ? thing.state : `claimed by ${thing.owner}`;
+};
+
+/** The claim code of each thing that nobody owns, as text and as a QR code for a phone (URI-SEC-04: level M). */
+export function printCodes(nodes: readonly StatusNode[], out: Output): void {
+  for (const node of nodes) {
+    const uri = node.thing?.uri;
+    if (uri === undefined) continue;
+    out.line();
+    out.line(`To claim ${describeNode(node.ref)}${node.name ? `, ${node.name}` : ""}:`);
+    out.line(uri);
+    out.line(qrCode(uri));
+  }
+}
+
+/** Two modules a character, dark on light whatever the terminal's colours are, with the quiet zone a scanner needs. */
+export function qrCode(text: string): string {
+  const { modules } = QRCode.create(text, { errorCorrectionLevel: "M" });
+  const dark = (x: number, y: number) =>
+    x >= 0 && y >= 0 && x < modules.size && y < modules.size && modules.get(y, x) === 1;
+  const quiet = 2;
+  const lines: string[] = [];
+  for (let y = -quiet; y < modules.size + quiet; y += 2) {
+    let line = "";
+    for (let x = -quiet; x < modules.size + quiet; x++) {
+      const [top, bottom] = [dark(x, y), dark(x, y + 1)];
+      line += top ? (bottom ? " " : "▄") : bottom ? "▀" : "█";
+    }
+    lines.push(`\u001b[97;40m${line}\u001b[0m`);
+  }
+  return lines.join("\n");
+}
+
+export function duration(seconds: number): string {
+  const [days, hours, minutes] = [
+    Math.floor(seconds / 86_400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+  ];
+  if (days > 0) return `${days} d ${hours} h`;
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  return minutes > 0 ? `${minutes} min` : `${Math.floor(seconds)} s`;
+}
