@@ -96,6 +96,49 @@ export const outboxRetryMs = 1_000;
 /** A request for later looks at the wall clock at least this often: the clock may be set meanwhile. */
 export const scheduleLookMs = 60_000;
 
-// Registry component.
+// Registry component (DISCO-TAG-03, DISCO-THR, PROV-CLEAR, PROVO-LIM).
 /** Rows counted to find the most selective operator of a search. */
 export const registrySearchProbeRows = 2_000;
+export const tagsPerThingMax = 64;
+/** Names and values of one thing, in UTF-8. */
+export const tagBytesPerThingMax = 8_192;
+export const thingsPerJidMax = 10_000;
+/** A shorter KEY can be guessed: the thing is registered but cannot be claimed. */
+export const claimKeyCharsMin = 16;
+export const searchRowsMax = 100;
+export const searchRowsStandard = 20;
+export const searchOperatorsMax = 16;
+/** Requests of one sender worked on at once. */
+export const registryRequestsPerSenderMax = 64;
+export const registryRequestsMax = 512;
+/** Senders and domains whose use is counted; the longest unused is forgotten. */
+export const countedSendersMax = 100_000;
+/** An answer over the limit comes late, so that guessing does not pay; so many wait at once. */
+export const guessDelayMs = 2_000;
+export const guessesDelayedMax = 200;
+/** A disown waits so long for the thing: its owner gives up after 15 s. */
+export const disownMs = 10_000;
+/** A request of a device waits so long for the device's own acknowledgement of what is pending (PROV-CLEAR-02). */
+export const clearBeforeAnswerMs = 2_000;
+export const pushRetriesMs = [10_000, 60_000, 600_000] as const;
+export const clearSpacingMs = 2_000;
+/** Probes after a start, and with them the pushes they wake: 20 a second (PROV-CLEAR-05). */
+export const probeSpacingMs = 50;
+export const pushesAtOnceMax = 16;
+/** The service was away for so long: devices may have remembered refusals. */
+export const serviceGapMs = 10_000;
+export const resourcesPerPeerMax = 16;
+export const subscribeAgainMs = 600_000;
+export const rulesPerThingMax = 1_000;
+export const questionTextCharsMax = 256;
+export const questionLifeMs = 90 * 86_400_000;
+export const questionAgainMs = 86_400_000;
+export const questionTriesMax = 5;
+/** An owner who comes and goes is not asked anew each time. */
+export const questionOnPresenceMs = 3_600_000;
+export const openPerThingMax = 10;
+export const openPerOwnerMax = 50;
+export const openPerDomainMax = 5;
+export const questionRoundMs = 60_000;
+/** CON-NI-09: the newest messages of a node, in one description. */
+export const messagesShownMax = 100;

@@ -4,7 +4,8 @@
 import type { Reading } from "#contract/field.ts";
 import { type NodeRef, nodeKey } from "#contract/node.ts";
 import type { Part } from "#xml/codec.ts";
-import { type Element, element, escapeAttribute } from "#xml/element.ts";
+import { type Element, element } from "#xml/element.ts";
+import { formattedBytes } from "#xml/size.ts";
 import { nodeAttributes } from "./address.wire.ts";
 import { encodeErr, encodeField, encodeTimestamp } from "./fields.wire.ts";
 
@@ -29,7 +30,7 @@ const timestampBytes = 48;
 
 /** `bytesMax` bounds the UTF-8 length of each piece as it is written inside a stanza of another namespace. */
 export function createFragments(id: string, ns: string, bytesMax: number): Fragments {
-  const emptyBytes = bytesOf(element("resp", ns, { xmlns: ns, id, more: "true" }));
+  const emptyBytes = formattedBytes(element("resp", ns, { id, more: "true" }));
   const nodes = new Map<string, Pending>();
   let loose: Element[] = [];
   let bytes = emptyBytes;
@@ -51,11 +52,11 @@ export function createFragments(id: string, ns: string, bytesMax: number): Fragm
   };
 
   const put = (ref: NodeRef, at: number, item: Element, full: Element[]) => {
-    const size = bytesOf(item);
+    const size = formattedBytes(item, ns);
     const key = nodeKey(ref);
     let node = nodes.get(key);
     const attrs = node?.attrs ?? attributesOf(nodeAttributes, ref);
-    const wholeNode = size + timestampBytes + bytesOf({ name: "nd", ns, attrs, children: [] });
+    const wholeNode = size + timestampBytes + formattedBytes({ name: "nd", ns, attrs, children: [] }, ns);
     const cost = node === undefined ? wholeNode : node.samples.has(at) ? size : size + timestampBytes;
     if (bytes + cost > bytesMax && !isEmpty()) {
       full.push(take(true));
@@ -90,7 +91,7 @@ export function createFragments(id: string, ns: string, bytesMax: number): Fragm
       const full = nodes.size > 0 ? [take(true)] : [];
       const item = encodeTimestamp(at, ns, [encodeErr(message.slice(0, errorCharsMax), ns)]);
       loose.push(item);
-      bytes += bytesOf(item);
+      bytes += formattedBytes(item, ns);
       return full;
     },
     get isEmpty() {
@@ -108,17 +109,3 @@ const attributesOf = <T>(part: Part<T>, value: T): Record<string, string> => {
   part.write(value, draft, "");
   return draft.attrs;
 };
-
-const simple = /^[ !#-%(-;=?-~]*$/;
-const utf8 = new TextEncoder();
-/** UTF-8 length of a text as written: attributes escape at least what texts escape. */
-const textBytes = (text: string): number =>
-  simple.test(text) ? text.length : utf8.encode(escapeAttribute(text)).length;
-
-/** Upper bound of the UTF-8 length of the element written inside its own namespace, without writing it. */
-function bytesOf(node: Element): number {
-  let bytes = 2 * node.name.length + 5;
-  for (const name in node.attrs) bytes += name.length + 4 + textBytes(node.attrs[name] as string);
-  for (const one of node.children) bytes += typeof one === "string" ? textBytes(one) : bytesOf(one);
-  return bytes;
-}

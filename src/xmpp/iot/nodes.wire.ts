@@ -16,6 +16,7 @@ import {
   one,
   optional,
   type Part,
+  type ShapeValue,
   type Value,
 } from "#xml/codec.ts";
 import { elements } from "#xml/element.ts";
@@ -40,7 +41,10 @@ const details = group({
   parameters: attrOr("parameters", boolean, false),
   messages: attrOr("messages", boolean, false),
 });
-export type Details = Value<Codec<{ parameters: boolean; messages: boolean }>>;
+export interface Details {
+  readonly parameters: boolean;
+  readonly messages: boolean;
+}
 
 const trimmed: Scalar<string> = { parse: value => identifier.parse(value.trim()), format: value => value };
 
@@ -56,6 +60,7 @@ const askedNode = {
   sourceId: attrOr("src", identifier, ""),
   partition: attrOr("pt", identifier, ""),
 };
+export type AskedRef = ShapeValue<typeof askedNode>;
 export const containsNode = element("containsNode", { ref: group(askedNode), tokens });
 export const containsNodes = element("containsNodes", { refs: many(element("nd", askedNode)), tokens });
 

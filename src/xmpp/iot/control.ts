@@ -1,0 +1,172 @@
+// The control face: who may set what is decided before any device is touched, all values are checked before any is written,
+// and one answer names every faulty parameter (control interface, CTR-AUTH, CTR-SET, CTR-ERR).
+
+import type { Clock } from "#base/clock.ts";
+import { TimeoutError, within } from "#base/deadline.ts";
+import type { Log } from "#base/log.ts";
+import type { AdmittedControl } from "#concentrator/admission.ts";
+import type { Concentrator } from "#concentrator/concentrator.ts";
+import type { Caller } from "#contract/caller.ts";
+import type { ControlParameter, ControlValue } from "#contract/control.ts";
+import { ControlFault, Refusal } from "#contract/faults.ts";
+import { describeNode, type NodeRef } from "#contract/node.ts";
+import { admissionMs, nodesPerRequestMax, requestMs } from "#limits.ts";
+import type { Element } from "#xml/element.ts";
+import { dateTime } from "#xml/scalars.ts";
+import { type IqRequest, type Route, route } from "#xmpp/router.ts";
+import { asStanzaError, StanzaError } from "#xmpp/stanza.ts";
+import { callerOf, distinct } from "./asker.ts";
+import * as wire from "./control.wire.ts";
+import { inEveryGeneration } from "./generations.ts";
+
+export interface ControlDeps {
+  readonly concentrator: Pick<Concentrator, "admitControl" | "parameters" | "control">;
+  readonly clock: Clock;
+  /** Each attempt to set is told here: who, what, and what came of it (CTR-AUTH-02). */
+  readonly log: Log;
+}
+
+export interface Control {
+  readonly routes: readonly Route[];
+}
+
+export function createControl({ concentrator, clock, log }: ControlDeps): Control {
+  const admit = async (caller: Caller, nodes: readonly NodeRef[], names: readonly string[], signal: AbortSignal) => {
+    try {
+      return await within(clock, admissionMs, "decision", signal, inner =>
+        concentrator.admitControl(caller, nodes, names, inner),
+      );
+    } catch (error) {
+      // Fail closed: who cannot be decided on within the time is refused (CTR-AUTH-02).
+      if (error instanceof TimeoutError) throw new Refusal("denied", "no decision was reached in time");
+      throw error;
+    }
+  };
+
+  const write = async (admitted: AdmittedControl, values: readonly wire.ControlItem[], signal: AbortSignal) => {
+    try {
+      return await within(clock, requestMs, "device", signal, inner =>
+        concentrator.control(admitted, { values }, inner),
+      );
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error;
+      // Whether it was taken is not known, and saying either would be a guess.
+      const message = `not confirmed within ${requestMs / 1000} s; it may have been set`;
+      const failures = admitted.targets.flatMap(({ node }) => values.map(({ name }) => ({ node, name, message })));
+      throw new ControlFault({ nodes: [], parameters: [] }, failures);
+    }
+  };
+
+  const set = async (request: wire.Set, iq: IqRequest): Promise<Element> => {
+    const caller = callerOf(iq, request.tokens);
+    const nodes = distinct(request.nodes);
+    const { parameters } = request.values;
+    const audit = log.with({
+      from: caller.fullJid,
+      nodes: nodes.map(describeNode),
+      values: describeValues(parameters),
+    });
+    try {
+      check(request, nodes);
+      const names = parameters.map(one => one.name);
+      const admitted = await admit(caller, nodes, names, iq.signal);
+      const values = fitAll(parameters, admitted, concentrator.parameters(admitted));
+      const done = await write(admitted, values, iq.signal);
+      audit.notice("control", { done: done.parameters, on: done.nodes.map(describeNode) });
+      return wire.response.encode(done, iq.payload.ns);
+    } catch (error) {
+      audit.notice("control-refused", { error });
+      throw explain(error, iq.payload.ns);
+    }
+  };
+
+  return { routes: inEveryGeneration("control", ns => [route(["set"], ns, wire.set, set)]) };
+}
+
+/** What can be said without looking at any node. */
+function check({ values, form }: wire.Set, nodes: readonly NodeRef[]): void {
+  if (values.faults.length > 0) throw new Refusal("bad-request", "values of the wrong form", values.faults);
+  if (form !== undefined)
+    throw new Refusal("unsupported", "control by form is not offered; send the parameters themselves");
+  if (nodes.length === 0) throw new Refusal("bad-request", "no nd: name the nodes to be controlled");
+  if (nodes.length > nodesPerRequestMax) {
+    throw new Refusal("not-acceptable", `at most ${nodesPerRequestMax} nodes in one request`);
+  }
+  if (values.parameters.length === 0) throw new Refusal("bad-request", "no parameter to set");
+  const names = values.parameters.map(one => one.name);
+  const twice = values.parameters.filter(({ name }, index) => names.indexOf(name) < index);
+  if (twice.length > 0) {
+    const faults = twice.map(({ name }) => ({ name, message: "stands more than once" }));
+    throw new Refusal("bad-request", "a parameter stands more than once", faults);
+  }
+}
+
+/**
+ * The values in the kinds of their parameters. What admission took away is left out silently (CTR-SET-11); what the nodes
+ * do not have, or have in another kind, is refused, all of it at once.
+ */
+function fitAll(
+  items: readonly wire.ControlItem[],
+  admitted: AdmittedControl,
+  parameters: readonly ControlParameter[],
+): wire.ControlItem[] {
+  const byName = new Map(parameters.map(one => [one.name, one]));
+  const missing: wire.ParameterFault[] = [];
+  const unfit: wire.ParameterFault[] = [];
+  const values: wire.ControlItem[] = [];
+  for (const { name, value } of items) {
+    if (!admitted.targets.some(target => target.names.length === 0 || target.names.includes(name))) continue;
+    const parameter = byName.get(name);
+    const fitted = parameter && widen(value, parameter);
+    if (parameter === undefined) missing.push({ name, message: "no such parameter" });
+    else if (fitted === undefined) {
+      unfit.push({ name, message: `the parameter is of type ${parameter.kind}, the value of type ${value.kind}` });
+    } else values.push({ name, value: fitted });
+  }
+  if (missing.length > 0) throw new Refusal("not-found", "no such parameter", [...missing, ...unfit]);
+  if (unfit.length > 0) throw new Refusal("bad-request", "values of the wrong type", unfit);
+  return values;
+}
+
+/** The value in the parameter's kind where nothing is lost by it (CTR-SET-07), else undefined. */
+function widen(value: ControlValue, { kind }: ControlParameter): ControlValue | undefined {
+  if (value.kind === kind) return value;
+  if (value.kind === "int32" && kind === "int64") return { kind, value: BigInt(value.value) };
+  if (value.kind === "int32" && kind === "double") return { kind, value: value.value };
+  if (value.kind === "int64" && kind === "double") {
+    const number = Number(value.value);
+    return Number.isSafeInteger(number) ? { kind, value: number } : undefined;
+  }
+  if (value.kind === "date" && kind === "dateTime") return { kind, value: dateTime.parse(`${value.value}T00:00:00`) };
+  if (value.kind === "enum" && kind === "string") return { kind, value: value.value };
+  if (value.kind === "string" && kind === "enum") return { kind, value: value.value, type: "" };
+  return undefined;
+}
+
+/** The stanza error, with a `paramError` for each faulty parameter and, after a partial write, what was done (CTR-SET-12). */
+function explain(error: unknown, ns: string): unknown {
+  if (error instanceof Refusal) {
+    const { type, condition, text } = asStanzaError(error);
+    return new StanzaError(
+      type,
+      condition,
+      text,
+      error.parameters.map(one => wire.parameterError.encode(one, ns)),
+    );
+  }
+  if (error instanceof ControlFault) {
+    const byName = Map.groupBy(error.failures, failure => failure.name);
+    const faults = [...byName].map(([name, failures]) => ({
+      name,
+      message: failures.map(({ node, message }) => `${describeNode(node)}: ${message}`).join("; "),
+    }));
+    const { nodes, parameters } = error.done;
+    const done = parameters.length > 0 ? [wire.response.encode({ nodes, parameters }, ns)] : [];
+    const details = [...faults.map(one => wire.parameterError.encode(one, ns)), ...done];
+    return new StanzaError("cancel", "internal-server-error", "a device did not take the value", details);
+  }
+  return error;
+}
+
+const describeValues = (items: readonly wire.ControlItem[]): Record<string, string> =>
+  Object.fromEntries(items.map(({ name, value }) => [name, String(value.value)]));

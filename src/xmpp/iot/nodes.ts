@@ -1,0 +1,145 @@
+// The looking-around face of the concentrator interface: capabilities, data sources, nodes (CON-CAPS, CON-SRC, CON-NI,
+// CON-HAS, CON-GETNODE, CON-NODES, CON-ALL, CON-INH, CON-ROOT, CON-CHILD, CON-ANC). Who may see what is the concentrator's.
+
+import type { Concentrator, NodeInfo, SourceInfo } from "#concentrator/concentrator.ts";
+import type { Caller, Tokens } from "#contract/caller.ts";
+import { Refusal } from "#contract/faults.ts";
+import type { DisplayParameter } from "#contract/node.ts";
+import { envelopeBytesMax, messagesShownMax, nodesPerRequestMax, stanzaBytesMax } from "#limits.ts";
+import type { Codec } from "#xml/codec.ts";
+import type { Element } from "#xml/element.ts";
+import { formattedBytes } from "#xml/size.ts";
+import { type Route, route } from "#xmpp/router.ts";
+import { callerOf, resolve } from "./asker.ts";
+import { generationOf, inEveryGeneration } from "./generations.ts";
+import * as wire from "./nodes.wire.ts";
+
+type Lookups = Omit<Concentrator, "admitRead" | "readout" | "admitControl" | "parameters" | "control">;
+
+export interface NodesDeps {
+  readonly concentrator: Lookups;
+  /** Routes of the concentrator interface that other files serve: getCapabilities lists them too (CON-CAPS-02). */
+  readonly others?: readonly Route[];
+}
+
+export interface Nodes {
+  readonly routes: readonly Route[];
+}
+
+export function createNodes({ concentrator, others = [] }: NodesDeps): Nodes {
+  const lookups = inEveryGeneration("concentrator", ns => lookupRoutes(concentrator, ns));
+  const capabilities = inEveryGeneration("concentrator", ns => {
+    const names = [...lookups, ...others].filter(one => one.ns === ns).map(one => one.name);
+    const answer = wire.strings.encode([wire.getCapabilities.name, ...names], ns);
+    return [route(["get"], ns, wire.getCapabilities, async () => answer)];
+  });
+  const stray = others.find(one => generationOf("concentrator", one.ns) === undefined);
+  if (stray) throw new Error(`${stray.ns} ${stray.name} is no route of the concentrator interface`);
+  return { routes: [...capabilities, ...lookups] };
+}
+
+/** Decodes, asks, encodes in the generation of the request. */
+function lookupRoutes(concentrator: Lookups, ns: string): Route[] {
+  const lookup = <Q extends { tokens: Tokens }, A>(
+    codec: Codec<Q>,
+    answer: Codec<A>,
+    ask: (caller: Caller, question: Q) => Promise<A>,
+  ): Route =>
+    route(["get"], ns, codec, async (question, iq) =>
+      sendable(answer.encode(await ask(callerOf(iq, question.tokens), question), ns)),
+    );
+  const contains = async (caller: Caller, ref: wire.AskedRef) =>
+    ref.nodeId !== "" && (await concentrator.contains(caller, resolve(ref)));
+  const { sourceId: standardSource } = resolve({ nodeId: "", sourceId: "", partition: "" });
+
+  return [
+    lookup(wire.getAllDataSources, wire.dataSources, async caller => sources(await concentrator.sources(caller))),
+    lookup(wire.getRootDataSources, wire.dataSources, async caller => sources(await concentrator.rootSources(caller))),
+    lookup(wire.getChildDataSources, wire.dataSources, async (caller, { sourceId }) =>
+      sources(await concentrator.childSources(caller, sourceId)),
+    ),
+    lookup(wire.containsNode, wire.bool, (caller, { ref }) => contains(caller, ref)),
+    lookup(wire.containsNodes, wire.bools, (caller, { refs }) => inOrder(refs, ref => contains(caller, ref))),
+    lookup(wire.getNode, wire.nodeInfo, async (caller, { ref, details }) =>
+      describe(await concentrator.node(caller, resolve(ref)), details),
+    ),
+    lookup(wire.getNodes, wire.nodeInfos, (caller, { refs, details }) =>
+      inOrder(refs, async ref => describe(await concentrator.node(caller, resolve(ref)), details)),
+    ),
+    lookup(wire.getAllNodes, wire.nodeInfos, async (caller, { sourceId, types, details }) =>
+      describeAll(await concentrator.allNodes(caller, sourceId || standardSource, types), details),
+    ),
+    lookup(wire.getRootNodes, wire.nodeInfos, async (caller, { sourceId, details }) =>
+      describeAll(await concentrator.rootNodes(caller, sourceId || standardSource), details),
+    ),
+    lookup(wire.getChildNodes, wire.nodeInfos, async (caller, { ref, details }) =>
+      describeAll(await concentrator.childNodes(caller, resolve(ref)), details),
+    ),
+    lookup(wire.getAncestors, wire.nodeInfos, async (caller, { ref, details }) =>
+      describeAll(await concentrator.ancestors(caller, resolve(ref)), details),
+    ),
+    lookup(wire.getNodeInheritance, wire.inheritance, async (caller, { ref }) => {
+      const { baseClasses, interfaces } = await concentrator.inheritance(caller, resolve(ref));
+      return { baseClasses, interfaces: interfaces.length === 0 ? undefined : interfaces };
+    }),
+  ];
+}
+
+/** One after the other: a request of many nodes must not become as many lookups at once. */
+async function inOrder<T, U>(items: readonly T[], each: (item: T) => Promise<U>): Promise<U[]> {
+  if (items.length > nodesPerRequestMax) {
+    throw new Refusal("not-acceptable", `at most ${nodesPerRequestMax} nodes in one request`);
+  }
+  const results: U[] = [];
+  for (const item of items) results.push(await each(item));
+  return results;
+}
+
+/** A broker ends the stream at a stanza that is too large: better refuse one answer than lose the connection by it. */
+function sendable(answer: Element): Element {
+  const bytes = formattedBytes(answer);
+  if (bytes <= stanzaBytesMax - envelopeBytesMax) return answer;
+  const hint = "ask without parameters and messages, or for the children of one node at a time";
+  throw new Refusal("not-acceptable", `the answer would have ${bytes} bytes, more than a broker carries; ${hint}`);
+}
+
+const sources = (infos: readonly SourceInfo[]): wire.DataSource[] =>
+  infos.map(({ sourceId, name, hasChildren, lastChanged }) => ({ sourceId, name, hasChildren, lastChanged }));
+
+const describeAll = (infos: readonly NodeInfo[], details: wire.Details) => infos.map(info => describe(info, details));
+
+const describe = (info: NodeInfo, details: wire.Details): wire.NodeInfoOnWire => ({
+  ref: info.ref,
+  // Clients label their trees with it, so there always is one (CON-NI-01).
+  localId: info.localId || info.ref.nodeId,
+  logId: undefined,
+  displayName: info.displayName || undefined,
+  nodeType: info.nodeType,
+  state: info.state,
+  hasChildren: info.hasChildren,
+  childrenOrdered: info.childrenOrdered,
+  isReadable: info.isReadable,
+  isControllable: info.isControllable,
+  hasCommands: info.hasCommands,
+  sniffable: false,
+  parent: info.parent && { nodeId: info.parent.nodeId, partition: info.parent.partition },
+  lastChanged: info.lastChanged,
+  parameters: details.parameters ? displayed(info) : [],
+  messages: details.messages ? info.messages.toSorted((a, b) => a.at - b.at).slice(-messagesShownMax) : [],
+});
+
+/** With the node's id and type, which clients show in columns of their own (CON-NI-07). */
+function displayed(info: NodeInfo): DisplayParameter[] {
+  const named = (id: string, name: string, value: string): DisplayParameter => ({
+    id,
+    name,
+    value: { kind: "string", value },
+  });
+  const own = [named("NodeId", "Node ID", info.ref.nodeId), named("Type", "Type", info.typeTitle)];
+  const rest = info.parameters.filter(({ id, value }) => !own.some(one => one.id === id) && isSayable(value));
+  return [...own, ...rest];
+}
+
+/** Not a number has no form on the wire (COM-LEX-03). */
+const isSayable = (value: DisplayParameter["value"]): boolean =>
+  value.kind !== "double" || Number.isFinite(value.value);
