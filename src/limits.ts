@@ -121,6 +121,8 @@ export const disownMs = 10_000;
 /** A request of a device waits so long for the device's own acknowledgement of what is pending (PROV-CLEAR-02). */
 export const clearBeforeAnswerMs = 2_000;
 export const pushRetriesMs = [10_000, 60_000, 600_000] as const;
+/** Pushes are sent right after the answer to whoever caused them; this is when the retries look, should that have been cut short. */
+export const pushNetMs = 1_000;
 export const clearSpacingMs = 2_000;
 /** Probes after a start, and with them the pushes they wake: 20 a second (PROV-CLEAR-05). */
 export const probeSpacingMs = 50;
@@ -142,3 +144,24 @@ export const openPerDomainMax = 5;
 export const questionRoundMs = 60_000;
 /** CON-NI-09: the newest messages of a node, in one description. */
 export const messagesShownMax = 100;
+
+// Modbus.
+/** Attempts of a read after the first; a write is never sent twice. */
+export const modbusRetriesMax = 2;
+/** A busy unit (exception 6) is asked again after this; it is no failure of the line. */
+export const modbusBusyMs = 500;
+export const modbusBusyRetriesMax = 3;
+/** Silent attempts in a row after which a unit rests. */
+export const modbusSilentMax = 3;
+/** How long it rests before one probe is spent on it; doubled up to the cap while it stays silent. */
+export const modbusRestFirstMs = 10_000;
+export const modbusRestMsMax = 320_000;
+/** Foreign answers, or silences without any answer, after which a TCP connection is opened anew. */
+export const modbusMismatchesMax = 3;
+export const modbusReopenMs = 1_000;
+/** All units obey a broadcast and none answers: the slowest needs this long. */
+export const modbusBroadcastMs = 200;
+/** A field that the unit refuses is asked for again after this: a firmware update may have brought it. */
+export const modbusRefusedFieldMs = 86_400_000;
+/** A socket or port that takes nothing for so long is lost. */
+export const modbusWriteMs = 5_000;
