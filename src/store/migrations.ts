@@ -26,6 +26,58 @@ export const edgeMigrations: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
       CREATE INDEX nodes_by_parent ON nodes (source, parent, position);`,
   },
+  {
+    version: 2,
+    name: "ownership",
+    sql: `
+      -- One row a thing; the appliance itself has three empty keys. claim_key is erased by the claim.
+      CREATE TABLE things (
+        source TEXT NOT NULL,
+        node TEXT NOT NULL,
+        partition TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('unregistered', 'registered', 'claimed')),
+        owner TEXT CHECK ((owner IS NOT NULL) = (state = 'claimed')),
+        is_public INTEGER,
+        in_registry INTEGER NOT NULL,
+        claim_key TEXT CHECK (claim_key IS NULL OR state <> 'claimed'),
+        registry TEXT,
+        tags TEXT NOT NULL,
+        leaving INTEGER NOT NULL,
+        PRIMARY KEY (source, node, partition)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE services (role TEXT PRIMARY KEY, jid TEXT NOT NULL, generation TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+  },
+  {
+    version: 3,
+    name: "decisions",
+    sql: `
+      -- What one service said about one account of ours; both stand once, below.
+      CREATE TABLE decisions (
+        kind TEXT NOT NULL,
+        source TEXT NOT NULL,
+        node TEXT NOT NULL,
+        partition TEXT NOT NULL,
+        caller TEXT NOT NULL,
+        tokens TEXT NOT NULL,
+        categories INTEGER NOT NULL,
+        names_digest TEXT NOT NULL,
+        names TEXT NOT NULL,
+        allow INTEGER NOT NULL,
+        granted_categories INTEGER NOT NULL,
+        granted_names TEXT,
+        fetched_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        denials INTEGER NOT NULL,
+        PRIMARY KEY (kind, source, node, partition, caller, tokens, categories, names_digest)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE decision_epoch (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        service TEXT NOT NULL,
+        account TEXT NOT NULL,
+        epoch INTEGER NOT NULL
+      ) STRICT;
+      INSERT INTO decision_epoch VALUES (1, '', '', 0);`,
+  },
 ];
 
 /** history.db, synchronous NORMAL: what may lose its last second. */
