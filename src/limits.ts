@@ -165,3 +165,15 @@ export const modbusBroadcastMs = 200;
 export const modbusRefusedFieldMs = 86_400_000;
 /** A socket or port that takes nothing for so long is lost. */
 export const modbusWriteMs = 5_000;
+
+// Presence and service discovery.
+/** Requests to see us that wait for a decision, the operator's among them (PRES-SUB-06). */
+export const subscriptionsPendingMax = 100;
+export const subscriptionsPerMinuteMax = 10;
+/** Who asks again within this gets the answer he had. */
+export const subscriptionAnswerMs = 3_600_000;
+export const subscriptionAnswersMax = 1_000;
+/** Resources of one contact that are kept: more is no person with his devices. */
+export const resourcesPerContactMax = 64;
+/** Services a domain lists; each is asked once. */
+export const discoItemsMax = 100;
