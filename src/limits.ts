@@ -177,3 +177,21 @@ export const subscriptionAnswersMax = 1_000;
 export const resourcesPerContactMax = 64;
 /** Services a domain lists; each is asked once. */
 export const discoItemsMax = 100;
+
+// The tree of nodes.
+export const nodesMax = 10_000;
+/** Deeper than source, line, gateway, meter, channel. */
+export const nodeDepthMax = 16;
+/** Newest kept; a node with more has a fault nobody looks at (CON-NI-09). */
+export const nodeMessagesMax = 100;
+/** An open that takes longer is given up and tried again. */
+export const openMs = 30_000;
+export const closeMs = 3_000;
+/** Children of one line opened at once: fewer than its queue holds. */
+export const openedAtOnceMax = 16;
+export const reopenFirstMs = 1_000;
+export const reopenMsMax = 60_000;
+/** Open for this long was health: the next loss begins with the first delay again. */
+export const reopenHealthyMs = 60_000;
+/** Changes a slow listener may lag behind: all nodes of the largest tree at once, twice. */
+export const treeChangesMax = 20_000;

@@ -1,0 +1,245 @@
+// Sources and nodes: loaded from the store, created and destroyed all or nothing, opened and watched over in the background.
+// Booting never waits for the field side; what changes is told to whoever listens.
+
+import { createBroadcast } from "#base/broadcast.ts";
+import type { Clock } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
+import { treeChangesMax } from "#limits.ts";
+import { createAgenda } from "./agenda.ts";
+import { type Catalogue, createCatalogue } from "./catalogue.ts";
+import type { Thing } from "./concentrator.ts";
+import type { Driver } from "./contract/driver.ts";
+import { Refusal } from "./contract/faults.ts";
+import { describeNode, type NodeRef, type Tag } from "./contract/node.ts";
+import { createForest, type Forest, type TreeNode, withDescendants } from "./forest.ts";
+import { createLines } from "./lines.ts";
+import { createOpening } from "./opening.ts";
+import { createPlan, type NewNode, type Place, type Planned, parseSettings } from "./planning.ts";
+import type { NodeStore, Readings, Statuses } from "./records.ts";
+import { describeFault, type FaultText, setFault, setMessage, setRecovered } from "./status.ts";
+
+export interface TreeChange {
+  readonly kind: "added" | "updated" | "removed" | "status";
+  readonly node: NodeRef;
+  /** Strictly increasing per source, milliseconds since 1970 UTC (CON-EVT-01). */
+  readonly at: number;
+}
+
+/** A node of a site file; children nest. */
+export interface SiteNode {
+  readonly type: string;
+  readonly id: string;
+  readonly name?: string | undefined;
+  readonly settings?: Readonly<Record<string, unknown>> | undefined;
+  readonly tags?: Readonly<Record<string, string | number>> | undefined;
+  readonly nodes?: readonly SiteNode[] | undefined;
+}
+
+export interface Create extends NewNode {
+  readonly sourceId: string;
+  /** Undefined: at the root of the source. */
+  readonly parent?: NodeRef | undefined;
+}
+
+export interface TreeDeps {
+  readonly drivers: readonly Driver[];
+  readonly nodes: NodeStore;
+  readonly statuses: Statuses;
+  readonly readings: Pick<Readings, "forget">;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly timeZone: string;
+}
+
+export interface Tree extends Pick<Forest, "find" | "sources"> {
+  readonly catalogue: Catalogue;
+  /** Stored, then applied, then opened in the background. Throws `Refusal` and changes nothing. */
+  create(one: Create): NodeRef;
+  /** The node and all below it go. Resolves when their devices are closed. Throws `Refusal` not-found. */
+  destroy(ref: NodeRef): Promise<void>;
+  /** Creates what is not there yet, all or nothing; what is there stays as it is, having perhaps been edited since. */
+  import(sourceId: string, nodes: readonly SiteNode[]): { created: readonly NodeRef[]; present: readonly NodeRef[] };
+  /** The nodes that are registered and claimed on their own. */
+  things(): Thing[];
+  /** From now on, until aborted. */
+  changes(signal: AbortSignal): AsyncIterableIterator<TreeChange>;
+  /** A device of the node failed while it was being used: its message, once. */
+  failed(node: TreeNode, error: unknown): void;
+  /** A device of the node answered: its faults are over. */
+  recovered(node: TreeNode, events?: readonly string[]): void;
+  /** A message that is not a fault of the device. */
+  warn(node: TreeNode, eventId: string, text: string): void;
+  /** Called for each node whenever its device is open; `Opened.signal` says when it no longer is. */
+  whenOpened(use: (node: TreeNode) => void): void;
+  /** Work due later, on the one timer of the tree. */
+  after(ms: number, work: () => void): Disposable;
+  /** Opens all devices and keeps them open, until aborted; closes them, bounded, before it resolves. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createTree(deps: TreeDeps): Tree {
+  const { clock, log } = deps;
+  const catalogue = createCatalogue(deps.drivers);
+  const forest = createForest();
+  const agenda = createAgenda(clock, log);
+  const broadcast = createBroadcast<TreeChange>(treeChangesMax);
+  const users: ((node: TreeNode) => void)[] = [];
+  let running = false;
+
+  const change = (kind: TreeChange["kind"], node: TreeNode) => {
+    const source = forest.sources.get(node.ref.sourceId);
+    const at = Math.max(clock.now(), (source?.lastChanged ?? 0) + 1);
+    if (source !== undefined) source.lastChanged = at;
+    node.changedAt = at;
+    deps.statuses.keepSourceChange(node.ref.sourceId, at);
+    broadcast.send({ kind, node: node.ref, at });
+  };
+  const statusChanged = (node: TreeNode) => {
+    deps.statuses.keepMessages(node.ref, [...node.messages.values()]);
+    change("status", node);
+  };
+  const failed = (node: TreeNode, fault: FaultText) => {
+    if (!setFault(node, fault, clock.now())) return;
+    log.warning("node-failed", { node: describeNode(node.ref), event: fault.eventId, why: fault.text });
+    statusChanged(node);
+  };
+  const recovered = (node: TreeNode, events?: readonly string[]) => {
+    if (!setRecovered(node, clock.now(), events)) return;
+    log.notice("node-recovered", { node: describeNode(node.ref) });
+    statusChanged(node);
+  };
+
+  const opening = createOpening({
+    agenda,
+    lines: createLines(),
+    clock,
+    log,
+    timeZone: deps.timeZone,
+    opened(node, cleared) {
+      // A device that can be asked has proved nothing by being open; its other faults are over when it answers.
+      if (node.opened?.device.read === undefined) recovered(node);
+      else recovered(node, ["line-lost", "internal", ...(cleared === undefined ? [] : [cleared])]);
+      for (const use of users) use(node);
+    },
+    failed,
+  });
+
+  const apply = (planned: readonly Planned[]): NodeRef[] => {
+    if (planned.length === 0) return [];
+    deps.nodes.insert(planned.map(one => one.record));
+    const added = planned.map(one => forest.add(one.record, one.type, one.settings));
+    for (const node of added) {
+      change("added", node);
+      if (running) opening.open(node);
+    }
+    return added.map(node => node.ref);
+  };
+
+  load({ forest, catalogue, ...deps });
+
+  return {
+    catalogue,
+    find: forest.find,
+    sources: forest.sources,
+    create({ sourceId, parent, ...one }) {
+      const plan = createPlan(forest, catalogue, clock.now());
+      const above = parent === undefined ? undefined : forest.find(parent);
+      if (parent !== undefined && above === undefined) throw unknownNode(parent);
+      return plan.add({ sourceId, parent: above }, one) && (apply(plan.planned)[0] as NodeRef);
+    },
+    async destroy(ref) {
+      const node = forest.find(ref);
+      if (node === undefined) throw unknownNode(ref);
+      const gone = [...withDescendants(node)].reverse();
+      deps.nodes.remove(gone.map(one => one.ref));
+      for (const one of gone) {
+        forest.remove(one);
+        deps.statuses.keepMessages(one.ref, []);
+        deps.readings.forget(one.ref);
+        change("removed", one);
+      }
+      await opening.close(node);
+    },
+    import(sourceId, nodes) {
+      const plan = createPlan(forest, catalogue, clock.now());
+      const present: NodeRef[] = [];
+      const visit = (parent: Place["parent"], list: readonly SiteNode[]) => {
+        for (const one of list) {
+          const known = forest.sources.get(sourceId)?.nodes.get(one.id);
+          if (known !== undefined) present.push(known.ref);
+          visit(known ?? plan.add({ sourceId, parent }, asNewNode(one)), one.nodes ?? []);
+        }
+      };
+      visit(undefined, nodes);
+      return { created: apply(plan.planned), present };
+    },
+    things: () =>
+      [...forest.sources.values()].flatMap(source =>
+        [...source.nodes.values()].filter(node => node.type?.thing).map(asThing),
+      ),
+    changes: signal => broadcast.listen(signal, lost => log.warning("tree-changes-lost", { lost })),
+    failed: (node, error) => failed(node, describeFault(error)),
+    recovered,
+    warn(node, eventId, text) {
+      if (setMessage(node, { at: clock.now(), type: "Warning", eventId, text })) statusChanged(node);
+    },
+    whenOpened: use => {
+      users.push(use);
+    },
+    after: agenda.after,
+    async run(signal) {
+      running = true;
+      const roots = () => [...forest.sources.values()].flatMap(source => [...source.roots]);
+      for (const root of roots()) opening.open(root);
+      await agenda.run(signal);
+      running = false;
+      await Promise.all(roots().map(opening.close));
+    },
+  };
+}
+
+/** From the store into the forest. What no longer fits is kept, faulted and never opened: a lost driver is no lost node. */
+function load({ forest, catalogue, nodes, statuses, clock, log }: TreeDeps & { forest: Forest; catalogue: Catalogue }) {
+  for (const record of nodes.load()) {
+    const type = catalogue.find(record.type);
+    let settings: TreeNode["settings"];
+    let why = `No driver of this version has the node type ${record.type}.`;
+    if (type !== undefined) {
+      try {
+        settings = parseSettings(type, record.settings);
+      } catch (error) {
+        why = error instanceof Refusal ? error.message : String(error);
+      }
+    }
+    const node = forest.add(record, type, settings);
+    if (settings !== undefined) continue;
+    log.error("node-not-usable", { node: describeNode(record.ref), why });
+    setMessage(node, { at: clock.now(), type: "Error", eventId: "settings", text: why });
+  }
+  for (const { node: ref, messages } of statuses.messages()) {
+    const node = forest.find(ref);
+    for (const message of messages) if (node !== undefined && message.eventId !== "settings") setMessage(node, message);
+  }
+  for (const [sourceId, at] of statuses.sourceChanges()) {
+    const source = forest.sources.get(sourceId);
+    if (source !== undefined) source.lastChanged = at;
+  }
+}
+
+const unknownNode = (ref: NodeRef): Refusal => new Refusal("not-found", `There is no node ${describeNode(ref)}.`);
+
+const asNewNode = (one: SiteNode): NewNode => ({
+  type: one.type,
+  nodeId: one.id,
+  settings: one.settings ?? {},
+  displayName: one.name ?? one.id,
+  tags: Object.entries(one.tags ?? {}).map(([name, value]) => ({ name, value })),
+});
+
+/** What the type says of its settings, and over it what the node itself was given. */
+function asThing(node: TreeNode): Thing {
+  const byName = new Map<string, Tag>();
+  const own = node.settings === undefined ? [] : (node.type?.tags?.(node.settings) ?? []);
+  for (const tag of [...own, ...node.record.tags]) byName.set(tag.name, tag);
+  return { ref: node.ref, tags: [...byName.values()] };
+}
