@@ -195,3 +195,19 @@ export const reopenMsMax = 60_000;
 export const reopenHealthyMs = 60_000;
 /** Changes a slow listener may lag behind: all nodes of the largest tree at once, twice. */
 export const treeChangesMax = 20_000;
+
+// Discovery as a thing (src/xmpp/iot/registration.ts).
+/** DISCO-EDGE-01: a fleet behind one broker does not register in step. */
+export const registerJitterMs = 60_000;
+/** Five a second: between two words to the registry. */
+export const registerGapMs = 200;
+/** A registry that is away is asked again after this, doubling up to the second; it is never many things at once. */
+export const registryRetryFirstMs = 1_000;
+export const registryRetryMsMax = 60_000;
+/** A thing the registry refused is offered again after this, should the fault have been the registry's. */
+export const registryRefusedMs = 3_600_000;
+/** DISCO-DISOWN-02: the registry has our acknowledgement before it hears of the thing again. */
+export const disownSettleMs = 1_500;
+/** DISCO-TAG-03: 64 with KEY; 8 KiB with names, KEY and room for the registry's own counting. */
+export const thingTagsMax = 63;
+export const thingTagBytesMax = 7_680;
