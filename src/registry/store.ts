@@ -149,8 +149,21 @@ export interface Reads {
 }
 
 export interface Writes {
-  insertThing(jid: string, ref: NodeRef, state: ThingState, owner: string | undefined, digest: Digest, at: number): number;
-  setThing(id: number, state: ThingState, owner: string | undefined, digest: Digest, claimedAt: number | undefined): void;
+  insertThing(
+    jid: string,
+    ref: NodeRef,
+    state: ThingState,
+    owner: string | undefined,
+    digest: Digest,
+    at: number,
+  ): number;
+  setThing(
+    id: number,
+    state: ThingState,
+    owner: string | undefined,
+    digest: Digest,
+    claimedAt: number | undefined,
+  ): void;
   /** To `disowning`, remembering what it was. */
   beginDisown(id: number): void;
   /** Back from `disowning`. */

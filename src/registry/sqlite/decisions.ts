@@ -1,7 +1,7 @@
 // Rows of rules and questions: what owners have answered and what they are asked.
 
-import { domainOf } from "#xmpp/jid.ts";
 import type { Database } from "#store/database.ts";
+import { domainOf } from "#xmpp/jid.ts";
 import type { DecisionKind, Origin, OriginKind, Question, QuestionTokens, Reads, Rule, Writes } from "../store.ts";
 import { asThing, type ThingRow, thingColumns } from "./things.ts";
 

@@ -49,7 +49,9 @@ export function thingRecords(database: Database): Pick<Reads & Writes, ThingMeth
   const byAddress = select("jid = ? AND node = ? AND source = ? AND partition = ?");
   const byId = select("id = ?");
   const byOwnerAt = select("jid = ? AND owner = ? ORDER BY id");
-  const byOwner = select("owner = ? AND state IN ('public','private','removed','disowning') ORDER BY id LIMIT ? OFFSET ?");
+  const byOwner = select(
+    "owner = ? AND state IN ('public','private','removed','disowning') ORDER BY id LIMIT ? OFFSET ?",
+  );
   const byDigest = select("claim_digest = ? AND state = 'unclaimed' LIMIT 2");
   const byDigestAt = select(
     "claim_digest = ? AND state = 'unclaimed' AND node = ? AND source = ? AND partition = ? LIMIT 2",
@@ -70,9 +72,7 @@ export function thingRecords(database: Database): Pick<Reads & Writes, ThingMeth
   );
   const listed = database.prepare("UPDATE tag SET listed = ? WHERE thing = ? AND listed <> ?");
   const begin = database.prepare("UPDATE thing SET prior = state, state = 'disowning' WHERE id = ?");
-  const restore = database.prepare(
-    "UPDATE thing SET state = prior, prior = NULL WHERE id = ? AND state = 'disowning'",
-  );
+  const restore = database.prepare("UPDATE thing SET state = prior, prior = NULL WHERE id = ? AND state = 'disowning'");
   const restoreAll = database.prepare("UPDATE thing SET state = prior, prior = NULL WHERE state = 'disowning'");
   const drop = database.prepare("DELETE FROM thing WHERE id = ?");
   const dropPending = database.prepare(

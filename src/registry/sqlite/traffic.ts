@@ -44,7 +44,9 @@ function pendingRecords(database: Database): Pick<Reads & Writes, PendingMethods
   const due = database.prepare<[number, number], { jid: string }>(
     "SELECT jid FROM pending WHERE due <= ? GROUP BY jid ORDER BY min(due) LIMIT ?",
   );
-  const next = database.prepare<[], { due: number | null }>("SELECT min(due) AS due FROM pending WHERE due IS NOT NULL");
+  const next = database.prepare<[], { due: number | null }>(
+    "SELECT min(due) AS due FROM pending WHERE due IS NOT NULL",
+  );
   // OR REPLACE gives a new id: a flag set again while its push is on the way is not cleared by the old acknowledgement.
   const put = database.prepare(
     `INSERT OR REPLACE INTO pending (jid, what, node, source, partition, owner, is_public, tries, due)

@@ -1,0 +1,158 @@
+// Questions to owners: kept until answered, sent as messages their broker stores, never more than a person can bear
+// (provisioning-owner.md, sections 1 and 4). Keys are random, so that an answer proves nothing but having been asked.
+
+import { randomBytes } from "node:crypto";
+import type { Clock } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
+import {
+  countedSendersMax,
+  openPerDomainMax,
+  openPerOwnerMax,
+  openPerThingMax,
+  questionAgainMs,
+  questionLifeMs,
+  questionRoundMs,
+  questionTextCharsMax,
+  questionTriesMax,
+} from "#limits.ts";
+import type { Connection } from "#xmpp/connection.ts";
+import { domainOf } from "#xmpp/jid.ts";
+import type { Peers } from "./peers.ts";
+import { noticeMessage, questionMessage } from "./question-message.ts";
+import { createRate } from "./rate.ts";
+import type { Question, Records, RegistryStore, Thing } from "./store.ts";
+
+export interface QuestionsDeps {
+  readonly store: RegistryStore;
+  readonly connection: Connection;
+  readonly peers: Peers;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly jid: string;
+  readonly isLocal: (domain: string) => boolean;
+}
+
+/** What a device asked and nobody has answered. */
+export type Unanswered = Pick<Question, "kind" | "remote" | "tokens" | "categories" | "names"> & {
+  readonly thing: Thing & { readonly owner: string };
+};
+
+export interface Questions {
+  /** Opens, or reminds of, one question a thing; resolves when they are kept, not when they are answered. */
+  open(asked: readonly Unanswered[]): Promise<void>;
+  /** Sends open questions again whose last sending is so long ago (PROVO-Q-06). */
+  resend(owner: string, olderMs: number): Promise<void>;
+  /** The owner's broker gave it back. */
+  bounced(key: string): Promise<void>;
+  /** What could not be sent yet, and the end of old keys. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createQuestions(deps: QuestionsDeps): Questions {
+  const { store, connection, peers, clock, log } = deps;
+  const rate = (burst: number, perHour: number) => createRate(clock, burst, 3_600_000 / perHour, countedSendersMax);
+  const toOwner = rate(20, 10);
+  const byDevice = rate(60, 60);
+  const byDomain = rate(600, 600);
+  const noticed = createRate(clock, 1, 86_400_000, countedSendersMax);
+  const unshown = new Map<string, number>();
+
+  const send = async (question: Question): Promise<void> => {
+    const thing = await store.thingById(question.thing);
+    if (thing === undefined || !connection.online || !toOwner.take(question.owner)) return;
+    const generation = await peers.generation(question.owner);
+    try {
+      connection.send(questionMessage(deps.jid, question, thing, generation));
+    } catch (error) {
+      return log.warning("question-unsent", { owner: question.owner, error });
+    }
+    await store.change(records => records.questionSent(question.key, clock.now(), question.tries + 1));
+  };
+
+  const tooMany = async (records: Records, { thing, remote }: Unanswered): Promise<string | undefined> => {
+    const domain = domainOf(remote);
+    if ((await records.countOpen({ thing: thing.id })) >= openPerThingMax) return "thing";
+    if ((await records.countOpen({ owner: thing.owner })) >= openPerOwnerMax) return "owner";
+    // Neighbours on the owner's own broker are known to its operator; strangers' domains cost nothing to make up.
+    if (deps.isLocal(domain)) return byDevice.allows(thing.jid) ? undefined : "device";
+    if ((await records.countOpen({ owner: thing.owner, domain })) >= openPerDomainMax) return "domain and owner";
+    if (!byDomain.allows(domain)) return "domain";
+    return byDevice.allows(thing.jid) ? undefined : "device";
+  };
+
+  /** The question to send now, if any. */
+  const openOne = async (records: Records, asked: Unanswered): Promise<Question | undefined> => {
+    const { thing, kind, remote, tokens, categories, names } = asked;
+    const now = clock.now();
+    const before = await records.openQuestion(thing.id, kind, remote);
+    if (before !== undefined) {
+      if (before.sentAt === 0) {
+        const wide = before.categories | categories;
+        const both = before.names.length === 0 || names.length === 0 ? [] : [...new Set([...before.names, ...names])];
+        await records.widenQuestion(before.key, wide, both);
+        return { ...before, categories: wide, names: both };
+      }
+      return now - before.sentAt >= questionAgainMs && before.tries < questionTriesMax ? before : undefined;
+    }
+    const limit = await tooMany(records, asked);
+    if (limit !== undefined) {
+      log.notice("question-suppressed", { thing: thing.jid, remote, limit });
+      unshown.set(thing.owner, (unshown.get(thing.owner) ?? 0) + 1);
+      return undefined;
+    }
+    byDevice.spend(thing.jid);
+    if (!deps.isLocal(domainOf(remote))) byDomain.spend(domainOf(remote));
+    const key = randomBytes(18).toString("base64url");
+    const question = { key, thing: thing.id, kind, remote, owner: thing.owner, tokens, categories, names };
+    await records.insertQuestion({ ...question, askedAt: now, sentAt: 0, tries: 0 });
+    return { ...question, askedAt: now, sentAt: 0, tries: 0, open: true };
+  };
+
+  /** Once a day at most: that more was asked than is shown. */
+  const notice = () => {
+    for (const [owner, count] of unshown) {
+      if (!noticed.take(owner)) continue;
+      unshown.delete(owner);
+      if (connection.online) connection.send(noticeMessage(deps.jid, owner, count));
+    }
+    if (unshown.size > countedSendersMax) unshown.clear();
+  };
+
+  return {
+    async open(asked) {
+      const fit = asked.filter(one => [one.remote, ...one.names].every(text => text.length <= questionTextCharsMax));
+      if (fit.length === 0) return;
+      const questions = await store.change(async records => {
+        const opened: Question[] = [];
+        for (const one of fit) {
+          const question = await openOne(records, one);
+          if (question !== undefined) opened.push(question);
+        }
+        return opened;
+      });
+      for (const question of questions) await send(question);
+      notice();
+    },
+    async resend(owner, olderMs) {
+      const before = clock.now() - olderMs + 1;
+      for (const question of await store.openQuestions(owner, before, openPerOwnerMax)) await send(question);
+    },
+    bounced: key =>
+      store.change(async records => {
+        const question = await records.question(key);
+        if (question?.open === true) await records.questionSent(key, 0, question.tries);
+      }),
+    async run(signal) {
+      while (!signal.aborted) {
+        await store.change(records => records.deleteQuestionsBefore(clock.now() - questionLifeMs));
+        for (const owner of await store.ownersUnasked(100)) {
+          // `sentAt` 0 alone: those that came back wait for the owner to be seen.
+          for (const question of await store.openQuestions(owner, 1, openPerOwnerMax))
+            if (question.tries === 0) await send(question);
+        }
+        notice();
+        await clock.sleep(questionRoundMs, signal).catch(() => {});
+      }
+    },
+  };
+}
