@@ -68,7 +68,18 @@ function forwardSignals(child) {
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) process.on(signal, onSignal);
+  const watch = watchForOrphanhood(() => onSignal("SIGTERM"));
   return () => {
+    clearInterval(watch);
     for (const signal of signals) process.removeListener(signal, onSignal);
   };
+}
+
+/** An npm that was killed tells us nothing; that it is no longer our parent does. */
+function watchForOrphanhood(onOrphaned) {
+  if (process.env.npm_lifecycle_event === undefined) return undefined;
+  const parent = process.ppid;
+  return setInterval(() => {
+    if (process.ppid !== parent) onOrphaned();
+  }, 500);
 }
