@@ -8,7 +8,7 @@ import { Refusal } from "#contract/faults.ts";
 import type { Reading } from "#contract/field.ts";
 import { type NodeRef, nodeKey } from "#contract/node.ts";
 import type { Element } from "#xml/element.ts";
-import { createFragments } from "./fragments.wire.ts";
+import { createFragments } from "./fragments.ts";
 import { done } from "./sensor-data.wire.ts";
 
 export interface DeliveryLimits {
