@@ -211,3 +211,20 @@ export const disownSettleMs = 1_500;
 /** DISCO-TAG-03: 64 with KEY; 8 KiB with names, KEY and room for the registry's own counting. */
 export const thingTagsMax = 63;
 export const thingTagBytesMax = 7_680;
+
+// M-Bus.
+/** Attempts after the first, with the same frame count bit (EN 13757-2). */
+export const mbusRetriesMax = 2;
+/** Telegrams of one readout: a meter that never stops saying "more follow" is cut off here. */
+export const mbusTelegramsMax = 16;
+/** Failed readouts in a row after which a meter rests. */
+export const mbusFailedMax = 2;
+/** How long it rests before one cheap try; doubled up to the cap, sixteen of the usual polling intervals. */
+export const mbusRestFirstMs = 30_000;
+export const mbusRestMsMax = 14_400_000;
+/** A line that never falls silent is used all the same after this: the next answer must prove itself anyway. */
+export const mbusDrainMsMax = 5_000;
+/** A socket or port that takes nothing for so long is lost. */
+export const mbusWriteMs = 5_000;
+/** A meter's clock may be this far off before its stored values are flagged. */
+export const mbusClockOffMs = 300_000;
