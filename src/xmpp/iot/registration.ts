@@ -1,0 +1,264 @@
+// Tells the registry of each thing, one after the other and never in a storm: all of them after each log-in, one when its
+// tags change, none while the registry is away. Goes on by itself when it is back.
+
+import type { Clock } from "#base/clock.ts";
+import { backoff } from "#base/delays.ts";
+import type { Log } from "#base/log.ts";
+import { createScope } from "#base/scope.ts";
+import type { ThingRecord } from "#concentrator/ownership.ts";
+import { type NodeRef, nodeKey, type Tag } from "#contract/node.ts";
+import {
+  disownSettleMs,
+  registerGapMs,
+  registerJitterMs,
+  registryRefusedMs,
+  registryRetryFirstMs,
+  registryRetryMsMax,
+} from "#limits.ts";
+import { type Codec, WireError } from "#xml/codec.ts";
+import type { Connection } from "../connection.ts";
+import { bareJid } from "../jid.ts";
+import { StanzaError } from "../stanza.ts";
+import type { Claims } from "./claims.ts";
+import * as wire from "./discovery.wire.ts";
+import { type Generation, generationOf, namespace } from "./generations.ts";
+import { isAway } from "./service-errors.ts";
+import { sameTags, updateOf } from "./thing-tags.ts";
+
+export interface Service {
+  /** A domain JID. */
+  readonly jid: string;
+  readonly generation: Generation;
+}
+
+export interface RegistrationDeps {
+  readonly connection: Pick<Connection, "online" | "request">;
+  readonly claims: Claims;
+  readonly registry: () => Service | undefined;
+  /** Tags of a thing as they are to be told now; undefined when there is no such thing. */
+  readonly tags: (ref: NodeRef) => readonly Tag[] | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Default limits.registerJitterMs; 0 begins at once. */
+  readonly jitterMs?: number;
+  readonly random?: () => number;
+}
+
+export interface Registration {
+  /** Works until aborted. */
+  run(signal: AbortSignal): Promise<void>;
+  /** A new log-in: everything is told again. */
+  loggedIn(): void;
+  /** Look again: things or tags changed. */
+  wake(): void;
+  /** The registry gave a sign of life: no need to wait out the pause. */
+  seen(): void;
+  /** Ask the registry about this one again. */
+  recheck(ref: NodeRef): void;
+  /** The thing was disowned: it is offered anew once the registry has our acknowledgement. */
+  settle(ref: NodeRef): void;
+}
+
+/** What this log-in has done for one thing. */
+interface Progress {
+  confirmed: boolean;
+  /** Monotonic. */
+  notBefore: number;
+  /** The tags the registry refused: others may be offered at once. */
+  refused: readonly Tag[] | undefined;
+}
+
+export function createRegistration(deps: RegistrationDeps): Registration {
+  const { claims, clock, log } = deps;
+  const random = deps.random ?? Math.random;
+  const progress = new Map<string, Progress>();
+  let startAt = 0;
+  let pauseUntil = 0;
+  let pauses = backoff(registryRetryFirstMs, registryRetryMsMax, 0.25, random);
+  let wakeUp = () => {};
+
+  const of = (ref: NodeRef): Progress => {
+    const known = progress.get(nodeKey(ref));
+    if (known) return known;
+    const made: Progress = { confirmed: false, notBefore: 0, refused: undefined };
+    progress.set(nodeKey(ref), made);
+    return made;
+  };
+
+  /** The next thing to be told of, or how long to wait for one. */
+  const next = (): ThingRecord | number => {
+    if (!deps.connection.online || deps.registry() === undefined) return Number.POSITIVE_INFINITY;
+    const now = clock.monotonic();
+    const from = Math.max(startAt, pauseUntil);
+    if (now < from) return from - now;
+    let wait = Number.POSITIVE_INFINITY;
+    for (const record of claims.all()) {
+      if (!isDue(record)) continue;
+      const { notBefore, refused } = of(record.ref);
+      if (notBefore <= now || (refused && !sameTags(refused, deps.tags(record.ref) ?? []))) return record;
+      wait = Math.min(wait, notBefore - now);
+    }
+    return wait;
+  };
+
+  const isDue = (record: ThingRecord): boolean => {
+    if (record.leaving) return true;
+    const tags = deps.tags(record.ref);
+    if (tags === undefined) return false;
+    if (!of(record.ref).confirmed) return true;
+    if (record.state !== "claimed") return !sameTags(tags, record.tags);
+    return isUpdated(record) && !sameTags(tags, record.tags);
+  };
+
+  const ask = async <T>(codec: Codec<T>, value: T, signal: AbortSignal) => {
+    const registry = deps.registry() as Service;
+    const payload = codec.encode(value, namespace("discovery", registry.generation));
+    const reply = await deps.connection.request("set", registry.jid, payload, { signal });
+    return reply !== undefined && generationOf("discovery", reply.ns) === undefined ? undefined : reply;
+  };
+
+  const register = async (record: ThingRecord, tags: readonly Tag[], signal: AbortSignal): Promise<void> => {
+    const { ref, key } = record;
+    const registry = (deps.registry() as Service).jid;
+    const told = key === undefined ? tags : [...tags, { name: "KEY", value: key }];
+    const reply = await ask(wire.register, { ref, selfOwned: false, tags: told }, signal);
+    // It may have been claimed, disowned or removed here while we waited: then this answer is about what was before.
+    if (claims.get(ref) !== record) return;
+    const one = of(ref);
+    one.confirmed = true;
+    one.refused = undefined;
+    if (reply?.name !== "claimed" && record.state !== "claimed") return claims.taken(ref, registry, tags);
+    try {
+      if (reply?.name === "claimed") await ownedElsewhere(ref, wire.claimed.decode(reply), registry, tags, signal);
+      // It has an owner here and the registry does not know: let it say so in its own words before anybody loses anything.
+      else await update(record, [], record.tags, signal);
+    } catch (error) {
+      one.confirmed = false;
+      throw error;
+    }
+  };
+
+  /** DISCO-REG-02. */
+  const ownedElsewhere = async (
+    ref: NodeRef,
+    { jid, isPublic }: wire.Claimed,
+    registry: string,
+    tags: readonly Tag[],
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const owner = bareJid(jid);
+    if (owner === undefined) throw new WireError("claimed@jid", "not a JID");
+    claims.claim(ref, owner, isPublic, registry, false);
+    const now = claims.get(ref);
+    if (now !== undefined && isUpdated(now)) await update(now, updateOf(now.tags, tags), tags, signal);
+  };
+
+  const update = async (
+    { ref }: ThingRecord,
+    said: readonly Tag[],
+    now: readonly Tag[],
+    signal: AbortSignal,
+  ): Promise<void> => {
+    try {
+      const reply = await ask(wire.update, { jid: undefined, ref, tags: said }, signal);
+      if (reply?.name === "disowned") {
+        claims.disown(ref);
+        settle(ref);
+      } else {
+        claims.told(ref, now);
+      }
+    } catch (error) {
+      if (!(error instanceof StanzaError) || error.condition !== "item-not-found") throw error;
+      claims.outOfRegistry(ref);
+    }
+  };
+
+  const unregister = async ({ ref }: ThingRecord, signal: AbortSignal): Promise<void> => {
+    try {
+      await ask(wire.unregister, { ref }, signal);
+    } catch (error) {
+      if (!(error instanceof StanzaError) || error.condition !== "item-not-found") throw error;
+    }
+    if (claims.get(ref)?.leaving) claims.left(ref);
+    progress.delete(nodeKey(ref));
+  };
+
+  const tell = async (record: ThingRecord, signal: AbortSignal): Promise<void> => {
+    const tags = deps.tags(record.ref);
+    if (record.leaving) return await unregister(record, signal);
+    if (tags === undefined) return;
+    if (record.state !== "claimed" || !of(record.ref).confirmed) return await register(record, tags, signal);
+    await update(record, updateOf(record.tags, tags), tags, signal);
+  };
+
+  const failed = (record: ThingRecord, error: unknown): void => {
+    if (isAway(error)) {
+      const pause = pauses.next().value as number;
+      pauseUntil = clock.monotonic() + pause;
+      log.notice("registry-away", { registry: deps.registry()?.jid, nextMs: pause, error });
+    } else {
+      const one = of(record.ref);
+      one.notBefore = clock.monotonic() + registryRefusedMs;
+      one.refused = deps.tags(record.ref) ?? [];
+      log.warning("thing-refused-by-registry", { node: record.ref, error });
+    }
+  };
+
+  const settle = (ref: NodeRef): void => {
+    const one = of(ref);
+    one.confirmed = false;
+    one.notBefore = clock.monotonic() + disownSettleMs;
+    wakeUp();
+  };
+
+  const resume = () => {
+    pauseUntil = 0;
+    pauses = backoff(registryRetryFirstMs, registryRetryMsMax, 0.25, random);
+  };
+
+  return {
+    async run(signal) {
+      while (!signal.aborted) {
+        const due = next();
+        if (typeof due === "number") {
+          using scope = createScope(signal);
+          wakeUp = () => scope.abort();
+          await clock.sleep(Math.min(due, 86_400_000), scope.signal).catch(() => {});
+          continue;
+        }
+        try {
+          await tell(due, signal);
+          resume();
+        } catch (error) {
+          if (signal.aborted) return;
+          failed(due, error);
+        }
+        await clock.sleep(registerGapMs, signal).catch(() => {});
+      }
+    },
+    loggedIn() {
+      for (const one of progress.values()) {
+        one.confirmed = false;
+        one.notBefore = 0;
+      }
+      startAt = clock.monotonic() + Math.round((deps.jitterMs ?? registerJitterMs) * random());
+      resume();
+      wakeUp();
+    },
+    wake: () => wakeUp(),
+    seen() {
+      if (pauseUntil === 0) return;
+      resume();
+      wakeUp();
+    },
+    recheck(ref) {
+      Object.assign(of(ref), { confirmed: false, notBefore: 0, refused: undefined });
+      wakeUp();
+    },
+    settle,
+  };
+}
+
+/** Only what searches find is kept up to date; what the registry did not say is tried until it says otherwise (DISCO-CLAIMED-01/05). */
+const isUpdated = (record: ThingRecord): boolean =>
+  record.state === "claimed" && record.inRegistry && record.isPublic !== false;
