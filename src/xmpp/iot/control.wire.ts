@@ -96,7 +96,7 @@ const values: Part<Values> = {
         parameters.push({ name, value: value.read(one, one.name) });
       } catch (error) {
         if (!(error instanceof WireError)) throw error;
-        faults.push({ name, message: error.message });
+        faults.push({ name, message: error.message.slice(error.path.length + 2) });
       }
     }
     return { parameters, faults };
