@@ -228,3 +228,22 @@ export const mbusDrainMsMax = 5_000;
 export const mbusWriteMs = 5_000;
 /** A meter's clock may be this far off before its stored values are flagged. */
 export const mbusClockOffMs = 300_000;
+
+// The XMPP stream (src/xmpp/stream.ts and what stands on it).
+/** For the other side to close its half, and for a stream error to leave, before the socket is destroyed. */
+export const streamCloseMs = 2_000;
+/** Characters written that the broker does not take: beyond, the stream is lost. The outbox alone may fill half of it. */
+export const streamBufferCharsMax = 2 * outboxBytesMax;
+/** An acknowledgement is asked for after so many stanzas, or this long after the first one unasked for (XEP-0198). */
+export const ackStanzas = 25;
+export const ackMs = 250;
+/** A message unacknowledged for this long goes to disk; on a healthy link none does (wear of SD cards). */
+export const outboxSettleMs = 1_000;
+/** A stream that was bound for this long was healthy: backoff begins anew. */
+export const streamHealthyMs = 60_000;
+/** Registration refused: asked again by a patient machine (ACC-IBR-05). */
+export const registrationAgainMs = 900_000;
+export const registrationAgainMsMax = 21_600_000;
+/** Fewer SCRAM iterations protect nothing, more are an attack on our processor (ACC-SASL-02). */
+export const scramIterationsMin = 4_096;
+export const scramIterationsMax = 1_000_000;
