@@ -1,6 +1,7 @@
 // A byte channel over a serial port: the one file that touches the serialport library. The port is locked for this process
 // (TIOCEXCL), so that a second opener is refused instead of stealing octets.
 
+import { realpath } from "node:fs/promises";
 import { SerialPort } from "serialport";
 import type { Clock } from "#base/clock.ts";
 import { TimeoutError, within } from "#base/deadline.ts";
@@ -23,6 +24,13 @@ export interface SerialChannel extends ByteChannel {
   setBaudRate(baudRate: number): Promise<void>;
 }
 
+/**
+ * The key by which a line is owned (Env.own): the same for every name of one port, whether /dev/ttyUSB0 or below
+ * /dev/serial/by-id/. A port that is not there keeps the name it was given.
+ */
+export const serialLineKey = async (path: string): Promise<string> =>
+  `serial:${await realpath(path).catch(() => path)}`;
+
 /** Throws `DeviceFault` unreachable when the port is missing, forbidden or in use. */
 export async function openSerialChannel(
   settings: SerialSettings,
@@ -30,17 +38,18 @@ export async function openSerialChannel(
   signal: AbortSignal,
 ): Promise<SerialChannel> {
   signal.throwIfAborted();
-  const port = new SerialPort({ dataBits: 8, ...settings, lock: true, autoOpen: false });
+  const { path, baudRate, parity, stopBits, dataBits = 8 } = settings;
+  const port = new SerialPort({ path, baudRate, parity, stopBits, dataBits, lock: true, autoOpen: false });
   const opening = completes(done => port.open(done));
   try {
-    await within(clock, serialOpenMs, settings.path, signal, () => opening);
+    await within(clock, serialOpenMs, path, signal, () => opening);
   } catch (error) {
     // An open that hangs may still succeed later, and would then hold the port for nobody.
     opening.then(() => port.close(() => {})).catch(() => {});
     if (signal.aborted) throw signal.reason;
-    throw new DeviceFault("unreachable", explain(settings.path, error), { cause: error });
+    throw new DeviceFault("unreachable", explain(path, error), { cause: error });
   }
-  return channelOf(port, settings.path);
+  return channelOf(port, path);
 }
 
 function channelOf(port: SerialPort, name: string): SerialChannel {

@@ -13,10 +13,14 @@ export interface TcpAddress {
   readonly port: number;
 }
 
+/** The key by which a line is owned (Env.own). */
+export const tcpLineKey = ({ host, port }: TcpAddress): string => `tcp:${host.toLowerCase()}:${port}`;
+
 /** Throws `DeviceFault` unreachable (refused, no route, unknown name, or silent for longer than limits.lineConnectMs). */
 export async function openTcpChannel(address: TcpAddress, clock: Clock, signal: AbortSignal): Promise<ByteChannel> {
-  const name = `${address.host}:${address.port}`;
-  const socket = connect({ ...address, noDelay: true, keepAlive: true, keepAliveInitialDelay: lineKeepAliveMs });
+  const { host, port } = address;
+  const name = `${host}:${port}`;
+  const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: lineKeepAliveMs });
   try {
     await within(clock, lineConnectMs, name, signal, () => connected(socket));
   } catch (error) {

@@ -1,0 +1,199 @@
+// Modbus node types: lines (TCP, serial port, serial line behind a TCP converter), units on them, and single registers and
+// bits of a unit that has no profile for them.
+
+import type * as z from "zod";
+import type { Device, Driver, Env, NodeType } from "#contract/driver.ts";
+import { categories } from "#contract/field.ts";
+import type { Tag } from "#contract/node.ts";
+import { openSerialChannel, serialLineKey } from "../serial-port.ts";
+import { openTcpChannel, tcpLineKey } from "../tcp-channel.ts";
+import { ascii } from "./ascii.ts";
+import { createLine, type ModbusLine } from "./line.ts";
+import type { Point } from "./point.ts";
+import { pointsOf } from "./profile.ts";
+import { profiles } from "./profiles/all.ts";
+import { wordsOf } from "./registers.ts";
+import { rtu } from "./rtu.ts";
+import { createSerialSession } from "./serial-session.ts";
+import type { Session } from "./session.ts";
+import {
+  coilSettings,
+  inputSettings,
+  registerSettings,
+  rtuLineSettings,
+  rtuTcpLineSettings,
+  tcpLineSettings,
+  unitSettings,
+} from "./settings.ts";
+import { openTcpSession } from "./tcp-session.ts";
+import { createUnit, type ModbusUnit } from "./unit.ts";
+
+const framings = { rtu, ascii };
+
+const tcp: NodeType<typeof tcpLineSettings, unknown, ModbusLine> = {
+  name: "modbus.tcp",
+  title: "Modbus TCP",
+  parents: [""],
+  settings: tcpLineSettings,
+  line: true,
+  inherits: ["Line"],
+  open: (settings, env, signal) =>
+    openLine(env, tcpLineKey(settings), () =>
+      openTcpSession(inner => openTcpChannel(settings, env.clock, inner), settings, env.clock, signal),
+    ),
+};
+
+const rtuLine: NodeType<typeof rtuLineSettings, unknown, ModbusLine> = {
+  name: "modbus.rtu",
+  title: "Modbus serial line",
+  parents: [""],
+  settings: rtuLineSettings,
+  line: true,
+  inherits: ["Line"],
+  open: async (settings, env, signal) =>
+    openLine(env, await serialLineKey(settings.serialDevice), async () => {
+      const dataBits = settings.framing === "ascii" ? 7 : 8;
+      const port = { ...settings, path: settings.serialDevice, dataBits } as const;
+      const channel = await openSerialChannel(port, env.clock, signal);
+      return createSerialSession(channel, framings[settings.framing], settings, env.clock);
+    }),
+};
+
+const rtuTcpLine: NodeType<typeof rtuTcpLineSettings, unknown, ModbusLine> = {
+  name: "modbus.rtu-tcp",
+  title: "Modbus serial line behind a TCP converter",
+  parents: [""],
+  settings: rtuTcpLineSettings,
+  line: true,
+  inherits: ["Line"],
+  open: (settings, env, signal) =>
+    openLine(env, tcpLineKey(settings), async () => {
+      const channel = await openTcpChannel(settings, env.clock, signal);
+      return createSerialSession(channel, framings[settings.framing], settings, env.clock);
+    }),
+};
+
+const unit: NodeType<typeof unitSettings, ModbusLine, ModbusUnit> = {
+  name: "modbus.unit",
+  title: "Modbus unit",
+  parents: ["modbus.tcp", "modbus.rtu", "modbus.rtu-tcp"],
+  settings: unitSettings,
+  thing: true,
+  inherits: ["Meter"],
+  tags(settings) {
+    const profile = profiles.find(({ name }) => name === settings.profile);
+    const tags: Tag[] = [{ name: "CLASS", value: profile ? "Meter" : "Modbus Unit" }];
+    if (profile) tags.push({ name: "MAN", value: profile.manufacturer }, { name: "MODEL", value: profile.model });
+    return tags;
+  },
+  async open(settings, { parent: line }) {
+    const profile = profiles.find(({ name }) => name === settings.profile);
+    const link = line.unit(settings.address, Math.max(settings.gapMs, profile?.gapMs ?? 0));
+    return createUnit(line, link, profile ? pointsOf(profile) : [], {
+      wordsMax: Math.min(settings.wordsMax, profile?.wordsMax ?? settings.wordsMax),
+      gapMax: Math.max(settings.gapMax, profile?.gapMax ?? 0),
+    });
+  },
+};
+
+const register: NodeType<typeof registerSettings, ModbusUnit> = {
+  name: "modbus.register",
+  title: "Modbus register",
+  parents: ["modbus.unit"],
+  settings: registerSettings,
+  inherits: ["Register"],
+  open: async (settings, { parent }) => openPoint(parent, registerPoint(settings)),
+};
+
+const coil: NodeType<typeof coilSettings, ModbusUnit> = {
+  name: "modbus.coil",
+  title: "Modbus coil",
+  parents: ["modbus.unit"],
+  settings: coilSettings,
+  inherits: ["Register"],
+  open: async (settings, { parent }) => openPoint(parent, bitPoint("coil", settings, settings.writable)),
+};
+
+const input: NodeType<typeof inputSettings, ModbusUnit> = {
+  name: "modbus.input",
+  title: "Modbus discrete input",
+  parents: ["modbus.unit"],
+  settings: inputSettings,
+  inherits: ["Register"],
+  open: async (settings, { parent }) => openPoint(parent, bitPoint("discrete", settings, false)),
+};
+
+export const modbusDriver: Driver = {
+  name: "modbus",
+  nodeTypes: [tcp, rtuLine, rtuTcpLine, unit, register, coil, input],
+};
+
+/** Owns the line by its key for as long as it is open. */
+async function openLine(env: Env, key: string, openSession: () => Promise<Session>): Promise<ModbusLine> {
+  const owned = env.own(key);
+  try {
+    return createLine(await openSession(), env.clock, env.log, owned);
+  } catch (error) {
+    owned[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** A node of one point: read by itself, and with the unit in the unit's blocks. */
+function openPoint(unit: ModbusUnit, point: Point): Device {
+  const added = unit.add([point]);
+  return {
+    read: (ask, signal) => unit.readPoints([point], ask, signal),
+    ...(point.writable && { parameters: [unit.parameter(point)] }),
+    async [Symbol.asyncDispose]() {
+      added[Symbol.dispose]();
+    },
+  };
+}
+
+function registerPoint(settings: z.output<typeof registerSettings>): Point {
+  const { fieldName, table, address, type, wordOrder, scale, offset, unit: unitName, mask, shift, min, max } = settings;
+  const noValue = settings.noValue.split(/[ ,]+/).filter(pattern => pattern !== "");
+  const names = new Map(
+    settings.names
+      .split(";")
+      .map(pair => pair.split("="))
+      .filter(pair => pair.length === 2)
+      .map(([code = "", name = ""]) => [Number(code), name.trim()]),
+  );
+  return {
+    field: fieldName,
+    table,
+    address,
+    words: wordsOf(settings),
+    type,
+    order: wordOrder,
+    scale,
+    offset,
+    noValue,
+    mask,
+    shift,
+    unit: unitName,
+    categories: categories(settings.category),
+    ...(names.size > 0 && { names }),
+    ...(settings.writable &&
+      table === "holding" && {
+        writable: { ...(min !== undefined && { min }), ...(max !== undefined && { max }) },
+      }),
+  };
+}
+
+const bitPoint = (
+  table: "coil" | "discrete",
+  { fieldName, address, category }: z.output<typeof inputSettings>,
+  writable: boolean,
+): Point => ({
+  field: fieldName,
+  table,
+  address,
+  words: 1,
+  type: "uint16",
+  unit: "",
+  categories: categories(category),
+  ...(writable && { writable: {} }),
+});

@@ -1,0 +1,190 @@
+// The owner of one physical line or connection: a queue, one request at a time, retries, a breaker for each unit and the
+// counters that say how the line does. What an exchange is, serial or TCP, is its session's business.
+
+import type { Clock } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
+import { createTurns, QueueFull, type TurnOrder } from "#base/turns.ts";
+import type { Device } from "#contract/driver.ts";
+import { DeviceFault } from "#contract/faults.ts";
+import type { DisplayParameter } from "#contract/node.ts";
+import { lineQueueMax, modbusBusyMs, modbusBusyRetriesMax, modbusRetriesMax } from "#limits.ts";
+import { createBreaker } from "./breaker.ts";
+import type { Answer, Request } from "./pdu.ts";
+import type { Session } from "./session.ts";
+
+export interface UnitCounters {
+  requests: number;
+  timeouts: number;
+  garbled: number;
+  exceptions: number;
+  retries: number;
+}
+
+/** One unit of the line. Whoever asks for the same address gets the same breaker and counters. */
+export interface UnitLink {
+  readonly address: number;
+  readonly counters: Readonly<UnitCounters>;
+  /**
+   * Returns the answer, an exception of the unit included (busy is waited for first). Throws `DeviceFault`. An abort ends the
+   * wait at once; a request that is on the line already is finished there before the next.
+   */
+  ask(request: Request, order: TurnOrder, signal: AbortSignal): Promise<Answer>;
+  /** "answering" or "resting, next try in 40 s" */
+  describeState(): string;
+}
+
+export interface ModbusLine extends Device {
+  readonly clock: Clock;
+  /** `gapMs`: the least pause this unit wants before a request. */
+  unit(address: number, gapMs: number): UnitLink;
+  readonly closed: Promise<DeviceFault>;
+}
+
+export function createLine(session: Session, clock: Clock, log: Log, release: Disposable): ModbusLine {
+  const turns = createTurns(lineQueueMax);
+  const units = new Map<number, { link: UnitLink; setGap(ms: number): void }>();
+  let closing: Promise<void> | undefined;
+
+  return {
+    clock,
+    closed: session.closed,
+    unit(address, gapMs) {
+      const known = units.get(address);
+      if (known) {
+        known.setGap(gapMs);
+        return known.link;
+      }
+      let gap = gapMs;
+      const link = createUnitLink(address, { turns, clock, log }, request => session.exchange(address, request, gap));
+      units.set(address, {
+        link,
+        setGap(ms) {
+          gap = ms;
+        },
+      });
+      return link;
+    },
+    describe: () => [
+      ...Object.entries(sum([...units.values()].map(({ link }) => link.counters))).map(([id, value]) =>
+        count(id, counterNames[id] ?? id, value),
+      ),
+      count("late", "Late answers discarded", session.counters.late),
+      count("foreign", "Foreign answers discarded", session.counters.foreign),
+      count("reopened", "Connections reopened", session.counters.reopened),
+    ],
+    async [Symbol.asyncDispose]() {
+      closing ??= (async () => {
+        try {
+          await session[Symbol.asyncDispose]();
+        } finally {
+          release[Symbol.dispose]();
+        }
+      })();
+      await closing;
+    },
+  };
+}
+
+interface LineParts {
+  readonly turns: ReturnType<typeof createTurns>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+function createUnitLink(address: number, line: LineParts, exchange: (request: Request) => Promise<Answer>): UnitLink {
+  const { turns, clock, log } = line;
+  const counters: UnitCounters = { requests: 0, timeouts: 0, garbled: 0, exceptions: 0, retries: 0 };
+  const breaker = createBreaker(`unit ${address}`, clock, resting => {
+    if (resting) log.warning("modbus.unit.silent", { unit: address });
+    else log.notice("modbus.unit.answers", { unit: address });
+  });
+
+  const attempt = async (request: Request): Promise<Answer> => {
+    counters.requests++;
+    const answer = await breaker.attempt(async () => {
+      try {
+        return await exchange(request);
+      } catch (error) {
+        if (error instanceof DeviceFault && error.kind === "timeout") counters.timeouts++;
+        if (error instanceof DeviceFault && error.kind === "garbled") counters.garbled++;
+        throw error;
+      }
+    }, isGatewaySilence);
+    if (answer.kind === "exception") counters.exceptions++;
+    return answer;
+  };
+
+  /** Each attempt takes a turn of its own, so that others go in between. */
+  const turn = async (request: Request, order: TurnOrder, signal: AbortSignal): Promise<Answer> => {
+    breaker.check();
+    try {
+      return await leavable(
+        turns.take(order, signal, () => attempt(request)),
+        signal,
+      );
+    } catch (error) {
+      if (error instanceof QueueFull) throw new DeviceFault("unreachable", `the line is ${error.message}`);
+      throw error;
+    }
+  };
+
+  return {
+    address,
+    counters,
+    describeState: () => breaker.describe(),
+    async ask(request, order, signal) {
+      const retriesMax = isRead(request) ? modbusRetriesMax : 0;
+      let busy = 0;
+      for (let tries = 0; ; ) {
+        try {
+          const answer = await turn(request, order, signal);
+          const wait = answer.kind === "exception" && (answer.code === 6 || (answer.code === 5 && isRead(request)));
+          if (!wait || busy++ >= modbusBusyRetriesMax) return answer;
+          await clock.sleep(modbusBusyMs, signal);
+        } catch (error) {
+          const again = error instanceof DeviceFault && (error.kind === "timeout" || error.kind === "garbled");
+          if (!again || breaker.resting || tries++ >= retriesMax) throw error;
+        }
+        counters.retries++;
+      }
+    },
+  };
+}
+
+/** The gateway answers for a unit that did not. */
+const isGatewaySilence = (answer: Answer) => answer.kind === "exception" && (answer.code === 10 || answer.code === 11);
+
+const isRead = ({ function: code }: Request) => code <= 4 || code === 17 || code === 43;
+
+/** Rejects at the abort without waiting for the work, which goes on to its own end. */
+function leavable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+const counterNames: Readonly<Record<string, string>> = {
+  requests: "Requests",
+  timeouts: "Timeouts",
+  garbled: "Damaged answers",
+  exceptions: "Exceptions",
+  retries: "Retries",
+};
+
+export const describeCounters = (counters: UnitCounters): DisplayParameter[] =>
+  Object.entries(counters).map(([id, value]) => count(id, counterNames[id] ?? id, value));
+
+const count = (id: string, name: string, value: number): DisplayParameter => ({
+  id,
+  name,
+  value: { kind: "int", value },
+});
+
+const sum = (all: readonly UnitCounters[]): UnitCounters => {
+  const total: UnitCounters = { requests: 0, timeouts: 0, garbled: 0, exceptions: 0, retries: 0 };
+  for (const one of all) for (const key of Object.keys(total) as (keyof UnitCounters)[]) total[key] += one[key];
+  return total;
+};

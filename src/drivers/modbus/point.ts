@@ -1,0 +1,112 @@
+// A point: what is known of one value of a unit, from profiles and from register nodes alike, and how its raw registers
+// become a field and a written value becomes registers.
+
+import type { ControlKind, ControlValue } from "#contract/control.ts";
+import type { Categories, Field, FieldValue } from "#contract/field.ts";
+import { type Decimal, decimalOf, decimalOfFloat32, formatDecimal, limited } from "./decimal.ts";
+import type { Span } from "./plan.ts";
+import { encodeRegisters, type Layout, type RegisterValue } from "./registers.ts";
+
+export const tables = ["coil", "discrete", "holding", "input"] as const;
+export type Table = (typeof tables)[number];
+
+export interface Point extends Span, Layout {
+  readonly field: string;
+  readonly table: Table;
+  /** Registers of this point, 1 for a coil or discrete input. */
+  readonly words: number;
+  /** "" is dimensionless. */
+  readonly unit: string;
+  readonly categories: Categories;
+  /** Places to show of a float or a scaled value; without it as many as the unit gives. */
+  readonly decimals?: number;
+  readonly writable?: { readonly min?: number; readonly max?: number };
+}
+
+const read = { automaticReadout: true } as const;
+
+export const fieldOf = (point: Point, value: FieldValue): Field => ({
+  name: point.field,
+  value,
+  categories: point.categories,
+  quality: value.kind === "missing" ? { missing: true } : read,
+  ...(point.writable && { writable: true }),
+});
+
+/** The unit refused this field or did not answer: no value, and an error rather than an empty place. */
+export const failedField = (point: Point, reason: string): Field => ({
+  ...fieldOf(point, { kind: "missing", reason }),
+  quality: { missing: true, error: true },
+});
+
+export function fieldValue(point: Point, value: RegisterValue): FieldValue {
+  switch (value.kind) {
+    case "none":
+      return { kind: "missing", reason: value.reason };
+    case "text":
+      return { kind: "string", value: value.value };
+    case "flags":
+      return { kind: "string", value: value.names.join(", ") };
+    case "choice":
+      return value.name === undefined
+        ? { kind: "missing", reason: `code ${value.code} is not in the list` }
+        : { kind: "enum", value: value.name, type: point.field };
+    case "time":
+      return { kind: "dateTime", value: value.at };
+    case "float":
+      return quantity(value.bits === 32 ? decimalOfFloat32(value.value) : decimalOf(value.value), point);
+    case "decimal":
+      return isWhole(point) ? whole(value.value.digits, wholeKind(point)) : quantity(value.value, point);
+  }
+}
+
+/** An integer without unit or scale is a number of its own, not a measured quantity. */
+const isWhole = ({ unit, scale = 1, offset = 0, type }: Point) =>
+  unit === "" && scale === 1 && offset === 0 && !type.startsWith("float");
+
+/** By type, so that a field does not change its kind when it grows. */
+const wholeKind = ({ type }: Point): "int32" | "int64" =>
+  type === "uint32" || type === "int64" || type === "uint64" ? "int64" : "int32";
+
+const whole = (digits: bigint, kind: "int32" | "int64"): FieldValue => {
+  if (kind === "int32") return { kind, value: Number(digits) };
+  return digits < 2n ** 63n ? { kind, value: digits } : { kind: "string", value: digits.toString() };
+};
+
+/** A number holds 15 digits: a longer value claims fewer places rather than wrong ones. */
+function quantity(exact: Decimal, { unit, decimals }: Point): FieldValue {
+  for (let claim = limited(exact, decimals); ; claim = limited(claim, claim.decimals - 1)) {
+    const text = formatDecimal(claim);
+    const value = Number(text);
+    if (Math.abs(value) < 1e21 && sameNumber(value.toFixed(claim.decimals), text)) {
+      return { kind: "quantity", value, decimals: claim.decimals, unit };
+    }
+    if (claim.decimals === 0) return { kind: "string", value: unit === "" ? text : `${text} ${unit}` };
+  }
+}
+
+const sameNumber = (a: string, b: string) => a === b || (/^-?[0.]+$/.test(a) && /^-?[0.]+$/.test(b));
+
+export function controlKind(point: Point): ControlKind {
+  if (point.table === "coil") return "boolean";
+  if (point.type === "enum" && point.names !== undefined) return "enum";
+  return isWhole(point) ? wholeKind(point) : "double";
+}
+
+/** The words to write, or why not, in words for a person. */
+export function wordsFor(point: Point, value: ControlValue): readonly number[] | string {
+  const decimal = decimalFor(point, value);
+  if (typeof decimal === "string") return decimal;
+  const words = encodeRegisters(point, decimal);
+  return typeof words === "string" ? `${formatDecimal(decimal)} ${words}` : words;
+}
+
+function decimalFor(point: Point, { kind, value }: ControlValue): Decimal | string {
+  if (kind === "enum" || kind === "string") {
+    for (const [code, name] of point.names ?? []) if (name === value) return decimalOf(code);
+    return `"${value}" is not in the list`;
+  }
+  if (typeof value === "bigint") return { digits: value, decimals: 0 };
+  if (typeof value === "number" && Number.isFinite(value)) return decimalOf(value);
+  return `a ${kind} cannot be written here`;
+}

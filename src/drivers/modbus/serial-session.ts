@@ -1,0 +1,144 @@
+// One exchange at a time on a half-duplex line (RTU or ASCII, on a port or through a converter): the gap before each request,
+// the answer found by its own length, and after a failure nobody speaks until a late answer can no longer come.
+// Modbus over Serial Line 1.02, clauses 2.4 and 2.5.
+
+import type { Clock } from "#base/clock.ts";
+import { TimeoutError, within } from "#base/deadline.ts";
+import { DeviceFault } from "#contract/faults.ts";
+import { modbusBroadcastMs, modbusWriteMs } from "#limits.ts";
+import type { ByteChannel } from "../byte-channel.ts";
+import type { AnswerReader, SerialFraming } from "./framing.ts";
+import type { Answer, Request } from "./pdu.ts";
+import { createBell, type Session, type SessionCounters } from "./session.ts";
+
+export interface SerialTiming {
+  /** From the last octet of the request to the last of the answer, the time of transfer not counted. */
+  readonly timeoutMs: number;
+  /** Silence between frames; not below 3.5 characters. */
+  readonly gapMs: number;
+  /** Silence when the unit changes: a unit that still hears its neighbour's answer misses a request that follows at once. */
+  readonly unitChangeGapMs: number;
+  /** 11 bits a character; undefined where the line's rate is not known (a converter). */
+  readonly baudRate?: number;
+}
+
+/** An answer may be longer than a request tells beforehand: the longest frame. */
+const answerBytesMax = 256;
+/** A USB adapter passes octets on in parcels this far apart: shorter silence means nothing. */
+const quietMsMin = 20;
+
+export function createSerialSession(
+  channel: ByteChannel,
+  framing: SerialFraming,
+  timing: SerialTiming,
+  clock: Clock,
+): Session {
+  const counters: SessionCounters = { late: 0, foreign: 0, reopened: 0 };
+  const stop = new AbortController();
+  const bell = createBell();
+  const characterMs = timing.baudRate === undefined ? 0 : 11_000 / timing.baudRate;
+  // Above 19200 Bd the pause is fixed, for units that cannot time shorter ones.
+  const frameGapMs = (timing.baudRate ?? 0) > 19_200 ? 1.75 : 3.5 * characterMs;
+  const quietMs = Math.max(quietMsMin, frameGapMs);
+
+  let waiting: { reader: AnswerReader; answer?: Answer } | undefined;
+  let lastOctetAt = Number.NEGATIVE_INFINITY;
+  let lastUnit: number | undefined;
+  let echoes = false;
+  let gone: DeviceFault | undefined;
+
+  channel.onData(chunk => {
+    lastOctetAt = clock.monotonic();
+    if (waiting === undefined || waiting.answer !== undefined) counters.late++;
+    else {
+      const answer = waiting.reader.feed(chunk);
+      if (answer !== undefined) waiting.answer = answer;
+    }
+    bell.ring();
+  });
+  void channel.closed.then(fault => {
+    gone = fault;
+    bell.ring();
+  });
+
+  const sleep = (ms: number) => clock.sleep(ms, stop.signal).catch(() => {});
+
+  /** Until the time or the next chunk, whichever is first. */
+  async function pause(untilMs: number): Promise<void> {
+    const done = new AbortController();
+    await Promise.race([bell.next(), clock.sleep(untilMs - clock.monotonic(), done.signal).catch(() => {})]);
+    done.abort();
+  }
+
+  async function keepGap(gapMs: number): Promise<void> {
+    for (;;) {
+      if (gone) throw gone;
+      const left = lastOctetAt + gapMs - clock.monotonic();
+      if (left <= 0) return;
+      await sleep(left);
+    }
+  }
+
+  async function send(bytes: Uint8Array): Promise<void> {
+    try {
+      await within(clock, modbusWriteMs, channel.name, stop.signal, () => channel.write(bytes));
+    } catch (error) {
+      if (gone) throw gone;
+      if (error instanceof TimeoutError) throw new DeviceFault("unreachable", `${channel.name}: it takes no octets`);
+      throw error;
+    }
+    lastOctetAt = clock.monotonic() + bytes.length * characterMs;
+  }
+
+  /** After silence: until a late answer has come and gone, or can no longer come. */
+  async function drain(untilMs: number): Promise<void> {
+    const before = lastOctetAt;
+    while (!gone) {
+      const now = clock.monotonic();
+      const quietAt = lastOctetAt + quietMs;
+      if (lastOctetAt > before ? now >= quietAt : now >= untilMs) return;
+      await pause(lastOctetAt > before ? quietAt : untilMs);
+    }
+  }
+
+  async function exchange(unit: number, request: Request, gapMs: number): Promise<Answer> {
+    const change = lastUnit !== undefined && lastUnit !== unit ? timing.unitChangeGapMs : 0;
+    await keepGap(Math.max(frameGapMs, timing.gapMs, gapMs, change));
+    lastUnit = unit;
+    const mine: NonNullable<typeof waiting> = { reader: framing.createReader(unit, request, echoes) };
+    waiting = mine;
+    try {
+      const bytes = framing.encode(unit, request);
+      await send(bytes);
+      if (unit === 0) {
+        await sleep(modbusBroadcastMs);
+        return { kind: "echo" };
+      }
+      const transferMs = (bytes.length + answerBytesMax) * characterMs;
+      const deadline = clock.monotonic() + transferMs + timing.timeoutMs;
+      while (mine.answer === undefined && gone === undefined && clock.monotonic() < deadline) await pause(deadline);
+    } finally {
+      waiting = undefined;
+      counters.foreign += mine.reader.foreign;
+      echoes ||= mine.reader.echoed;
+    }
+    if (mine.answer !== undefined) return mine.answer;
+    if (gone) throw gone;
+    await drain(clock.monotonic() + timing.timeoutMs);
+    const { problem } = mine.reader;
+    if (problem === undefined || problem === "unit-mismatch") {
+      throw new DeviceFault("timeout", `unit ${unit}: no answer within ${timing.timeoutMs} ms`);
+    }
+    throw new DeviceFault("garbled", `unit ${unit}: the answer was damaged or not to this request (${problem})`);
+  }
+
+  return {
+    exchange,
+    counters,
+    closed: channel.closed,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await channel.close();
+    },
+  };
+}

@@ -1,0 +1,50 @@
+// What a line needs of whatever carries its requests: one exchange at a time, checked. Serial lines and TCP connections each
+// have their own session (serial-session.ts, tcp-session.ts).
+
+import type { DeviceFault } from "#contract/faults.ts";
+import type { Answer, Request } from "./pdu.ts";
+
+export interface SessionCounters {
+  /** Octets or frames that came when nobody waited for them: answers too late. */
+  late: number;
+  /** Whole frames of another unit, function or transaction. */
+  foreign: number;
+  /** Connections opened anew after a loss. */
+  reopened: number;
+}
+
+export interface Session extends AsyncDisposable {
+  /**
+   * One attempt; the caller sees to it that there is one at a time. Returns the unit's answer, which may be an exception.
+   * Throws `DeviceFault`: timeout (nothing came), garbled (what came was not the answer), unreachable (the line went away).
+   * Not abortable: an answer that is on its way must be taken off the line before the next request.
+   */
+  exchange(unit: number, request: Request, gapMs: number): Promise<Answer>;
+  readonly counters: SessionCounters;
+  /** The line went away and could not be had again. Never rejects. */
+  readonly closed: Promise<DeviceFault>;
+}
+
+/** Something that happens again and again, to be waited for: chunks that arrive. */
+export interface Bell {
+  ring(): void;
+  /** Resolves at the next ring. */
+  next(): Promise<void>;
+}
+
+export function createBell(): Bell {
+  let wake = () => {};
+  let next: Promise<void> | undefined;
+  return {
+    ring() {
+      next = undefined;
+      wake();
+    },
+    next() {
+      next ??= new Promise(resolve => {
+        wake = resolve;
+      });
+      return next;
+    },
+  };
+}
