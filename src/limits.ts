@@ -247,3 +247,24 @@ export const registrationAgainMsMax = 21_600_000;
 /** Fewer SCRAM iterations protect nothing, more are an attack on our processor (ACC-SASL-02). */
 export const scramIterationsMin = 4_096;
 export const scramIterationsMax = 1_000_000;
+
+// MQTT.
+export const mqttConnectMs = 10_000;
+export const mqttPublishMs = 10_000;
+/** A device's message; firmware images and pictures are none of ours. */
+export const mqttPayloadBytesMax = 262_144;
+/** Messages a slow reader may fall behind before the oldest go. */
+export const mqttSamplesMax = 256;
+
+// Devices.
+/** One device in one readout: a slow M-Bus meter with many telegrams at 300 baud is done by then. */
+export const deviceReadMs = 120_000;
+/** A driver still at work so long after its signal was aborted has a bug, and the log says so. */
+export const leftBehindMs = 5_000;
+export const samplesPerReadMax = 10_000;
+/** Recorded readings of one node in one readout. */
+export const historySamplesMax = 100_000;
+/** All writes of one request: the answer must be there before `requestMs`, and say which of them were done. */
+export const controlMs = 9_000;
+export const controlWaitingMax = 16;
+export const controlTextCharsMax = 4_096;

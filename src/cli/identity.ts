@@ -65,7 +65,9 @@ export function loadIdentity(name: string | undefined): Identity {
   }
   const folder = folders().find(one => namesIn(one).includes(wanted));
   if (folder === undefined) {
-    throw new CommandError(`There is no identity "${wanted}"${names.length > 0 ? `; known are ${names.join(", ")}` : ""}.`);
+    throw new CommandError(
+      `There is no identity "${wanted}"${names.length > 0 ? `; known are ${names.join(", ")}` : ""}.`,
+    );
   }
   const file = join(folder, `${wanted}.json`);
   const parsed = identitySchema.safeParse(parseJson(file));

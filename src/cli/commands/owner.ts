@@ -3,7 +3,7 @@
 import { systemClock } from "#base/clock.ts";
 import type { OwnerQuestion } from "#client/owner.ts";
 import { type Category, categories, categoryNames } from "#contract/field.ts";
-import { describeNode, parseTriple } from "#contract/node.ts";
+import { describeNode, parseNode } from "#contract/node.ts";
 import { type Command, CommandError, type Invocation, UsageError } from "../command.ts";
 import { type Client, clientOptions, withClient } from "../connect.ts";
 
@@ -140,7 +140,7 @@ export const answer: Command = {
 export const rules: Command = {
   name: "owner rules",
   summary: "List the rules of one's things, or delete them.",
-  usage: "[--delete] [--thing JID] [--node NODE[@SOURCE[@PARTITION]]]",
+  usage: "[--delete] [--thing JID] [--node NODE[@PARTITION]]",
   details: "Deleting rules makes the next request a question again.",
   options: {
     ...clientOptions,
@@ -153,7 +153,7 @@ export const rules: Command = {
     const jid = call.text("thing");
     const node = call.text("node");
     if (node !== undefined && jid === undefined) throw new UsageError("--node needs --thing: whose node is it?");
-    const of = { ...(jid === undefined ? {} : { jid }), ...(node === undefined ? {} : { ref: parseTriple(node) }) };
+    const of = { ...(jid === undefined ? {} : { jid }), ...(node === undefined ? {} : { ref: parseNode(node) }) };
     return withClient(call, async client => {
       if (call.flag("delete")) {
         await client.owner.deleteRules(of, call.signal);

@@ -1,7 +1,6 @@
 // `isthmus read` and `isthmus watch`: values of nodes, once or again and again.
 
 import { systemClock } from "#base/clock.ts";
-import { parseNode } from "#client/things.ts";
 import {
   type Ask,
   type Category,
@@ -11,7 +10,7 @@ import {
   formatValue,
   type Reading,
 } from "#contract/field.ts";
-import { describeNode } from "#contract/node.ts";
+import { describeNode, parseNode } from "#contract/node.ts";
 import { dateTime } from "#xml/scalars.ts";
 import { type Command, type Invocation, type Option, UsageError } from "../command.ts";
 import { type Client, clientOptions, readoutMs, withClient } from "../connect.ts";

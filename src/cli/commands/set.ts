@@ -1,7 +1,7 @@
 // `isthmus set`: control parameters of nodes.
 
-import { parseControlValue, parseNode } from "#client/things.ts";
-import { describeNode } from "#contract/node.ts";
+import { parseControlValue } from "#client/things.ts";
+import { describeNode, parseNode } from "#contract/node.ts";
 import { parameterFaults } from "#iot/control.wire.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import { type Command, CommandError, UsageError } from "../command.ts";
