@@ -1,6 +1,7 @@
 // The built-in drivers: the only file that names them all.
 
 import type { Driver } from "#contract/driver.ts";
+import { mqttDriver } from "./mqtt/driver.ts";
 import { simDriver } from "./sim/driver.ts";
 
-export const drivers: readonly Driver[] = [simDriver];
+export const drivers: readonly Driver[] = [mqttDriver, simDriver];
