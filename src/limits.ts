@@ -232,6 +232,11 @@ export const mbusClockOffMs = 300_000;
 // The XMPP stream (src/xmpp/stream.ts and what stands on it).
 /** For the other side to close its half, and for a stream error to leave, before the socket is destroyed. */
 export const streamCloseMs = 2_000;
+/** SRV look-ups; without an answer the usual ports are tried. */
+export const dnsMs = 5_000;
+export const dialTargetsMax = 6;
+/** Elements nobody has read yet in a handshake. */
+export const handshakeElementsMax = 200;
 /** Characters written that the broker does not take: beyond, the stream is lost. The outbox alone may fill half of it. */
 export const streamBufferCharsMax = 2 * outboxBytesMax;
 /** An acknowledgement is asked for after so many stanzas, or this long after the first one unasked for (XEP-0198). */
