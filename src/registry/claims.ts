@@ -82,10 +82,12 @@ export function createClaims(deps: ClaimsDeps): Claims {
 
     async disown(owner, jid, ref) {
       const thing = await store.change(records => beginDisown(records, owner, jid, ref));
+      const scope = createScope(deps.signal);
+      using _ = scope;
       const byItself = new Promise<true>(resolve => disowning.set(thing.id, () => resolve(true)));
       try {
         const asked = pushes.ask(jid, peers.fulls(jid), disownedPush(ref), disownMs);
-        const done = await Promise.race([asked, byItself, tooLong()]);
+        const done = await Promise.race([asked, byItself, tooLong(scope.signal)]);
         const changed = await store.change(async records => {
           if (done) return endDisown(records, thing.id, clock.now());
           await records.restoreDisown(thing.id);
@@ -108,8 +110,8 @@ export function createClaims(deps: ClaimsDeps): Claims {
   }
 
   /** The fall-back through the generations may not add up to more than the owner waits. */
-  async function tooLong(): Promise<false> {
-    await clock.sleep(disownMs, deps.signal).catch(() => {});
+  async function tooLong(signal: AbortSignal): Promise<false> {
+    await clock.sleep(disownMs, signal).catch(() => {});
     return false;
   }
 }

@@ -45,6 +45,7 @@ export function createPeers(deps: PeersDeps): Peers {
   const { store, connection, clock, jid } = deps;
   const resources = new Map<string, Set<string>>();
   const askedAt = new Map<string, number>();
+  const handling = new Map<string, Promise<void>>();
   let probing: Scope | undefined;
 
   const send = (to: string, type?: string) =>
@@ -147,7 +148,17 @@ export function createPeers(deps: PeersDeps): Peers {
       // Presence to another local part of our domain is nobody's (PRES-CMP-03).
       if (full === undefined || bare === undefined || bareJid(stanza.attrs.to) !== jid) return;
       const handle = presenceOf(stanza.attrs.type, bare, full);
-      deps.background("presence", handle);
+      // In the order they came: "subscribed" and the first "available" follow each other closely.
+      const before = handling.get(bare) ?? Promise.resolve();
+      deps.background("presence", () => {
+        const done = before.catch(() => {}).then(handle);
+        handling.set(bare, done);
+        const forget = () => {
+          if (handling.get(bare) === done) handling.delete(bare);
+        };
+        done.then(forget, forget);
+        return done;
+      });
     },
     online() {
       probing?.abort();

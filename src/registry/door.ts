@@ -1,0 +1,40 @@
+// Before each answer: the sender's generation is noted, what his device has not acknowledged goes first, and nobody may
+// have too much at once.
+
+import { type Family, type Generation, generationOf } from "#iot/generations.ts";
+import { registryRequestsPerSenderMax } from "#limits.ts";
+import type { Route } from "#xmpp/router.ts";
+import { StanzaError } from "#xmpp/stanza.ts";
+import type { Service } from "./service.ts";
+
+const families: readonly Family[] = ["discovery", "provisioningDevice", "provisioningOwner"];
+
+export function createDoor({ peers, pushes }: Service): (route: Route) => Route {
+  const busy = new Map<string, number>();
+  return route => {
+    const generation = generationIn(route.ns);
+    return {
+      ...route,
+      access: "anyone",
+      async handle(request) {
+        const { fromBare, from } = request;
+        const mine = busy.get(fromBare) ?? 0;
+        if (mine >= registryRequestsPerSenderMax)
+          throw new StanzaError("wait", "resource-constraint", "too many requests at once");
+        busy.set(fromBare, mine + 1);
+        try {
+          if (generation !== undefined) await peers.spoke(fromBare, generation);
+          await pushes.beforeAnswer(fromBare, from);
+          return await route.handle(request);
+        } finally {
+          const left = (busy.get(fromBare) ?? 1) - 1;
+          if (left === 0) busy.delete(fromBare);
+          else busy.set(fromBare, left);
+        }
+      },
+    };
+  };
+}
+
+const generationIn = (ns: string): Generation | undefined =>
+  families.map(family => generationOf(family, ns)).find(found => found !== undefined);

@@ -1,0 +1,187 @@
+// The Thing Registry and provisioning service as one component: takes stanzas, answers by its routes, keeps its roster,
+// tells devices what changed. It knows a connection, not a broker, so that it is tested through a pipe of stanzas.
+
+import type { Clock } from "#base/clock.ts";
+import { backoff } from "#base/delays.ts";
+import type { Log } from "#base/log.ts";
+import { supervise } from "#base/supervise.ts";
+import { namespaces } from "#iot/generations.ts";
+import {
+  clearBeforeAnswerMs,
+  questionOnPresenceMs,
+  reconnectFirstMs,
+  reconnectMsMax,
+  registryRequestsMax,
+  serviceGapMs,
+} from "#limits.ts";
+import { type Element, element, elements } from "#xml/element.ts";
+import type { Connection, Inbound } from "#xmpp/connection.ts";
+import { normalJid } from "#xmpp/jid.ts";
+import { createRouter } from "#xmpp/router.ts";
+import { componentNs, encodeError, StanzaError } from "#xmpp/stanza.ts";
+import { createClaims } from "./claims.ts";
+import { deviceRoutes } from "./device-routes.ts";
+import { discoRoutes } from "./disco-routes.ts";
+import { discoveryRoutes } from "./discovery-routes.ts";
+import { createDoor } from "./door.ts";
+import { ownerMessages, ownerRoutes } from "./owner-routes.ts";
+import { createPeers } from "./peers.ts";
+import { createPushes } from "./pushes.ts";
+import { createQuestions } from "./questions.ts";
+import { createRules } from "./rules.ts";
+import type { RegistryOptions, Service } from "./service.ts";
+import type { RegistryStore } from "./store.ts";
+
+export interface RegistryDeps {
+  readonly options: RegistryOptions;
+  readonly store: RegistryStore;
+  readonly connection: Connection;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+export interface Registry {
+  /** For the component. */
+  readonly inbound: Required<Inbound>;
+  /** Retries, reminders, expiry; until aborted. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Resolves when what stanzas have set in motion is done; for tests and an orderly end. */
+  idle(): Promise<void>;
+}
+
+export function createRegistry(deps: RegistryDeps): Registry {
+  const { store, connection, clock, log, signal, options } = deps;
+  const domains = new Set(options.localDomains);
+  const running = new Set<Promise<void>>();
+  const following = new Map<string, { what: string; work: () => Promise<void> }[]>();
+  let offlineAt: number | undefined;
+  let started = false;
+
+  const background = (what: string, work: () => Promise<void>) => {
+    const done: Promise<void> = work()
+      .catch(error => {
+        if (!signal.aborted) log.error("background-failed", { what, error });
+      })
+      .finally(() => running.delete(done));
+    running.add(done);
+  };
+  const requestKey = (from: string, id: string) => `${from}\n${id}`;
+
+  const isLocal = (domain: string) => domains.has(domain);
+  const base = { store, connection, clock, log, signal, jid: options.jid, isLocal, background };
+  const available = (bare: string, full: string, first: boolean) => {
+    background("pushes", () => pushes.deliver(bare, full));
+    if (first) background("questions", () => questions.resend(bare, questionOnPresenceMs));
+  };
+  const peers = createPeers({ ...base, available });
+  const pushes = createPushes({ ...base, peers });
+  const questions = createQuestions({ ...base, peers });
+  const claims = createClaims({ ...base, peers, pushes, allowWeakKey: options.allowWeakKey });
+  const service: Service = {
+    ...base,
+    options,
+    peers,
+    pushes,
+    questions,
+    claims,
+    rules: createRules(store, clock),
+    after(request, what, work) {
+      const one = requestKey(request.from, request.id);
+      following.set(one, [...(following.get(one) ?? []), { what, work }]);
+    },
+  };
+
+  const reply = (stanza: Element) => {
+    try {
+      connection.send(stanza);
+    } catch (error) {
+      log.warning("reply-unsent", { to: stanza.attrs.to, error });
+    }
+    const one = requestKey(normalJid(stanza.attrs.to) ?? "", stanza.attrs.id ?? "");
+    const rest = following.get(one) ?? [];
+    following.delete(one);
+    for (const { what, work } of rest) background(what, work);
+  };
+
+  const door = createDoor(service);
+  const served = [...discoveryRoutes(service), ...deviceRoutes(service), ...ownerRoutes(service)];
+  const router = createRouter({
+    routes: [...served.map(door), ...discoRoutes(() => router.features)],
+    messages: ownerMessages(service),
+    // Everybody may ask; each route decides by the sender (PRES-CMP-04).
+    gate: () => true,
+    reply,
+    clock,
+    log,
+    signal,
+    concurrentMax: registryRequestsMax,
+    replayMs: 60_000,
+    replaysMax: 10_000,
+  });
+
+  /** Another local part of our domain: nobody is there (PRES-CMP-03). The answer comes from where the question went. */
+  const isElsewhere = (stanza: Element) => normalJid(stanza.attrs.to) !== options.jid;
+  const refuseElsewhere = (stanza: Element) => {
+    const { to, from, id, type } = stanza.attrs;
+    if (from === undefined || type === "error" || type === "result") return;
+    const error = encodeError(new StanzaError("cancel", "item-not-found"), componentNs);
+    connection.send(element(stanza.name, componentNs, { type: "error", id, to: from, from: to }, [error]));
+  };
+
+  /** A question that the owner's broker would not keep is asked again when he is seen. */
+  const bounced = (stanza: Element) => {
+    const ours = new Set(namespaces("provisioningOwner"));
+    const key = elements(stanza).find(one => ours.has(one.ns))?.attrs.key;
+    if (key !== undefined && key !== "") background("bounce", () => questions.bounced(key));
+  };
+
+  return {
+    inbound: {
+      iq(stanza) {
+        if (isElsewhere(stanza)) refuseElsewhere(stanza);
+        else background("iq", () => router.iq(stanza));
+      },
+      message(stanza) {
+        if (isElsewhere(stanza)) refuseElsewhere(stanza);
+        else if (stanza.attrs.type === "error") bounced(stanza);
+        else background("message", () => router.message(stanza));
+      },
+      presence: stanza => peers.presence(stanza),
+      online(_jid, resumed) {
+        if (resumed) return;
+        const gapMs = offlineAt === undefined ? 0 : clock.monotonic() - offlineAt;
+        const first = !started;
+        started = true;
+        offlineAt = undefined;
+        background("online", async () => {
+          // Deployed devices remember that nobody answered as a refusal, for ever (PROV-CLEAR-05).
+          if (first || gapMs > serviceGapMs) await store.change(records => records.clearEveryDevice());
+          peers.online();
+        });
+      },
+      offline() {
+        offlineAt ??= clock.monotonic();
+      },
+    },
+    async run(stop) {
+      await store.change(records => records.restoreDisowns());
+      const healthyMs = clearBeforeAnswerMs * 10;
+      const keep = (what: string, task: (signal: AbortSignal) => Promise<void>) =>
+        supervise(
+          task,
+          {
+            delays: () => backoff(reconnectFirstMs, reconnectMsMax),
+            healthyMs,
+            clock,
+            failed: (error, nextMs) => log.error("task-failed", { what, error, nextMs }),
+          },
+          stop,
+        );
+      await Promise.all([keep("pushes", pushes.run), keep("questions", questions.run)]);
+    },
+    async idle() {
+      while (running.size > 0) await Promise.all(running);
+    },
+  };
+}

@@ -1,0 +1,41 @@
+// What the routes of the registry work with: one record of its parts, and "after the answer" for what must not overtake it.
+
+import type { Clock } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
+import type { Connection } from "#xmpp/connection.ts";
+import type { IqRequest } from "#xmpp/router.ts";
+import type { Claims } from "./claims.ts";
+import type { Peers } from "./peers.ts";
+import type { Pushes } from "./pushes.ts";
+import type { Questions } from "./questions.ts";
+import type { Rules } from "./rules.ts";
+import type { RegistryStore } from "./store.ts";
+
+export interface RegistryOptions {
+  /** Bare JID of the component. */
+  readonly jid: string;
+  /** Domains whose accounts may register things (DISCO-REG-04). */
+  readonly localDomains: readonly string[];
+  /** Things with a KEY that can be guessed may be claimed; for tests and closed networks (DISCO-KEY-04). */
+  readonly allowWeakKey: boolean;
+  /** A device is told to befriend whom its owner accepted (PROVO-RULE-09); otherwise the other asks again. */
+  readonly friendOnAccept: boolean;
+}
+
+export interface Service {
+  readonly options: RegistryOptions;
+  readonly store: RegistryStore;
+  readonly connection: Connection;
+  readonly peers: Peers;
+  readonly pushes: Pushes;
+  readonly questions: Questions;
+  readonly claims: Claims;
+  readonly rules: Rules;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly isLocal: (domain: string) => boolean;
+  /** Runs when the answer to this request was sent: pushes come after the result that they follow from (DISCO-MINE-03). */
+  after(request: Pick<IqRequest, "from" | "id">, what: string, work: () => Promise<void>): void;
+  /** Runs now, apart from whoever asked; failures are logged. */
+  background(what: string, work: () => Promise<void>): void;
+}
