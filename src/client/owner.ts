@@ -8,7 +8,7 @@ import { type Generation, generationOf, namespace, namespaces } from "#iot/gener
 import { type ClaimUri, decodeUri } from "#iot/iotdisco.ts";
 import * as owner from "#iot/provisioning-owner.wire.ts";
 import type { Codec } from "#xml/codec.ts";
-import type { Element } from "#xml/element.ts";
+import { child, type Element, element, elements, textOf } from "#xml/element.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { bareJid, domainOf, isDomainJid } from "#xmpp/jid.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
@@ -54,7 +54,22 @@ export interface Owner {
   /** Questions as they come, those repeated by the service once, until disposed. */
   onQuestion(take: (question: OwnerQuestion) => void): Disposable;
   answer(question: OwnerQuestion, answer: Answer, signal: AbortSignal): Promise<void>;
+  /** The rules of all one's things; the interfaces have no element for it, so it is an ad-hoc command of the service. */
+  rules(signal: AbortSignal): Promise<OwnerRule[]>;
   deleteRules(of: { jid?: string; ref?: NodeRef }, signal: AbortSignal): Promise<void>;
+}
+
+/** A rule as the service's form tells it, for people. */
+export interface OwnerRule {
+  readonly jid: string;
+  readonly ref: NodeRef;
+  /** isFriend, canRead or canControl. */
+  readonly kind: string;
+  /** "bob@city.example", "domain city.example", "all". */
+  readonly origin: string;
+  readonly allow: boolean;
+  /** "Energy; momentary", "" when unlimited. */
+  readonly limits: string;
 }
 
 export interface OwnerDeps {
@@ -129,13 +144,14 @@ export function createOwner(deps: OwnerDeps): Owner {
       const decoded = decodeUri(uri);
       if (decoded.kind !== "claim") throw new StanzaError("modify", "bad-request", "this is no claim: it has no KEY");
       const registry = await registryOf(decoded, signal);
-      const reply = await askRegistry(
-        registry,
-        "set",
-        disco.mine,
-        { ref: nowhere, isPublic, tags: decoded.tags },
-        signal,
-      );
+      const mine = (tags: readonly Tag[]) =>
+        askRegistry(registry, "set", disco.mine, { ref: nowhere, isPublic, tags }, signal);
+      const reply = await mine(decoded.tags).catch(error => {
+        // A URI of another encoder may mean its percent signs (URI-DEC-02).
+        const unknown = error instanceof StanzaError && error.condition === "item-not-found";
+        if (!unknown || decoded.retryTags === undefined) throw error;
+        return mine(decoded.retryTags);
+      });
       if (reply === undefined)
         throw new StanzaError("cancel", "undefined-condition", "the registry did not say what was claimed");
       const claimed = disco.claimed.decode(reply);
@@ -192,6 +208,17 @@ export function createOwner(deps: OwnerDeps): Owner {
       const rule = ruleOf(question, answer);
       await connection.request("set", service.jid, rule, { signal });
     },
+    async rules(signal) {
+      const service = await provisioning(ownDomain(), signal);
+      const command = element("command", commandsNs, { node: "rules", action: "execute" });
+      const reply = await connection.request("set", service.jid, command, { signal });
+      const form = reply === undefined ? undefined : child(reply, "x", "jabber:x:data");
+      return form === undefined
+        ? []
+        : elements(form)
+            .filter(one => one.name === "item")
+            .map(ruleOfItem);
+    },
     async deleteRules({ jid, ref }, signal) {
       const service = await provisioning(jid === undefined ? ownDomain() : domainOf(jid), signal);
       await askService(
@@ -239,6 +266,25 @@ function questionOf(kind: OwnerQuestion["kind"], { from, payload }: ClientMessag
     remote: said.remoteJid,
     node: said.nodes[0] ?? nowhere,
     names: said.parameters.names,
+  };
+}
+
+/** XEP-0050. */
+const commandsNs = "http://jabber.org/protocol/commands";
+
+function ruleOfItem(item: Element): OwnerRule {
+  const value = (name: string): string => {
+    const field = elements(item).find(one => one.name === "field" && one.attrs.var === name);
+    const found = field && child(field, "value");
+    return found === undefined ? "" : textOf(found);
+  };
+  return {
+    jid: value("jid"),
+    ref: { nodeId: value("id"), sourceId: value("src"), partition: value("pt") },
+    kind: value("kind"),
+    origin: value("origin"),
+    allow: value("allow") === "true",
+    limits: value("limits"),
   };
 }
 

@@ -3,7 +3,7 @@
 
 import type { ControlValue } from "#contract/control.ts";
 import type { Ask, Reading } from "#contract/field.ts";
-import { meteringTopology, type NodeRef, rootRef } from "#contract/node.ts";
+import { type NodeRef, rootRef } from "#contract/node.ts";
 import * as control from "#iot/control.wire.ts";
 import { type Generation, namespace } from "#iot/generations.ts";
 import * as nodes from "#iot/nodes.wire.ts";
@@ -161,14 +161,6 @@ function* readingsOf(response: sensor.Response): Generator<Reading> {
       for (const message of errors) yield { kind: "fault", node: ref, at, message };
     }
   }
-}
-
-/** "heat-3", "heat-3@attic-mbus": a node as a person writes it, in the source of field devices. */
-export function parseNode(text: string): NodeRef {
-  const at = text.lastIndexOf("@");
-  return at < 0
-    ? { nodeId: text, sourceId: meteringTopology, partition: "" }
-    : { nodeId: text.slice(0, at), sourceId: meteringTopology, partition: text.slice(at + 1) };
 }
 
 /** A value as a person writes it, of the kind the text suggests: the concentrator checks it against the parameter. */
