@@ -273,3 +273,33 @@ export const historySamplesMax = 100_000;
 export const controlMs = 9_000;
 export const controlWaitingMax = 16;
 export const controlTextCharsMax = 4_096;
+
+// Decision support (src/xmpp/iot/provisioning.ts; PROV-CACHE, PROV-THR-03).
+export const decisionsMax = 20_000;
+/** So that one caller cannot push out what was learned about the others. */
+export const decisionsPerCallerMax = 200;
+/** A revocation whose clearCache was lost takes effect after this at the latest. */
+export const decisionAllowMs = 86_400_000;
+/** Doubling with each repeat up to the second: an owner's later yes gets through, a stranger does not ask every second. */
+export const decisionDenyMs = 300_000;
+export const decisionDenyMsMax = 21_600_000;
+/** After a longer absence a clearCache may have been missed: what was learned is asked for again at its next use. */
+export const decisionAbsenceMs = 60_000;
+/** A clock that was set back further than this makes what was learned in its future worthless. */
+export const decisionClockBackMs = 300_000;
+export const decisionQuestionsMax = 8;
+export const decisionQueueMax = 100;
+/** Up to so many nodes are asked for one by one, which tells most; more in chunks of the second. */
+export const decisionNodesAloneMax = 16;
+export const decisionNodesPerQuestionMax = 50;
+/** A service found away is not waited for again within this time when there is an older answer to go by. */
+export const decisionServiceAwayMs = 30_000;
+export const newQuestionsPerCallerMax = 10;
+export const newQuestionsPerDomainMax = 60;
+export const newQuestionsMax = 300;
+export const newQuestionsMs = 60_000;
+/** Callers and domains counted at once; those quiet for longest are forgotten first, the total bound stays. */
+export const newQuestionsCountedMax = 1_000;
+/** So many clears of single nodes within the time become one of all (PROV-CACHE-06). */
+export const nodeClearsMax = 3;
+export const nodeClearsMs = 10_000;
