@@ -303,3 +303,7 @@ export const newQuestionsCountedMax = 1_000;
 /** So many clears of single nodes within the time become one of all (PROV-CACHE-06). */
 export const nodeClearsMax = 3;
 export const nodeClearsMs = 10_000;
+/** A silent device is polled this many times less often at most. */
+export const pollSlowestTimes = 16;
+/** The first polls after a start are spread over this. */
+export const pollSpreadMs = 60_000;

@@ -51,6 +51,10 @@ export function describe(value: unknown): string {
   return String(value);
 }
 
+/** Where a bug came from, for the log alone. */
+export const stackOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);
+
 const quote = (text: string): string => (/[\s"=\p{Cc}]/u.test(text) ? JSON.stringify(text) : text);
 
 const mask = (facts: LogFacts): LogFacts =>

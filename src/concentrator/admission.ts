@@ -1,9 +1,14 @@
 // Rules to a decision to `Admitted`: nothing is touched before it is admitted, and only this file can make the value that
 // reading and controlling require. Rules are asked in order; the first opinion on a node wins; silence is refusal.
 
+import type { Clock } from "#base/clock.ts";
+import { within } from "#base/deadline.ts";
+import type { Log } from "#base/log.ts";
+import { decisionMs } from "#limits.ts";
 import type { Caller } from "./contract/caller.ts";
-import type { Ask, Categories } from "./contract/field.ts";
-import type { NodeRef } from "./contract/node.ts";
+import { Refusal } from "./contract/faults.ts";
+import { type Ask, allCategories, type Categories, intersect, isEmpty } from "./contract/field.ts";
+import { type NodeRef, nodeKey } from "./contract/node.ts";
 
 export type Right = "view" | "read" | "control";
 
@@ -32,7 +37,7 @@ export interface Rule {
   ask(question: Question, signal: AbortSignal): Promise<readonly Opinion[]>;
 }
 
-declare const admitted: unique symbol;
+const admitted: unique symbol = Symbol("admitted");
 
 /** Leave to read: each target with what was granted of the ask. */
 export interface Admitted {
@@ -47,3 +52,142 @@ export interface AdmittedControl {
   readonly caller: Caller;
   readonly targets: readonly { readonly node: NodeRef; readonly names: readonly string[] }[];
 }
+
+export interface AdmissionDeps {
+  /** Asked in this order. */
+  readonly rules: readonly Rule[];
+  /** The canonical reference of the node meant, undefined when there is none. */
+  readonly find: (ref: NodeRef) => NodeRef | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Which of the nodes the caller may see, by `nodeKey`. */
+export type Visible = ReadonlySet<string>;
+
+export interface Admission {
+  /** Unknown nodes are simply not visible. A reference without NodeId is the source as such. */
+  visible(caller: Caller, nodes: readonly NodeRef[], signal: AbortSignal): Promise<Visible>;
+  /** Throws `Refusal` not-found when any node is unknown or invisible, denied when nothing is left of the ask. */
+  read(caller: Caller, nodes: readonly NodeRef[], ask: Ask, signal: AbortSignal): Promise<Admitted>;
+  control(
+    caller: Caller,
+    nodes: readonly NodeRef[],
+    names: readonly string[],
+    signal: AbortSignal,
+  ): Promise<AdmittedControl>;
+}
+
+export function createAdmission({ rules, find, clock, log }: AdmissionDeps): Admission {
+  /** What the rules grant, by node; what no rule has an opinion on is not in it. */
+  const decide = async (question: Question, signal: AbortSignal): Promise<Map<string, Grant>> => {
+    const granted = new Map<string, Grant>();
+    let open = new Map(question.nodes.map(node => [nodeKey(node), node]));
+    for (const rule of rules) {
+      if (open.size === 0) break;
+      const opinions = await opinionsOf(rule, { ...question, nodes: [...open.values()] }, signal);
+      const left = new Map(open);
+      for (const opinion of opinions) {
+        const key = nodeKey(opinion.node);
+        // Only of what was asked, and only the first word on it: a rule never adds nodes.
+        if (!left.delete(key)) continue;
+        if ("grant" in opinion) {
+          const grant = narrowed(question, opinion.grant);
+          if (grant !== undefined) granted.set(key, grant);
+        } else {
+          log.debug("denied", {
+            right: question.right,
+            caller: question.caller.bareJid,
+            rule: rule.name,
+            why: opinion.deny,
+          });
+        }
+      }
+      open = left;
+    }
+    return granted;
+  };
+
+  const opinionsOf = async (rule: Rule, question: Question, signal: AbortSignal): Promise<readonly Opinion[]> => {
+    try {
+      return await within(clock, decisionMs, `rule ${rule.name}`, signal, inner => rule.ask(question, inner));
+    } catch (error) {
+      signal.throwIfAborted();
+      log.error("rule-failed", { rule: rule.name, right: question.right, caller: question.caller.bareJid, error });
+      return [];
+    }
+  };
+
+  const canonical = (nodes: readonly NodeRef[]): NodeRef[] => {
+    const found = new Map<string, NodeRef>();
+    for (const ref of nodes) {
+      const node = find(ref);
+      if (node === undefined) throw unknownNode();
+      found.set(nodeKey(node), node);
+    }
+    return [...found.values()];
+  };
+
+  const see = (caller: Caller, nodes: readonly NodeRef[], signal: AbortSignal) =>
+    decide({ right: "view", caller, nodes, categories: allCategories, names: [] }, signal);
+
+  /** The nodes as they are called here, each once, all of them visible: else the whole request is not-found (SD-REQ-07). */
+  const requireVisible = async (caller: Caller, refs: readonly NodeRef[], signal: AbortSignal): Promise<NodeRef[]> => {
+    const nodes = canonical(refs);
+    if (nodes.length > 0 && (await see(caller, nodes, signal)).size < nodes.length) throw unknownNode();
+    return nodes;
+  };
+
+  /** Node and grant in the order asked; `Refusal` denied when nodes were asked for and none is left. */
+  const requireGrants = async (question: Question, signal: AbortSignal) => {
+    const granted = await decide(question, signal);
+    const left = question.nodes.flatMap(node => {
+      const grant = granted.get(nodeKey(node));
+      return grant === undefined ? [] : [{ node, grant }];
+    });
+    if (left.length === 0 && question.nodes.length > 0) {
+      throw new Refusal("denied", `You may not ${question.right} this; the owner can allow it.`);
+    }
+    return left;
+  };
+
+  return {
+    visible: async (caller, refs, signal) => {
+      const nodes = refs.flatMap(ref => (ref.nodeId === "" ? ref : (find(ref) ?? [])));
+      return new Set(nodes.length === 0 ? [] : (await see(caller, nodes, signal)).keys());
+    },
+    async read(caller, refs, ask, signal) {
+      const nodes = await requireVisible(caller, refs, signal);
+      const { categories, names } = ask;
+      const left = await requireGrants({ right: "read", caller, nodes, categories, names }, signal);
+      return Object.freeze({
+        [admitted]: "read" as const,
+        caller,
+        targets: Object.freeze(left.map(({ node, grant }) => Object.freeze({ node, ask: { ...ask, ...grant } }))),
+      });
+    },
+    async control(caller, refs, names, signal) {
+      const nodes = await requireVisible(caller, refs, signal);
+      const left = await requireGrants({ right: "control", caller, nodes, categories: allCategories, names }, signal);
+      return Object.freeze({
+        [admitted]: "control" as const,
+        caller,
+        targets: Object.freeze(left.map(({ node, grant }) => Object.freeze({ node, names: grant.names }))),
+      });
+    },
+  };
+}
+
+/** Granted and asked for, both; undefined when nothing is left of something. `names` empty = all, on either side. */
+function narrowed(question: Question, grant: Grant): Grant | undefined {
+  const categories = intersect(question.categories, grant.categories);
+  if (isEmpty(categories) && !isEmpty(question.categories)) return undefined;
+  if (question.names.length === 0) return { categories, names: grant.names };
+  if (grant.names.length === 0) return { categories, names: question.names };
+  const allowed = new Set(grant.names);
+  const names = question.names.filter(name => allowed.has(name));
+  return names.length === 0 ? undefined : { categories, names };
+}
+
+/** The same words for what is not there and for what is not to be seen (COM-ERR-02). */
+const unknownNode = (): Refusal => new Refusal("not-found", "There is no such node.");

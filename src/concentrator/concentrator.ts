@@ -1,10 +1,19 @@
 // All that a face may ask of the concentrator. It speaks the words of the field: no XML, no bytes, no SQL.
 
-import type { Admitted, AdmittedControl } from "./admission.ts";
+import type { Clock } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
+import { type Admitted, type AdmittedControl, createAdmission, type Rule } from "./admission.ts";
 import type { Caller } from "./contract/caller.ts";
 import type { ControlParameter, ControlValue } from "./contract/control.ts";
 import type { Ask, Reading } from "./contract/field.ts";
 import type { DisplayParameter, NodeMessage, NodeRef, NodeState, Tag } from "./contract/node.ts";
+import { createControl } from "./control.ts";
+import { createLookup } from "./lookup.ts";
+import { createReadout } from "./readout.ts";
+import { createReads } from "./reads.ts";
+import type { Readings } from "./records.ts";
+import type { Tree } from "./tree.ts";
+import { watchAll } from "./watch.ts";
 
 export interface SourceInfo {
   readonly sourceId: string;
@@ -87,4 +96,40 @@ export interface Concentrator {
 export interface Thing {
   readonly ref: NodeRef;
   readonly tags: readonly Tag[];
+}
+
+export interface ConcentratorDeps {
+  readonly tree: Tree;
+  readonly readings: Readings;
+  /** In the order asked; silence is refusal. */
+  readonly rules: readonly Rule[];
+  readonly clock: Clock;
+  readonly log: Log;
+  /** False until the appliance knows the time: its samples are marked as offset. Default: it knows. */
+  readonly synchronised?: () => boolean;
+}
+
+/** Puts the parts together. The tree is run by the composition root; what opens in it is polled and listened to from here on. */
+export function createConcentrator({ tree, readings, rules, clock, log, ...deps }: ConcentratorDeps): Concentrator {
+  const { find, failed, recovered, warn } = tree;
+  const synchronised = deps.synchronised ?? (() => true);
+  const admission = createAdmission({ rules, find: ref => find(ref)?.ref, clock, log });
+  const reads = createReads({
+    clock,
+    log,
+    failed,
+    recovered,
+    remember: (node, sample) => readings.remember(node.ref, sample),
+    synchronised,
+  });
+  const { parameters, control } = createControl({ find, readings, failed, warn, clock, log });
+  watchAll({ tree, reads, readings, clock, synchronised });
+  return {
+    ...createLookup({ tree, visible: admission.visible }),
+    admitRead: admission.read,
+    readout: createReadout({ find, reads, readings, clock }),
+    admitControl: admission.control,
+    parameters,
+    control,
+  };
 }

@@ -1,5 +1,6 @@
 // The nodes in memory: sources, roots, children, each found in one step. It knows where a node stands, not what it does.
 
+import type { ControlParameter } from "./contract/control.ts";
 import type { Device, NodeType } from "./contract/driver.ts";
 import { applianceSource, meteringTopology, type NodeMessage, type NodeRef } from "./contract/node.ts";
 import type { NodeRecord } from "./records.ts";
@@ -23,9 +24,9 @@ export interface TreeNode {
   /** By event id, oldest first. */
   readonly messages: Map<string, NodeMessage>;
   changedAt: number;
-  /** What the device could do when it was last open. */
+  /** What the device could do when it was last open: a form may show it while the line is down. */
   readable: boolean;
-  controllable: boolean;
+  parameters: readonly ControlParameter[];
   opened: Opened | undefined;
 }
 
@@ -79,7 +80,7 @@ export function createForest(): Forest {
         messages: new Map(),
         changedAt: record.changedAt,
         readable: type?.thing === true,
-        controllable: false,
+        parameters: [],
         opened: undefined,
       };
       source.nodes.set(record.ref.nodeId, node);

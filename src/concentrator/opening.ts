@@ -4,7 +4,7 @@
 import type { Clock } from "#base/clock.ts";
 import { within } from "#base/deadline.ts";
 import { backoff } from "#base/delays.ts";
-import type { Log } from "#base/log.ts";
+import { type Log, stackOf } from "#base/log.ts";
 import { closeMs, openedAtOnceMax, openMs, reopenFirstMs, reopenHealthyMs, reopenMsMax } from "#limits.ts";
 import type { Agenda } from "./agenda.ts";
 import type { Device, NodeType } from "./contract/driver.ts";
@@ -121,7 +121,7 @@ export function createOpening(deps: OpeningDeps): Opening {
     attempt.fault = undefined;
     node.opened = { device, signal: scope.signal };
     node.readable = device.read !== undefined || device.watch !== undefined;
-    node.controllable = (device.parameters?.length ?? 0) > 0;
+    node.parameters = device.parameters ?? [];
     device.closed?.then(fault => {
       if (current()) void lose(node, fault);
     });
@@ -208,5 +208,3 @@ export function createOpening(deps: OpeningDeps): Opening {
 const release = (leases: Disposable[]) => {
   for (const lease of leases.splice(0)) lease[Symbol.dispose]();
 };
-
-const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));

@@ -3,7 +3,8 @@
 
 import { createBroadcast } from "#base/broadcast.ts";
 import type { Clock } from "#base/clock.ts";
-import type { Log } from "#base/log.ts";
+import { type Log, stackOf } from "#base/log.ts";
+import { QueueFull } from "#base/turns.ts";
 import { treeChangesMax } from "#limits.ts";
 import { createAgenda } from "./agenda.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
@@ -178,7 +179,13 @@ export function createTree(deps: TreeDeps): Tree {
         [...source.nodes.values()].filter(node => node.type?.thing).map(asThing),
       ),
     changes: signal => broadcast.listen(signal, lost => log.warning("tree-changes-lost", { lost })),
-    failed: (node, error) => failed(node, describeFault(error)),
+    failed(node, error) {
+      // A full queue is the asker's to wait for, not a fault of the node.
+      if (error instanceof QueueFull) return;
+      const fault = describeFault(error);
+      if (fault.ours) log.error("driver-failed", { node: describeNode(node.ref), error, stack: stackOf(error) });
+      failed(node, fault);
+    },
     recovered,
     warn(node, eventId, text) {
       if (setMessage(node, { at: clock.now(), type: "Warning", eventId, text })) statusChanged(node);

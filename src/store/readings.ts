@@ -1,7 +1,7 @@
 // Readings in history.db: one row a sample, the latest value of each field beside it, kept for a bounded time and number.
 
 import type { LatestField, Readings } from "#concentrator/records.ts";
-import type { Sample } from "#contract/field.ts";
+import type { Field, Sample } from "#contract/field.ts";
 import { type NodeRef, nodeKey } from "#contract/node.ts";
 import { fieldsPerNodeMax, historyPageRows, latestNodesMax } from "#limits.ts";
 import type { Behind } from "./behind.ts";
@@ -67,7 +67,7 @@ export function createReadings(database: Database, behind: Behind): Readings {
     },
     record(node, sample) {
       const latest = remember(node, sample);
-      const text = formatFields(sample.fields.filter(field => field.value.kind !== "missing"));
+      const text = formatFields(sample.fields.filter(isHistory));
       const key = nodeKey(node);
       unsaved.add(key);
       behind.add(() => {
@@ -101,6 +101,12 @@ export function createReadings(database: Database, behind: Behind): Readings {
     },
   };
 }
+
+/** Identities do not change, and what a device keeps of its own past is its own to tell: neither is worth a row a poll. */
+const isHistory = ({ value, categories }: Field): boolean =>
+  value.kind !== "missing" &&
+  (categories.momentary || categories.peak || categories.status || categories.computed) &&
+  !categories.historical;
 
 export const columns = (node: NodeRef): [source: string, node: string, partition: string] => [
   node.sourceId,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLog, type LogEvent, silentLog } from "#base/log.ts";
-import { allCategories, type Field, type FieldValue, type Sample } from "#contract/field.ts";
+import { categories, type Field, type FieldValue, type Sample } from "#contract/field.ts";
 import type { NodeRef } from "#contract/node.ts";
 import { openDatabase } from "#store/database.ts";
 import { formatFields, parseFields } from "#store/field-text.ts";
@@ -22,7 +22,7 @@ const node: NodeRef = { nodeId: "heat-1", sourceId: "MeteringTopology", partitio
 const field = (name: string, value: FieldValue): Field => ({
   name,
   value,
-  categories: allCategories,
+  categories: categories("momentary"),
   quality: { automaticReadout: true },
 });
 const energy = (at: number, value: number): Sample => ({

@@ -64,8 +64,8 @@ export interface Tag {
   readonly value: string | number;
 }
 
-/** "heat-3@MeteringTopology@attic": node, source and partition as a person writes them; the source stands for itself when left out. */
-export function parseTriple(text: string): NodeRef {
-  const [nodeId = "", sourceId = meteringTopology, partition = ""] = text.split("@");
+/** A node as a person writes it: "heat-3", "heat-3@attic-mbus", or with another source "board@@Appliance". */
+export function parseNode(text: string): NodeRef {
+  const [nodeId = "", partition = "", sourceId = meteringTopology] = text.split("@");
   return { nodeId, sourceId, partition };
 }

@@ -1,0 +1,50 @@
+// The rules the appliance brings itself: owners, and what contacts may see. Provisioning is a rule of another room and comes
+// after these; a node nobody owns and no rule speaks for is closed (COM-AUTH-06).
+
+import type { Grant, Opinion, Question, Rule } from "./admission.ts";
+import { meteringTopology, type NodeRef } from "./contract/node.ts";
+
+export interface Owners {
+  /** Bare JID of who claimed this node; undefined when nobody did. */
+  ownerOf(ref: NodeRef): string | undefined;
+  /** Bare JID of who claimed the appliance. */
+  rootOwner(): string | undefined;
+}
+
+/**
+ * Who claimed a node sees, reads and controls it. Who claimed the appliance sees every node, and reads and controls those
+ * nobody else claimed (COM-AUTH-03, -04): a tenant's meter on the landlord's bus stays the tenant's.
+ */
+export const ownerRule = ({ ownerOf, rootOwner }: Owners): Rule => ({
+  name: "owner",
+  async ask(question) {
+    const { bareJid } = question.caller;
+    const isRootOwner = rootOwner() === bareJid;
+    return grantWhere(question, node => {
+      const owner = ownerOf(node);
+      if (owner === bareJid) return true;
+      return isRootOwner && (question.right === "view" || owner === undefined);
+    });
+  },
+});
+
+/**
+ * Contacts, whose presence subscription was accepted, may see nodes and no more (COM-AUTH-07): what they ask for beyond that
+ * is refused as forbidden, and can be put to the owner, instead of looking like something that does not exist.
+ */
+export const contactsMayView = (
+  isContact: (bareJid: string) => boolean,
+  sources: readonly string[] = [meteringTopology],
+): Rule => ({
+  name: "contacts may view",
+  async ask(question) {
+    if (question.right !== "view" || !isContact(question.caller.bareJid)) return [];
+    return grantWhere(question, node => sources.includes(node.sourceId));
+  },
+});
+
+function grantWhere(question: Question, holds: (node: NodeRef) => boolean): Opinion[] {
+  // All that was asked; the same object for ten thousand nodes.
+  const grant: Grant = { categories: question.categories, names: question.names };
+  return question.nodes.filter(holds).map(node => ({ node, grant }));
+}
