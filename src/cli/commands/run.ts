@@ -1,0 +1,45 @@
+// `isthmus run`: the appliance itself.
+
+import { systemClock } from "#base/clock.ts";
+import { createLog, formatLogEvent } from "#base/log.ts";
+import { ConfigError, readBootSettings } from "#config.ts";
+import { runEdge } from "../../main.ts";
+import { type Command, CommandError } from "../command.ts";
+import { printCodes, printStatus } from "../status-text.ts";
+
+export const run: Command = {
+  name: "run",
+  summary: "Run the appliance.",
+  usage: "--config FILE",
+  details: "Prints its nodes and, for the appliance and every unclaimed thing, the code to claim it with. Ctrl-C stops it.",
+  options: {
+    config: { type: "string", value: "FILE", help: "Boot settings (YAML): domain, dataFolder, siteFile …" },
+    codes: { type: "string", value: "WHEN", help: "Print claim codes: once (unless said), or never." },
+    debug: { type: "boolean", help: "Log more." },
+  },
+  words: [0, 0],
+  async run(call) {
+    const file = call.text("config");
+    if (file === undefined) throw new CommandError("Say with --config FILE which boot settings to use; the README shows one.");
+    const log = createLog(event => {
+      if (event.level !== "debug" || call.flag("debug")) process.stderr.write(`${formatLogEvent(event)}\n`);
+    });
+    try {
+      await runEdge({
+        settings: readBootSettings(file),
+        clock: systemClock,
+        log,
+        signal: call.signal,
+        announce: status => {
+          call.out.value(status);
+          printStatus(status, call.out, false);
+          if (call.text("codes") !== "never") printCodes(status.nodes, call.out);
+        },
+      });
+      return 0;
+    } catch (error) {
+      if (error instanceof ConfigError) throw new CommandError(error.message);
+      throw error;
+    }
+  },
+};
