@@ -85,6 +85,8 @@ export const fieldsPerNodeMax = 1_000;
 export const admissionMs = 12_000;
 /** The concentrator ends a readout within readoutMs; a face that still waits after this closes it by itself. */
 export const readoutEndMs = readoutMs + 10_000;
+/** The concentrator ends a control request within controlMs; the asker gives up after 15 s. */
+export const controlEndMs = 11_000;
 /** Values of slow devices are sent on after this, not held until a fragment is full. */
 export const fragmentDelayMs = 250;
 /** SD-RESP-16: per readout. */

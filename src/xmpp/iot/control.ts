@@ -7,12 +7,10 @@ import type { Log } from "#base/log.ts";
 import type { AdmittedControl } from "#concentrator/admission.ts";
 import type { Concentrator } from "#concentrator/concentrator.ts";
 import type { Caller } from "#contract/caller.ts";
-import type { ControlParameter, ControlValue } from "#contract/control.ts";
 import { ControlFault, Refusal } from "#contract/faults.ts";
 import { describeNode, type NodeRef } from "#contract/node.ts";
-import { admissionMs, nodesPerRequestMax, requestMs } from "#limits.ts";
+import { admissionMs, controlEndMs, nodesPerRequestMax } from "#limits.ts";
 import type { Element } from "#xml/element.ts";
-import { dateTime } from "#xml/scalars.ts";
 import { type IqRequest, type Route, route } from "#xmpp/router.ts";
 import { asStanzaError, StanzaError } from "#xmpp/stanza.ts";
 import { callerOf, distinct } from "./asker.ts";
@@ -20,9 +18,9 @@ import * as wire from "./control.wire.ts";
 import { inEveryGeneration } from "./generations.ts";
 
 export interface ControlDeps {
-  readonly concentrator: Pick<Concentrator, "admitControl" | "parameters" | "control">;
+  readonly concentrator: Pick<Concentrator, "admitControl" | "control">;
   readonly clock: Clock;
-  /** Each attempt to set is told here: who, what, and what came of it (CTR-AUTH-02). */
+  /** Each refused attempt is told here, who and what; what was written the concentrator tells (CTR-AUTH-02). */
   readonly log: Log;
 }
 
@@ -45,13 +43,13 @@ export function createControl({ concentrator, clock, log }: ControlDeps): Contro
 
   const write = async (admitted: AdmittedControl, values: readonly wire.ControlItem[], signal: AbortSignal) => {
     try {
-      return await within(clock, requestMs, "device", signal, inner =>
+      return await within(clock, controlEndMs, "device", signal, inner =>
         concentrator.control(admitted, { values }, inner),
       );
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error;
       // Whether it was taken is not known, and saying either would be a guess.
-      const message = `not confirmed within ${requestMs / 1000} s; it may have been set`;
+      const message = `not confirmed within ${controlEndMs / 1000} s; it may have been set`;
       const failures = admitted.targets.flatMap(({ node }) => values.map(({ name }) => ({ node, name, message })));
       throw new ControlFault({ nodes: [], parameters: [] }, failures);
     }
@@ -61,21 +59,15 @@ export function createControl({ concentrator, clock, log }: ControlDeps): Contro
     const caller = callerOf(iq, request.tokens);
     const nodes = distinct(request.nodes);
     const { parameters } = request.values;
-    const audit = log.with({
-      from: caller.fullJid,
-      nodes: nodes.map(describeNode),
-      values: describeValues(parameters),
-    });
     try {
       check(request, nodes);
       const names = parameters.map(one => one.name);
       const admitted = await admit(caller, nodes, names, iq.signal);
-      const values = fitAll(parameters, admitted, concentrator.parameters(admitted));
-      const done = await write(admitted, values, iq.signal);
-      audit.notice("control", { done: done.parameters, on: done.nodes.map(describeNode) });
+      const done = await write(admitted, parameters, iq.signal);
       return wire.response.encode(done, iq.payload.ns);
     } catch (error) {
-      audit.notice("control-refused", { error });
+      const values = Object.fromEntries(parameters.map(({ name, value }) => [name, String(value.value)]));
+      log.notice("control-refused", { from: caller.fullJid, nodes: nodes.map(describeNode), values, error });
       throw explain(error, iq.payload.ns);
     }
   };
@@ -99,48 +91,6 @@ function check({ values, form }: wire.Set, nodes: readonly NodeRef[]): void {
     const faults = twice.map(({ name }) => ({ name, message: "stands more than once" }));
     throw new Refusal("bad-request", "a parameter stands more than once", faults);
   }
-}
-
-/**
- * The values in the kinds of their parameters. What admission took away is left out silently (CTR-SET-11); what the nodes
- * do not have, or have in another kind, is refused, all of it at once.
- */
-function fitAll(
-  items: readonly wire.ControlItem[],
-  admitted: AdmittedControl,
-  parameters: readonly ControlParameter[],
-): wire.ControlItem[] {
-  const byName = new Map(parameters.map(one => [one.name, one]));
-  const missing: wire.ParameterFault[] = [];
-  const unfit: wire.ParameterFault[] = [];
-  const values: wire.ControlItem[] = [];
-  for (const { name, value } of items) {
-    if (!admitted.targets.some(target => target.names.length === 0 || target.names.includes(name))) continue;
-    const parameter = byName.get(name);
-    const fitted = parameter && widen(value, parameter);
-    if (parameter === undefined) missing.push({ name, message: "no such parameter" });
-    else if (fitted === undefined) {
-      unfit.push({ name, message: `the parameter is of type ${parameter.kind}, the value of type ${value.kind}` });
-    } else values.push({ name, value: fitted });
-  }
-  if (missing.length > 0) throw new Refusal("not-found", "no such parameter", [...missing, ...unfit]);
-  if (unfit.length > 0) throw new Refusal("bad-request", "values of the wrong type", unfit);
-  return values;
-}
-
-/** The value in the parameter's kind where nothing is lost by it (CTR-SET-07), else undefined. */
-function widen(value: ControlValue, { kind }: ControlParameter): ControlValue | undefined {
-  if (value.kind === kind) return value;
-  if (value.kind === "int32" && kind === "int64") return { kind, value: BigInt(value.value) };
-  if (value.kind === "int32" && kind === "double") return { kind, value: value.value };
-  if (value.kind === "int64" && kind === "double") {
-    const number = Number(value.value);
-    return Number.isSafeInteger(number) ? { kind, value: number } : undefined;
-  }
-  if (value.kind === "date" && kind === "dateTime") return { kind, value: dateTime.parse(`${value.value}T00:00:00`) };
-  if (value.kind === "enum" && kind === "string") return { kind, value: value.value };
-  if (value.kind === "string" && kind === "enum") return { kind, value: value.value, type: "" };
-  return undefined;
 }
 
 /** The stanza error, with a `paramError` for each faulty parameter and, after a partial write, what was done (CTR-SET-12). */
@@ -167,6 +117,3 @@ function explain(error: unknown, ns: string): unknown {
   }
   return error;
 }
-
-const describeValues = (items: readonly wire.ControlItem[]): Record<string, string> =>
-  Object.fromEntries(items.map(({ name, value }) => [name, String(value.value)]));

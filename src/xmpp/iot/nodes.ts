@@ -124,21 +124,9 @@ const describe = (info: NodeInfo, details: wire.Details): wire.NodeInfoOnWire =>
   sniffable: false,
   parent: info.parent && { nodeId: info.parent.nodeId, partition: info.parent.partition },
   lastChanged: info.lastChanged,
-  parameters: details.parameters ? displayed(info) : [],
+  parameters: details.parameters ? info.parameters.filter(({ value }) => isSayable(value)) : [],
   messages: details.messages ? info.messages.toSorted((a, b) => a.at - b.at).slice(-messagesShownMax) : [],
 });
-
-/** With the node's id and type, which clients show in columns of their own (CON-NI-07). */
-function displayed(info: NodeInfo): DisplayParameter[] {
-  const named = (id: string, name: string, value: string): DisplayParameter => ({
-    id,
-    name,
-    value: { kind: "string", value },
-  });
-  const own = [named("NodeId", "Node ID", info.ref.nodeId), named("Type", "Type", info.typeTitle)];
-  const rest = info.parameters.filter(({ id, value }) => !own.some(one => one.id === id) && isSayable(value));
-  return [...own, ...rest];
-}
 
 /** Not a number has no form on the wire (COM-LEX-03). */
 const isSayable = (value: DisplayParameter["value"]): boolean =>
