@@ -27,6 +27,40 @@ const answerBytesMax = 256;
 /** A USB adapter passes octets on in parcels this far apart: shorter silence means nothing. */
 const quietMsMin = 20;
 
+/**
+ * Requests that nobody answered, not even late: their answers may still come, and would pass for the answers to requests of
+ * the same unit, function and length. Forgotten after `forgetMs`.
+ */
+function createDebts(forgetMs: number, clock: Clock) {
+  const debts: { unit: number; request: Request; at: number }[] = [];
+  const length = (request: Request) => ("quantity" in request ? request.quantity : 0);
+  const isLike = (unit: number, request: Request) => (debt: (typeof debts)[number]) =>
+    debt.unit === unit && debt.request.function === request.function && length(debt.request) === length(request);
+  const same = (a: Request, b: Request) => "address" in a && "address" in b && a.address === b.address;
+  return {
+    add(unit: number, request: Request) {
+      // The answer to a write names its address and value.
+      if (request.function <= 4) debts.push({ unit, request, at: clock.monotonic() });
+      if (debts.length > debtsMax) debts.shift();
+    },
+    /** How many answers may come that this request would mistake for its own. */
+    confusable(unit: number, request: Request): number {
+      const now = clock.monotonic();
+      while (debts[0] && now - debts[0].at > forgetMs) debts.shift();
+      const like = debts.filter(isLike(unit, request));
+      return like.every(debt => same(debt.request, request)) ? 0 : like.length;
+    },
+    settle(unit: number, request: Request) {
+      const isSettled = isLike(unit, request);
+      const left = debts.filter(debt => !isSettled(debt) || same(debt.request, request));
+      debts.splice(0, debts.length, ...left);
+    },
+  };
+}
+
+/** A unit rests after three; more are kept for the others of a long line. */
+const debtsMax = 64;
+
 export function createSerialSession(
   channel: ByteChannel,
   framing: SerialFraming,
@@ -46,6 +80,7 @@ export function createSerialSession(
   let lastUnit: number | undefined;
   let echoes = false;
   let gone: DeviceFault | undefined;
+  const debts = createDebts(10 * timing.timeoutMs, clock);
 
   channel.onData(chunk => {
     lastOctetAt = clock.monotonic();
@@ -102,6 +137,13 @@ export function createSerialSession(
   }
 
   async function exchange(unit: number, request: Request, gapMs: number): Promise<Answer> {
+    // RTU answers carry no number: as many as may still be owed are spent on asking the same again.
+    for (let owed = debts.confusable(unit, request); owed > 0; owed--) await attempt(unit, request, gapMs);
+    debts.settle(unit, request);
+    return attempt(unit, request, gapMs);
+  }
+
+  async function attempt(unit: number, request: Request, gapMs: number): Promise<Answer> {
     const change = lastUnit !== undefined && lastUnit !== unit ? timing.unitChangeGapMs : 0;
     await keepGap(Math.max(frameGapMs, timing.gapMs, gapMs, change));
     lastUnit = unit;
@@ -124,9 +166,11 @@ export function createSerialSession(
     }
     if (mine.answer !== undefined) return mine.answer;
     if (gone) throw gone;
-    await drain(clock.monotonic() + timing.timeoutMs);
     const { problem } = mine.reader;
+    const heardBefore = counters.late;
+    await drain(clock.monotonic() + timing.timeoutMs);
     if (problem === undefined || problem === "unit-mismatch") {
+      if (counters.late === heardBefore) debts.add(unit, request);
       throw new DeviceFault("timeout", `unit ${unit}: no answer within ${timing.timeoutMs} ms`);
     }
     throw new DeviceFault("garbled", `unit ${unit}: the answer was damaged or not to this request (${problem})`);

@@ -78,16 +78,11 @@ export const unitSettings = z.object({
     }),
   pollSeconds: pollSeconds(60),
   gapMs: gap("Pause (ms)", "Least silence before a request to this unit; the profile may ask for more.", 0),
-  wordsMax: z
-    .int()
-    .min(1)
-    .max(125)
-    .default(125)
-    .meta({
-      title: "Registers in one read",
-      description: "Lower it for units that refuse long reads.",
-      page: "Timing",
-    }),
+  wordsMax: z.int().min(1).max(125).default(125).meta({
+    title: "Registers in one read",
+    description: "Lower it for units that refuse long reads.",
+    page: "Timing",
+  }),
   gapMax: z.int().min(0).max(16).default(0).meta({
     title: "Registers read along",
     description: "Unwanted registers that may be read between two wanted ones; 0 for strict units.",
@@ -122,16 +117,11 @@ export const registerSettings = z.object({
     .enum(wordOrders)
     .default("ABCD")
     .meta({ title: "Word order", description: "ABCD is usual; CDAB has the low word first.", page: "Register" }),
-  words: z
-    .int()
-    .min(1)
-    .max(125)
-    .default(1)
-    .meta({
-      title: "Length of a text",
-      description: "Registers of a text; other types know theirs.",
-      page: "Register",
-    }),
+  words: z.int().min(1).max(125).default(1).meta({
+    title: "Length of a text",
+    description: "Registers of a text; other types know theirs.",
+    page: "Register",
+  }),
   noValue: z
     .string()
     .max(128)
