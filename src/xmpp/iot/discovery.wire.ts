@@ -16,6 +16,7 @@ import {
 } from "#xml/codec.ts";
 import { elements } from "#xml/element.ts";
 import { boolean, double, positive, type Scalar, ScalarError, text, unsigned } from "#xml/scalars.ts";
+import { boundedText } from "./address.wire.ts";
 
 /** A JID in an attribute: resource stripped, lower case (DISCO-ADDR-02). Whether it is a valid JID is for the reader to ask. */
 export const bareAddress: Scalar<string> = {
@@ -27,20 +28,11 @@ export const bareAddress: Scalar<string> = {
   format: value => value,
 };
 
-/** At most 1024 characters (COM-LEX-08); may be empty. */
-export const shortText: Scalar<string> = {
-  parse: value => {
-    if (value.length > 1024) throw new ScalarError("longer than 1024 characters");
-    return value;
-  },
-  format: value => value,
-};
-
 /** `id`, `src`, `pt`, each optional; all three empty is the device itself. */
 export const address = group({
-  nodeId: attrOr("id", shortText, ""),
-  sourceId: attrOr("src", shortText, ""),
-  partition: attrOr("pt", shortText, ""),
+  nodeId: attrOr("id", boundedText, ""),
+  sourceId: attrOr("src", boundedText, ""),
+  partition: attrOr("pt", boundedText, ""),
 });
 
 /** Absent means `standard`, but it is always written: implementations disagree about the default. */
@@ -71,7 +63,7 @@ export const tagCharsMax = (name: string): number => (name.toUpperCase() === "PU
 const tagList = (name: Scalar<string>): Part<readonly WireTag[]> =>
   mapped(
     mixed({
-      str: element("str", { name: attr("name", name), value: attr("value", shortText) }),
+      str: element("str", { name: attr("name", name), value: attr("value", boundedText) }),
       num: element("num", { name: attr("name", name), value: attr("value", double) }),
     }),
     found => found.map(({ name, value }) => ({ name, value })),
@@ -123,7 +115,7 @@ export const removed = element("removed", { ref: address });
 export const disowned = element("disowned", { ref: address });
 
 // Search. `nameWildcard` is accepted on every operator (DISCO-SEARCH-02).
-const named = { name: attr("name", shortText), nameWildcard: optional("nameWildcard", shortText) };
+const named = { name: attr("name", boundedText), nameWildcard: optional("nameWildcard", boundedText) };
 const compare = <N extends string, T>(name: N, scalar: Scalar<T>) =>
   element(name, { ...named, value: attr("value", scalar) });
 const range = <N extends string, T>(name: N, scalar: Scalar<T>) =>
@@ -138,22 +130,22 @@ const range = <N extends string, T>(name: N, scalar: Scalar<T>) =>
 const wildcard: Scalar<string> = {
   parse: value => {
     if (value === "") throw new ScalarError("empty");
-    return shortText.parse(value);
+    return boundedText.parse(value);
   },
   format: value => value,
 };
 
 const operator = {
-  strEq: compare("strEq", shortText),
-  strNEq: compare("strNEq", shortText),
-  strGt: compare("strGt", shortText),
-  strGtEq: compare("strGtEq", shortText),
-  strLt: compare("strLt", shortText),
-  strLtEq: compare("strLtEq", shortText),
-  strRegEx: compare("strRegEx", shortText),
-  strRange: range("strRange", shortText),
-  strNRange: range("strNRange", shortText),
-  strMask: element("strMask", { ...named, value: attr("value", shortText), wildcard: attr("wildcard", wildcard) }),
+  strEq: compare("strEq", boundedText),
+  strNEq: compare("strNEq", boundedText),
+  strGt: compare("strGt", boundedText),
+  strGtEq: compare("strGtEq", boundedText),
+  strLt: compare("strLt", boundedText),
+  strLtEq: compare("strLtEq", boundedText),
+  strRegEx: compare("strRegEx", boundedText),
+  strRange: range("strRange", boundedText),
+  strNRange: range("strNRange", boundedText),
+  strMask: element("strMask", { ...named, value: attr("value", boundedText), wildcard: attr("wildcard", wildcard) }),
   numEq: compare("numEq", double),
   numNEq: compare("numNEq", double),
   numGt: compare("numGt", double),

@@ -15,8 +15,9 @@ import {
   WireError,
 } from "#xml/codec.ts";
 import { type Element, elements, element as make } from "#xml/element.ts";
-import { boolean, identifier, type Scalar, ScalarError } from "#xml/scalars.ts";
-import { address, bareAddress, shortText } from "./discovery.wire.ts";
+import { boolean, type Scalar, ScalarError } from "#xml/scalars.ts";
+import { nodeElement } from "./address.wire.ts";
+import { address, bareAddress } from "./discovery.wire.ts";
 
 // Groups that the owner's side shares.
 
@@ -64,13 +65,6 @@ const tokensOf = (name: string): Part<readonly string[]> => ({
 });
 
 export const tokens = group({ service: tokensOf("st"), device: tokensOf("dt"), user: tokensOf("ut") });
-
-/** A node of the device; unlike elsewhere `id` is required. */
-export const nd = element("nd", {
-  nodeId: attr("id", identifier),
-  sourceId: attrOr("src", shortText, ""),
-  partition: attrOr("pt", shortText, ""),
-});
 
 const own = (node: Element, ...names: string[]): Element[] =>
   elements(node).filter(one => one.ns === node.ns && names.includes(one.name));
@@ -150,7 +144,7 @@ export const canRead = element("canRead", {
   jid: attr("jid", bareAddress),
   tokens,
   categories,
-  nodes: many(nd),
+  nodes: many(nodeElement),
   names: fieldNames,
 });
 /** Absent lists mean "as asked", absent categories mean none (PROV-CANREAD-02). */
@@ -159,7 +153,7 @@ export const canReadResponse = understood(
     jid: attr("jid", bareAddress),
     result: attr("result", boolean),
     categories,
-    nodes: many(nd),
+    nodes: many(nodeElement),
     names: fieldNames,
   }),
   "nd",
@@ -170,14 +164,14 @@ export const canReadResponse = understood(
 export const canControl = element("canControl", {
   jid: attr("jid", bareAddress),
   tokens,
-  nodes: many(nd),
+  nodes: many(nodeElement),
   parameters: parameterNames,
 });
 export const canControlResponse = understood(
   element("canControlResponse", {
     jid: attr("jid", bareAddress),
     result: attr("result", boolean),
-    nodes: many(nd),
+    nodes: many(nodeElement),
     parameters: parameterNames,
   }),
   "nd",

@@ -16,12 +16,12 @@ import {
 } from "#xml/codec.ts";
 import { type Element, elements, element as make } from "#xml/element.ts";
 import { boolean, identifier, oneOf, positive, type Scalar, ScalarError, unsigned } from "#xml/scalars.ts";
+import { nodeElement } from "./address.wire.ts";
 import { address, bareAddress } from "./discovery.wire.ts";
 import {
   categories,
   fieldNames,
   isToken,
-  nd,
   parameterNames,
   tokens,
   type WireCategories,
@@ -38,7 +38,13 @@ const about = {
 export const isFriendQuestion = element("isFriend", about);
 
 /** No node is the device itself. */
-export const canReadQuestion = element("canRead", { ...about, tokens, categories, nodes: many(nd), names: fieldNames });
+export const canReadQuestion = element("canRead", {
+  ...about,
+  tokens,
+  categories,
+  nodes: many(nodeElement),
+  names: fieldNames,
+});
 
 /** Where parameter names stand: straight in the question (deployed owners read only that), in `partial` (schema), or in both. */
 export type Placement = "direct" | "wrapped" | "both";
@@ -66,7 +72,7 @@ export const placementFor = (generation: "nfi" | "nf" | "ieee"): Placement =>
 export const canControlQuestion = element("canControl", {
   ...about,
   tokens,
-  nodes: many(nd),
+  nodes: many(nodeElement),
   parameters: placedParameters,
 });
 
@@ -178,14 +184,14 @@ const controlLimit = partial(
 export const canReadRule = element("canReadRule", {
   ...about,
   result: attr("result", boolean),
-  node: maybe(nd),
+  node: maybe(nodeElement),
   partial: readLimit,
   origin,
 });
 export const canControlRule = element("canControlRule", {
   ...about,
   result: attr("result", boolean),
-  node: maybe(nd),
+  node: maybe(nodeElement),
   partial: controlLimit,
   origin,
 });

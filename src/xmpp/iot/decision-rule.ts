@@ -1,0 +1,211 @@
+// The rule "provisioning": for each node what is remembered, else what the service says, else no. Owners are not asked
+// about. What happens while the service is away is docs/decisions/0003.
+
+import { createHash } from "node:crypto";
+import type { Opinion, Question, Rule } from "#concentrator/admission.ts";
+import type { DecisionKey } from "#concentrator/decision-cache.ts";
+import type { Tokens } from "#contract/caller.ts";
+import { categoriesOfMask, categoryMask, noCategories } from "#contract/field.ts";
+import { type NodeRef, nodeKey, rootRef } from "#contract/node.ts";
+import { domainOf } from "../jid.ts";
+import type { Answer, DecisionMemory } from "./decision-memory.ts";
+import { isToken, tokensMax } from "./provisioning-device.wire.ts";
+import type { QuestionRate } from "./question-rate.ts";
+import type { Service } from "./registration.ts";
+import type { Outcome, ServiceQuestions } from "./service-questions.ts";
+
+export interface DecisionRuleDeps {
+  readonly memory: DecisionMemory;
+  readonly questions: ServiceQuestions;
+  readonly rate: QuestionRate;
+  readonly service: () => Service | undefined;
+  readonly account: () => string;
+  readonly thingOf: (ref: NodeRef) => NodeRef;
+  readonly ownerOf: (thing: NodeRef) => string | undefined;
+  readonly staleRead: boolean;
+}
+
+export type Decided = { readonly answer: Answer } | { readonly failed: string };
+
+export interface DecisionRule extends Rule {
+  /** One question of any kind. Throws `Refusal` busy, or the abort reason. */
+  decide(key: DecisionKey, tokens: Tokens, signal: AbortSignal): Promise<Decided>;
+}
+
+export function createDecisionRule(deps: DecisionRuleDeps): DecisionRule {
+  const { memory, questions } = deps;
+
+  /** What to do about each key: by memory where that is fresh, else by the service. The keys differ in their nodes only. */
+  const decideAll = async (
+    keys: readonly DecisionKey[],
+    tokens: Tokens,
+    signal: AbortSignal,
+  ): Promise<Map<DecisionKey, Decided>> => {
+    const decided = new Map<DecisionKey, Decided>();
+    const fallback = new Map<DecisionKey, Answer>();
+    const open: DecisionKey[] = [];
+    let isNew = false;
+    for (const key of keys) {
+      const known = memory.find(key);
+      if (known === undefined) isNew = true;
+      else if (!known.stale) {
+        decided.set(key, { answer: known.answer });
+        continue;
+      } else if (known.answer.allow && key.kind === "canRead" && deps.staleRead) {
+        fallback.set(key, known.answer);
+        if (questions.away) {
+          decided.set(key, { answer: known.answer });
+          continue;
+        }
+      }
+      open.push(key);
+    }
+    if (open.length === 0) return decided;
+
+    const settle = (key: DecisionKey, outcome: Outcome): void => {
+      if ("answer" in outcome) decided.set(key, outcome);
+      else {
+        const older = outcome.failed === "away" ? fallback.get(key) : undefined;
+        decided.set(key, older ? { answer: older } : { failed: reasons[outcome.failed] });
+      }
+    };
+    const service = deps.service();
+    if (service === undefined) {
+      for (const key of open) decided.set(key, { failed: "no provisioning service is known" });
+      return decided;
+    }
+    if (isNew && !deps.rate.take((open[0] as DecisionKey).caller, domainOf(deps.account()))) {
+      for (const key of open) decided.set(key, { failed: "too many new questions of this caller, his domain or all" });
+      return decided;
+    }
+    const outcomes = await patiently(service, open, tokens, signal);
+    for (const [at, key] of open.entries()) settle(key, outcomes[at] as Outcome);
+    return decided;
+  };
+
+  /** An answer that rights overtook is asked for once more; if they change again meanwhile, there is none. */
+  const patiently = async (
+    service: Service,
+    keys: readonly DecisionKey[],
+    tokens: Tokens,
+    signal: AbortSignal,
+  ): Promise<Outcome[]> => {
+    const outcomes = await leaving(signal, questions.ask(service, keys, tokens));
+    const again = keys.filter((_, at) => isOvertaken(outcomes[at]));
+    if (again.length === 0) return outcomes;
+    const second = await leaving(signal, questions.ask(service, again, tokens));
+    return outcomes.map((one, at) =>
+      isOvertaken(one) ? (second[again.indexOf(keys[at] as DecisionKey)] as Outcome) : one,
+    );
+  };
+
+  return {
+    name: "provisioning",
+
+    async decide(key, tokens, signal) {
+      const decided = await decideAll([key], tokens, signal);
+      return decided.get(key) ?? { failed: "not decided" };
+    },
+
+    async ask(question, signal) {
+      const { right, caller, nodes } = question;
+      if (right === "view") return [];
+      const deny = (why: string) => nodes.map((node): Opinion => ({ node, deny: why }));
+      if (caller.bareJid === deps.service()?.jid) return deny("the service decides and has no rights itself");
+      if (!areTokens(caller.tokens)) return deny("malformed tokens");
+
+      const opinions: Opinion[] = [];
+      /** One question a thing, however many of its nodes are asked for. */
+      const byThing = new Map<string, { key: DecisionKey; nodes: NodeRef[] }>();
+      const key = keyMaker(question);
+      for (const node of nodes) {
+        const thing = deps.thingOf(node);
+        const owner = deps.ownerOf(thing);
+        if (owner === undefined) opinions.push({ node, deny: "nobody owns it" });
+        else if (owner === caller.bareJid)
+          opinions.push({ node, grant: { categories: question.categories, names: [] } });
+        else {
+          const one = byThing.get(nodeKey(thing));
+          if (one) one.nodes.push(node);
+          else byThing.set(nodeKey(thing), { key: key(thing), nodes: [node] });
+        }
+      }
+      if (byThing.size === 0) return opinions;
+      const asked = [...byThing.values()];
+      const decided = await decideAll(
+        asked.map(one => one.key),
+        caller.tokens,
+        signal,
+      );
+      for (const one of asked)
+        for (const node of one.nodes) opinions.push(opinionOf(question, node, decided.get(one.key)));
+      return opinions;
+    },
+  };
+}
+
+const reasons = {
+  away: "the provisioning service cannot be reached",
+  invalid: "the provisioning service's answer is not valid",
+  refused: "the provisioning service answered with an error",
+  overtaken: "rights changed while the provisioning service was being asked",
+} as const;
+
+const isOvertaken = (outcome: Outcome | undefined): boolean =>
+  outcome !== undefined && "failed" in outcome && outcome.failed === "overtaken";
+
+function opinionOf(question: Question, node: NodeRef, decided: Decided | undefined): Opinion {
+  if (decided === undefined) return { node, deny: "not decided" };
+  if ("failed" in decided) return { node, deny: decided.failed };
+  const { allow, grantedCategories, grantedNames } = decided.answer;
+  if (!allow) return { node, deny: "the owner's service refused" };
+  const categories = question.right === "read" ? categoriesOfMask(grantedCategories) : noCategories;
+  return { node, grant: { categories, names: grantedNames ?? [] } };
+}
+
+/** The part of a key that all nodes of a question share is made once. */
+function keyMaker({ right, caller, categories, names }: Question): (thing: NodeRef) => DecisionKey {
+  const shared = {
+    kind: right === "read" ? ("canRead" as const) : ("canControl" as const),
+    caller: caller.bareJid,
+    tokens: tokensDigest(caller.tokens),
+    categories: right === "read" ? categoryMask(categories) : 0,
+    names: names.length < 2 ? names : [...new Set(names)].sort(),
+  };
+  return node => ({ ...shared, node });
+}
+
+const areTokens = ({ service, device, user }: Tokens): boolean =>
+  [service, device, user].every(list => list.length <= tokensMax && list.every(isToken));
+
+/** "" for none: the usual case costs nothing. */
+export function tokensDigest({ service, device, user }: Tokens): string {
+  if (service.length + device.length + user.length === 0) return "";
+  const canonical = [service, device, user].map(list => [...new Set(list)].sort());
+  return createHash("sha256").update(JSON.stringify(canonical)).digest("base64url");
+}
+
+export const friendKey = (caller: string): DecisionKey => ({
+  kind: "isFriend",
+  node: rootRef,
+  caller,
+  tokens: "",
+  categories: 0,
+  names: [],
+});
+
+/** The caller may leave; the question goes on for the others who wait for it, and its answer is kept. */
+async function leaving<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  work.catch(() => {});
+  signal.throwIfAborted();
+  let onAbort = () => {};
+  const left = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, left]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,136 @@
+// Asks the provisioning service: few at a time, the same question once however many wait for it, each wait bounded. An
+// answer is kept before anybody acts on it, and is worth nothing when rights changed while it was on its way.
+
+import type { Clock } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
+import type { DecisionKey } from "#concentrator/decision-cache.ts";
+import type { Tokens } from "#contract/caller.ts";
+import { Refusal } from "#contract/faults.ts";
+import { nodeKey } from "#contract/node.ts";
+import {
+  decisionMs,
+  decisionNodesAloneMax,
+  decisionNodesPerQuestionMax,
+  decisionQuestionsMax,
+  decisionQueueMax,
+  decisionServiceAwayMs,
+} from "#limits.ts";
+import type { Connection } from "../connection.ts";
+import { type Batch, decodeAnswer, encodeQuestion } from "./decision-answers.ts";
+import type { Answer, DecisionMemory } from "./decision-memory.ts";
+import type { Service } from "./registration.ts";
+import { isAway } from "./service-errors.ts";
+
+/**
+ * away: the service cannot be reached · invalid: it answered, but not this question · refused: it answered with an error
+ * · overtaken: rights changed meanwhile.
+ */
+export type Outcome = { readonly answer: Answer } | { readonly failed: "away" | "invalid" | "refused" | "overtaken" };
+
+export interface ServiceQuestionsDeps {
+  readonly connection: Pick<Connection, "online" | "request">;
+  readonly memory: DecisionMemory;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Ask exactly as the schema has it, for services that insist. */
+  readonly strictXsd: boolean;
+}
+
+export interface ServiceQuestions {
+  /**
+   * One outcome a key, in order; the keys are alike but for their nodes. Throws `Refusal` busy, and then has asked
+   * nothing. Not abortable: others may wait for the same answer, and it is kept in any case.
+   */
+  ask(service: Service, keys: readonly DecisionKey[], tokens: Tokens): Promise<Outcome[]>;
+  /** It was not reached a moment ago. */
+  readonly away: boolean;
+  /** A sign of life. */
+  seen(): void;
+}
+
+export function createServiceQuestions(deps: ServiceQuestionsDeps): ServiceQuestions {
+  const { memory, clock, log } = deps;
+  const pending = new Map<string, Promise<Outcome>>();
+  const waiting: (() => void)[] = [];
+  let asking = 0;
+  let awayUntil = 0;
+
+  const turn = async (): Promise<void> => {
+    if (asking >= decisionQuestionsMax) await new Promise<void>(resolve => waiting.push(resolve));
+    else asking++;
+  };
+  const done = () => {
+    const next = waiting.shift();
+    if (next) next();
+    else asking--;
+  };
+
+  const put = async (service: Service, batch: Batch, tokens: Tokens): Promise<Outcome[]> => {
+    await turn();
+    // Taken when the question goes out, not when it was queued: what was cleared before then is already in its answer.
+    const epoch = memory.epoch;
+    try {
+      const question = encodeQuestion(batch, tokens, service.generation, deps.strictXsd);
+      const reply = await deps.connection.request("get", service.jid, question, { timeoutMs: decisionMs });
+      awayUntil = 0;
+      const answers = decodeAnswer(batch, reply).map((answer, at) => ({ key: batch[at] as DecisionKey, answer }));
+      const current = answers.filter(({ key }) => memory.isCurrent(key, epoch));
+      memory.learn(current);
+      return answers.map(one => (current.includes(one) ? { answer: one.answer } : { failed: "overtaken" }));
+    } catch (error) {
+      const away = isAway(error);
+      const failed = away ? "away" : error instanceof Error && error.name === "WireError" ? "invalid" : "refused";
+      if (away) awayUntil = clock.monotonic() + decisionServiceAwayMs;
+      log.warning("decision-not-had", {
+        service: service.jid,
+        kind: batch[0].kind,
+        caller: batch[0].caller,
+        failed,
+        error,
+      });
+      return batch.map(() => ({ failed }));
+    } finally {
+      done();
+    }
+  };
+
+  return {
+    async ask(service, keys, tokens) {
+      const name = (key: DecisionKey) => pendingKey(service, key);
+      const missing = keys.filter(key => !pending.has(name(key)));
+      const batches = batched(missing);
+      if (asking + waiting.length + batches.length > decisionQuestionsMax + decisionQueueMax)
+        throw new Refusal("busy", "too many decisions are being asked for");
+      for (const batch of batches) {
+        const outcomes = put(service, batch, tokens);
+        batch.forEach((key, at) => {
+          const one = outcomes.then(all => all[at] as Outcome).finally(() => pending.delete(name(key)));
+          pending.set(name(key), one);
+        });
+      }
+      return await Promise.all(keys.map(key => pending.get(name(key)) as Promise<Outcome>));
+    },
+    get away() {
+      return clock.monotonic() < awayUntil;
+    },
+    seen() {
+      awayUntil = 0;
+    },
+  };
+}
+
+const pendingKey = (service: Service, { kind, node, caller, tokens, categories, names }: DecisionKey): string =>
+  [service.jid, kind, nodeKey(node), caller, tokens, categories, ...names].join("\u0000");
+
+/** PROV-CACHE-11. The appliance itself is never in a list: a question without nodes is about it. */
+function batched(keys: readonly DecisionKey[]): Batch[] {
+  const alone = keys.filter(key => key.node.nodeId === "");
+  const nodes = keys.filter(key => key.node.nodeId !== "");
+  const size = nodes.length <= decisionNodesAloneMax ? 1 : decisionNodesPerQuestionMax;
+  const batches: Batch[] = alone.map(key => [key]);
+  for (let at = 0; at < nodes.length; at += size) {
+    const [first, ...rest] = nodes.slice(at, at + size);
+    if (first !== undefined) batches.push([first, ...rest]);
+  }
+  return batches;
+}
