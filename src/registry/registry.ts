@@ -16,12 +16,12 @@ import {
 } from "#limits.ts";
 import { type Element, element, elements } from "#xml/element.ts";
 import type { Connection, Inbound } from "#xmpp/connection.ts";
+import { createDisco } from "#xmpp/disco.ts";
 import { normalJid } from "#xmpp/jid.ts";
 import { createRouter } from "#xmpp/router.ts";
 import { componentNs, encodeError, StanzaError } from "#xmpp/stanza.ts";
 import { createClaims } from "./claims.ts";
 import { deviceRoutes } from "./device-routes.ts";
-import { discoRoutes } from "./disco-routes.ts";
 import { discoveryRoutes } from "./discovery-routes.ts";
 import { createDoor } from "./door.ts";
 import { ownerMessages, ownerRoutes } from "./owner-routes.ts";
@@ -106,8 +106,13 @@ export function createRegistry(deps: RegistryDeps): Registry {
 
   const door = createDoor(service);
   const served = [...discoveryRoutes(service), ...deviceRoutes(service), ...ownerRoutes(service)];
+  const disco = createDisco({
+    features: () => router.features,
+    identity: { category: "component", type: "generic", name: "Thing Registry" },
+    node: "urn:isthmus:registry",
+  });
   const router = createRouter({
-    routes: [...served.map(door), ...discoRoutes(() => router.features)],
+    routes: [...served.map(door), ...disco.routes],
     messages: ownerMessages(service),
     // Everybody may ask; each route decides by the sender (PRES-CMP-04).
     gate: () => true,

@@ -1,7 +1,7 @@
 // A registry on a pipe of stanzas: everything goes through text and the real parser, the store is a real file, time is
 // ours. Devices and owners are functions that answer what is pushed to them.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { within } from "#base/deadline.ts";
@@ -43,6 +43,7 @@ export interface Pipe extends AsyncDisposable {
   /** Messages to a bare JID. */
   messagesTo(to: string): Element[];
   settle(): Promise<void>;
+  databaseFiles(): string[];
   /** Ends this registry as a power cut would and starts another on the same file. */
   restart(): Promise<void>;
 }
@@ -114,7 +115,7 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
     await world.store[Symbol.asyncDispose]();
   };
   const stanza = (name: string, attrs: Record<string, string | undefined>, inner: string): Element =>
-    parse(format(element(name, componentNs, attrs, ["@"])).replace("@</", `${inner}</`));
+    parse(format(element(name, componentNs, attrs, ["@"])).replace("@</", () => `${inner}</`));
   const settle = () => clock.advance(0);
 
   const pipe: Pipe = {
@@ -161,6 +162,7 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
         .filter(text => text.startsWith("<message") && text.includes(` to='${to}'`))
         .map(text => parse(text.replace("<message", `<message xmlns='${componentNs}'`))),
     settle,
+    databaseFiles: () => readdirSync(folder).map(name => join(folder, name)),
     async restart() {
       await stop();
       await start();
