@@ -1,0 +1,271 @@
+// `isthmus decode modbus`: a Modbus frame, a request with its answer, or a conversion of registers, in the shapes of the test
+// vectors (modbus-frames/1) and as lines for people. A pure function; the command line around it is in decode.ts.
+
+import { parseHex } from "#base/bytes.ts";
+import { decodeAscii, encodeAscii } from "#drivers/modbus/ascii.ts";
+import { formatDecimal } from "#drivers/modbus/decimal.ts";
+import {
+  type Answer,
+  decodeAnswer,
+  encodeRequest,
+  exceptionNames,
+  isMismatch,
+  type Request,
+} from "#drivers/modbus/pdu.ts";
+import {
+  decodeRegisters,
+  type Layout,
+  type RegisterType,
+  registerTypes,
+  wordOrders,
+} from "#drivers/modbus/registers.ts";
+import { decodeRequest, requestBehind } from "#drivers/modbus/requests.ts";
+import { decodeRtu, encodeRtu } from "#drivers/modbus/rtu.ts";
+import { decodeTcp, encodeTcp } from "#drivers/modbus/tcp.ts";
+
+export interface DecodedModbus {
+  /** With `error`, a reason word, when it cannot be accepted. */
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly lines: readonly string[];
+}
+
+/** `as`: tcp, rtu, ascii or pdu, guessed unless given; `response`: the frame is an answer. */
+export interface DecodeOptions {
+  text(name: "as"): string | undefined;
+  flag(name: "response"): boolean;
+}
+
+/** `text`: one frame; or request and answer with `>` between them; or a conversion as a JSON object ({type, order, registers}). */
+export function decodeModbus(text: string, options: DecodeOptions): DecodedModbus {
+  const trimmed = text.trim();
+  if (trimmed.startsWith("{")) return decodeConversion(trimmed);
+  const [first = "", second] = trimmed.split(">");
+  const kind = options.text("as");
+  const frame = decodeFrame(first.trim(), kind);
+  if (typeof frame === "string") return refused(frame);
+  if (second === undefined) return decodeSingle(frame, options.flag("response"));
+  const answer = decodeFrame(second.trim(), kind);
+  return typeof answer === "string" ? refused(answer) : decodePair(frame, answer);
+}
+
+interface Frame {
+  readonly transport: "tcp" | "rtu" | "ascii" | "pdu";
+  readonly unit?: number;
+  readonly transaction?: number;
+  readonly pdu: Uint8Array;
+}
+
+function decodeFrame(text: string, kind: string | undefined): Frame | string {
+  if (kind === "ascii" || (kind === undefined && text.startsWith(":"))) {
+    const frame = decodeAscii(`${text.replace(/(\\r|\\n)+$/, "")}\r\n`);
+    return typeof frame === "string" ? frame : { transport: "ascii", ...frame };
+  }
+  const bytes = parseHex(text);
+  if (bytes === undefined || bytes.length === 0) return "hex";
+  if (kind === "pdu") return { transport: "pdu", pdu: bytes };
+  const rtu = decodeRtu(bytes);
+  if (kind === "rtu" || (kind === undefined && typeof rtu !== "string")) {
+    return typeof rtu === "string" ? rtu : { transport: "rtu", ...rtu };
+  }
+  const tcp = decodeTcp(bytes);
+  if (typeof tcp !== "string") {
+    return bytes.length === 7 + tcp.pdu.length ? { transport: "tcp", ...tcp } : "length";
+  }
+  // Neither fits: zeros where TCP has its protocol tell which of the two it was meant to be.
+  const meantTcp = kind === "tcp" || (bytes[2] === 0 && bytes[3] === 0 && bytes.length >= 6);
+  return meantTcp ? tcp : (rtu as string);
+}
+
+function decodeSingle(frame: Frame, isResponse: boolean): DecodedModbus {
+  const request = isResponse ? undefined : decodeRequest(frame.pdu);
+  if (request) {
+    return {
+      json: { ...head(frame), request: { ...requestJson(request), ...encodings(frame) } },
+      lines: [`${who(frame)} is asked: ${describeRequest(request)}`],
+    };
+  }
+  const behind = requestBehind(frame.pdu);
+  if (behind === undefined) return refused("function", frame);
+  // An exception names its function; what was asked it does not say.
+  const asked = (frame.pdu[0] ?? 0) & 0x80 ? ({ ...behind, function: (frame.pdu[0] ?? 0) & 0x7f } as Request) : behind;
+  const answer = decodeAnswer(asked, frame.pdu);
+  if (isMismatch(answer)) return refused(answer, frame);
+  return {
+    json: { ...head(frame), response: { ...answerJson(asked, answer), ...encodings(frame) } },
+    lines: [`${who(frame)} answers: ${describeAnswer(answer)}`],
+  };
+}
+
+function decodePair(frame: Frame, reply: Frame): DecodedModbus {
+  const request = decodeRequest(frame.pdu);
+  if (request === undefined) return refused("function", frame);
+  if (frame.unit !== reply.unit) return refused("unit-mismatch", reply);
+  if (frame.transaction !== reply.transaction) return refused("stale-transaction", reply);
+  const answer = decodeAnswer(request, reply.pdu);
+  if (isMismatch(answer)) return refused(answer, reply);
+  return {
+    json: {
+      ...head(frame),
+      request: { ...requestJson(request), ...encodings(frame) },
+      response: { ...answerJson(request, answer), ...encodings(reply) },
+    },
+    lines: [`${who(frame)} is asked: ${describeRequest(request)}`, `${who(frame)} answers: ${describeAnswer(answer)}`],
+  };
+}
+
+const head = ({ transport, unit, transaction }: Frame) => ({
+  transport,
+  ...(unit !== undefined && { unit }),
+  ...(transaction !== undefined && { transaction }),
+});
+
+const who = ({ unit, transport }: Frame) =>
+  `${transport.toUpperCase()}, ${unit === undefined ? "the unit" : `unit ${unit}`}`;
+
+const refused = (error: string, frame?: Frame): DecodedModbus => ({
+  json: { ...(frame && head(frame)), error },
+  lines: [`not accepted: ${error}`],
+});
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex").toUpperCase();
+
+/** The same PDU in every envelope that can be known. */
+const encodings = ({ unit, transaction, pdu }: Frame) => ({
+  pdu: hex(pdu),
+  ...(unit !== undefined && { rtu: hex(encodeRtu(unit, pdu)), ascii: encodeAscii(unit, pdu) }),
+  ...(unit !== undefined && transaction !== undefined && { tcp: hex(encodeTcp({ transaction, unit, pdu })) }),
+});
+
+const bitText = (bits: readonly boolean[]) => bits.map(bit => (bit ? "1" : "0")).join("");
+
+function requestJson(request: Request): Record<string, unknown> {
+  if (request.function === 15) return { ...request, bits: bitText(request.bits) };
+  return request.function === 43 ? { ...request, mei: 14 } : { ...request };
+}
+
+function answerJson(request: Request, answer: Answer): Record<string, unknown> {
+  switch (answer.kind) {
+    case "bits":
+      return { bits: bitText(answer.bits) };
+    case "registers":
+      return { registers: answer.registers };
+    case "data":
+      return { data: hex(answer.data) };
+    case "exception":
+      return { exception: answer.code, name: exceptionNames[answer.code] ?? null };
+    case "identification": {
+      const objects = Object.fromEntries(
+        [...answer.objects].map(([id, text]) => [id, Buffer.from(text).toString("latin1")]),
+      );
+      const more = answer.next === undefined ? {} : { next: answer.next };
+      return { conformity: answer.conformity, moreFollows: answer.next !== undefined, ...more, objects };
+    }
+    case "echo":
+      if (request.function === 15) return { address: request.address, quantity: request.bits.length };
+      if (request.function === 16) return { address: request.address, quantity: request.values.length };
+      return { echo: true };
+  }
+}
+
+const asked: Readonly<Record<number, string>> = {
+  1: "read coils",
+  2: "read discrete inputs",
+  3: "read holding registers",
+  4: "read input registers",
+  5: "write coil",
+  6: "write holding register",
+  8: "diagnostics",
+  15: "write coils",
+  16: "write holding registers",
+  17: "report server id",
+  22: "mask write holding register",
+  23: "read and write holding registers",
+  43: "read device identification",
+};
+
+function describeRequest(request: Request): string {
+  const what = `${asked[request.function]} (function ${request.function})`;
+  if ("quantity" in request) return `${what}, ${request.quantity} from address ${request.address}`;
+  if (request.function === 15) return `${what}, from address ${request.address}: ${bitText(request.bits)}`;
+  if (request.function === 16) return `${what}, from address ${request.address}: ${request.values.join(" ")}`;
+  if ("value" in request) return `${what} ${request.address}: ${request.value}`;
+  return `${what} ${hex(encodeRequest(request).subarray(1))}`.trim();
+}
+
+function describeAnswer(answer: Answer): string {
+  switch (answer.kind) {
+    case "bits":
+      return `bits ${bitText(answer.bits)}`;
+    case "registers":
+      return `registers ${answer.registers.map(word => word.toString(16).padStart(4, "0")).join(" ")} (${answer.registers.join(" ")})`;
+    case "data":
+      return `data ${hex(answer.data)}`;
+    case "exception":
+      return `exception ${answer.code}, ${exceptionNames[answer.code] ?? "not in the standard"}`;
+    case "identification":
+      return [...answer.objects].map(([id, text]) => `${id} "${Buffer.from(text).toString("latin1")}"`).join(", ");
+    case "echo":
+      return "done as asked";
+  }
+}
+
+/** {"type":"int32","order":"CDAB","registers":["a27b","7f22"],"scale":0.1}: adds the value, null where there is none. */
+function decodeConversion(text: string): DecodedModbus {
+  let given: Record<string, unknown>;
+  try {
+    given = JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return refused("json");
+  }
+  const layout = layoutOf(given);
+  if (typeof layout === "string") return refused(layout);
+  const registers = (given.registers as unknown[]).map(word => Number.parseInt(String(word), 16));
+  const decoded = decodeRegisters({ ...layout, words: registers.length }, registers);
+  const value = valueJson(decoded, layout.type);
+  const { value: _expected, ...input } = given;
+  const reason = decoded.kind === "none" ? { reason: decoded.reason } : {};
+  return {
+    json: { ...input, value, ...reason },
+    lines: [decoded.kind === "none" ? `no value: ${decoded.reason}` : String(value)],
+  };
+}
+
+function layoutOf(given: Record<string, unknown>): Layout | string {
+  const type = registerTypes.find(known => known === given.type);
+  const order = wordOrders.find(known => known === (given.order ?? "ABCD"));
+  if (type === undefined) return "type";
+  if (order === undefined) return "order";
+  if (!Array.isArray(given.registers) || !given.registers.every(word => /^[0-9a-f]{4}$/i.test(String(word)))) {
+    return "registers";
+  }
+  const names = Object.entries((given.map ?? given.bits ?? {}) as Record<string, string>);
+  return {
+    type,
+    order: given.byteSwap === true ? "BADC" : order,
+    ...(typeof given.scale === "number" && { scale: given.scale }),
+    ...(typeof given.offset === "number" && { offset: given.offset }),
+    ...(Array.isArray(given.noValue) && { noValue: given.noValue.map(String) }),
+    ...(typeof given.mask === "string" && { mask: Number.parseInt(given.mask, 16) }),
+    ...(typeof given.shift === "number" && { shift: given.shift }),
+    ...(names.length > 0 && { names: new Map(names.map(([code, name]) => [Number(code), name])) }),
+  };
+}
+
+/** 64-bit integers are text: JSON numbers lose their last digits. */
+function valueJson(value: ReturnType<typeof decodeRegisters>, type: RegisterType): unknown {
+  switch (value.kind) {
+    case "none":
+      return null;
+    case "decimal":
+      return type.endsWith("int64") ? formatDecimal(value.value) : Number(formatDecimal(value.value));
+    case "float":
+    case "text":
+      return value.value;
+    case "flags":
+      return value.names;
+    case "choice":
+      return value.name ?? value.code;
+    case "time":
+      return new Date(value.at).toISOString().replace(".000Z", "Z");
+  }
+}

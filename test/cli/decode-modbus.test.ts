@@ -1,0 +1,50 @@
+// `isthmus decode modbus` against the vectors, as a person or a program outside would check them.
+
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { decodeModbus } from "#cli/commands/decode-modbus.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: the vectors are of many shapes.
+type Vector = any;
+const frames: Vector = JSON.parse(readFileSync(new URL("../vectors/modbus/frames.json", import.meta.url), "utf8"));
+const options = (as?: string, response = false) => ({ text: () => as, flag: () => response });
+
+it("prints every transaction of the vectors in their shape, from each envelope", () => {
+  for (const { request, response, unit, transaction } of frames.transactions) {
+    for (const kind of ["tcp", "rtu", "ascii"]) {
+      const { json } = decodeModbus(`${request[kind]} > ${response[kind]}`, options());
+      const { tcp: _request, ...wantedRequest } = request;
+      const { tcp: _response, ...wantedResponse } = response;
+      expect(json).toMatchObject({ unit, request: wantedRequest, response: wantedResponse, transport: kind });
+      if (kind === "tcp") expect(json).toMatchObject({ transaction, request, response });
+    }
+  }
+});
+
+it("prints every conversion of the vectors with its value", () => {
+  for (const vector of frames.conversions) {
+    const { value, ...input } = vector;
+    expect(decodeModbus(JSON.stringify(input), options()).json, JSON.stringify(input)).toMatchObject(vector);
+  }
+});
+
+it("refuses what the vectors reject, with their reason word", () => {
+  for (const { transport, hex, text, request, error } of frames.reject) {
+    const octets = text ?? hex;
+    const { json } = decodeModbus(request ? `${request} > ${octets}` : octets, options(transport));
+    expect(json.error, octets).toBe(error.split(":")[0]);
+  }
+});
+
+it("says in words what a frame means, and does not stumble over nonsense", () => {
+  expect(decodeModbus("07 03 00 00 00 02 C4 6D", options()).lines).toEqual([
+    "RTU, unit 7 is asked: read holding registers (function 3), 2 from address 0",
+  ]);
+  expect(decodeModbus(":C183063\r\n", options()).json).toEqual({ error: "incomplete" });
+  expect(decodeModbus("C183 06C10E", options()).lines).toEqual([
+    "RTU, unit 193 answers: exception 6, server device busy",
+  ]);
+  for (const text of ["", "zz", "{", "{}", "> >", "00", ":", "000100000002"]) {
+    expect(decodeModbus(text, options()).json, text).toHaveProperty("error");
+  }
+});
