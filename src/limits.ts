@@ -228,6 +228,8 @@ export const mbusRestMsMax = 14_400_000;
 export const mbusDrainMsMax = 5_000;
 /** A socket or port that takes nothing for so long is lost. */
 export const mbusWriteMs = 5_000;
+/** A frame that equals one accepted so recently may be that one arriving twice: a different one is waited for. */
+export const mbusRecallMs = 10_000;
 /** A meter's clock may be this far off before its stored values are flagged. */
 export const mbusClockOffMs = 300_000;
 

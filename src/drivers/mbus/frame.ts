@@ -71,6 +71,10 @@ export const encodeReqUd1 = (a: number, fcb: boolean): Uint8Array => encodeShort
 export const encodeSndUd = (a: number, fcb: boolean, ci: number, data?: Uint8Array): Uint8Array =>
   encodeLong(withFcb(control.sndUd, fcb), a, ci, data);
 
+/** The same telegram but for the bits of its control field. */
+export const sameData = (a: LongFrame, b: LongFrame): boolean =>
+  a.a === b.a && a.ci === b.ci && a.data.length === b.data.length && a.data.every((octet, at) => octet === b.data[at]);
+
 function checksum(bytes: Uint8Array, from: number, to: number): number {
   let sum = 0;
   for (let at = from; at < to; at++) sum += bytes[at] as number;
