@@ -122,6 +122,8 @@ export function createOpening(deps: OpeningDeps): Opening {
     node.opened = { device, signal: scope.signal };
     node.readable = device.read !== undefined || device.watch !== undefined;
     node.parameters = device.parameters ?? [];
+    // A child may add to what its parent can be told: a value of a topic, a register of a unit.
+    if (node.parent?.opened !== undefined) node.parent.parameters = node.parent.opened.device.parameters ?? [];
     device.closed?.then(fault => {
       if (current()) void lose(node, fault);
     });
