@@ -246,6 +246,9 @@ export const streamBufferCharsMax = 2 * outboxBytesMax;
 /** An acknowledgement is asked for after so many stanzas, or this long after the first one unasked for (XEP-0198). */
 export const ackStanzas = 25;
 export const ackMs = 250;
+/** A broker or mobile link may be as slow as this: acknowledgements of much text are waited for longer. */
+export const slowestLinkCharsPerMs = 4;
+export const slowestAnswerMsMax = 600_000;
 /** A message unacknowledged for this long goes to disk; on a healthy link none does (wear of SD cards). */
 export const outboxSettleMs = 1_000;
 /** A stream that was bound for this long was healthy: backoff begins anew. */
@@ -311,3 +314,8 @@ export const nodeClearsMs = 10_000;
 export const pollSlowestTimes = 16;
 /** The first polls after a start are spread over this. */
 export const pollSpreadMs = 60_000;
+
+// Finding the services of the own domain.
+export const servicesFirstMs = 5_000;
+export const servicesMsMax = 300_000;
+export const servicesAgainMs = 86_400_000;
