@@ -121,8 +121,9 @@ const rooms: readonly Room[] = [
   },
   {
     name: "iot, pure",
-    holds: path => /^src\/xmpp\/iot\/(generations|iotdisco)\.ts$/.test(path),
-    mayImport: path => below("src/xmpp/xml/", contract)(path) || path === "src/xmpp/jid.ts",
+    holds: path => /^src\/xmpp\/iot\/(generations|iotdisco(-[a-z]+)?)\.ts$/.test(path),
+    mayImport: path =>
+      below("src/xmpp/xml/", "src/xmpp/iot/iotdisco", contract)(path) || wire(path) || path === "src/xmpp/jid.ts",
     packages: [],
   },
   {
@@ -138,7 +139,7 @@ const rooms: readonly Room[] = [
     mayImport: (path, typeOnly) =>
       below("src/client/", "src/xmpp/xml/", contract)(path) ||
       wire(path) ||
-      /^src\/xmpp\/(iot\/(generations|iotdisco)|stanza|jid)\.ts$/.test(path) ||
+      /^src\/xmpp\/(iot\/(generations|iotdisco(-[a-z]+)?)|stanza|jid)\.ts$/.test(path) ||
       (typeOnly && path === "src/xmpp/connection.ts"),
     packages: [],
   },
@@ -193,7 +194,7 @@ test("tidy: what runs in a browser imports nothing that only Node has", () => {
       below("src/xmpp/xml/", "src/client/", contract)(path) ||
       wire(path) ||
       path.endsWith("/generations.ts") ||
-      path.endsWith("/iotdisco.ts"),
+      /\/iotdisco(-[a-z]+)?\.ts$/.test(path),
   );
   const faults = pure.flatMap(({ path, imports }) =>
     imports.filter(one => one.target.startsWith("node:")).map(one => `${path} imports ${one.target}`),
