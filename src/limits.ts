@@ -210,8 +210,8 @@ export const registryRetryMsMax = 60_000;
 export const registryRefusedMs = 3_600_000;
 /** DISCO-DISOWN-02: the registry has our acknowledgement before it hears of the thing again. */
 export const disownSettleMs = 1_500;
-/** DISCO-TAG-03: 64 with KEY; 8 KiB with names, KEY and room for the registry's own counting. */
-export const thingTagsMax = 63;
+/** URI-DEC-08, DISCO-TAG-03: 64 terms with KEY and R; 8 KiB with names, KEY and room for the registry's own counting. */
+export const thingTagsMax = 62;
 export const thingTagBytesMax = 7_680;
 
 // M-Bus.

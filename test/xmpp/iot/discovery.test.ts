@@ -179,13 +179,13 @@ describe("registration", () => {
     ];
     await connected();
     const tags = tagsOf(link.sent[0]);
-    expect(tags).toHaveLength(64);
+    expect(tags).toHaveLength(63);
     expect(tags.slice(0, 3)).toEqual([
       ["str", "NAME", "x".repeat(128)],
       ["str", "NOTE", "linebreak ;\\%41"],
       ["num", "T0", "0"],
     ]);
-    expect(decodeUri(discovery.claimUri(meter) as string)).toMatchObject({ tags: { length: 64 } });
+    expect(decodeUri(discovery.claimUri(meter) as string)).toMatchObject({ tags: { length: 63 } });
   });
 
   it("DISCO-UNREG-01: a deleted node is unregistered, also when the registry was away and after a restart", async () => {
