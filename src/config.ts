@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse as parseYaml, YAMLParseError } from "yaml";
 import * as z from "zod";
+import type { SiteNode } from "#concentrator/tree.ts";
 
 export const bootSettings = z.strictObject({
   /** XMPP domain of the broker: the account, the registry and the decisions live there. */
@@ -58,16 +59,6 @@ export function readBootSettings(file: string): BootSettings {
       siteFile: absolute(settings.siteFile),
     }),
   };
-}
-
-/** One node of a site file; children nest. */
-export interface SiteNode {
-  readonly type: string;
-  readonly id: string;
-  readonly name?: string | undefined;
-  readonly settings?: Readonly<Record<string, unknown>> | undefined;
-  readonly tags?: Readonly<Record<string, string | number>> | undefined;
-  readonly nodes?: readonly SiteNode[] | undefined;
 }
 
 const siteNode: z.ZodType<SiteNode> = z.strictObject({

@@ -319,3 +319,20 @@ export const pollSpreadMs = 60_000;
 export const servicesFirstMs = 5_000;
 export const servicesMsMax = 300_000;
 export const servicesAgainMs = 86_400_000;
+
+// The log.
+/** Of one value in one line: a stack fits, what a peer sends at the stanza limit does not fill the disk. */
+export const logValueCharsMax = 4_096;
+
+// The program as a whole.
+/** Requests being answered at once, all callers together. */
+export const requestsAtOnceMax = 1_000;
+/** A request repeated within this gets the stored reply (COM-STZ-12). */
+export const replayMs = 60_000;
+export const replaysMax = 1_000;
+/** A task that failed is started again, soon at first. */
+export const restartFirstMs = 500;
+export const restartMsMax = 60_000;
+export const taskHealthyMs = 60_000;
+/** The technician's table is printed when all things are registered, or after this. */
+export const announceMs = 60_000;

@@ -1,0 +1,228 @@
+// The appliance on the network: one session, the routes it serves, and who is told of what. The rules in their order stand
+// here, and nowhere else.
+
+import type { Clock } from "#base/clock.ts";
+import { backoff } from "#base/delays.ts";
+import type { Log } from "#base/log.ts";
+import { createScope } from "#base/scope.ts";
+import { supervise } from "#base/supervise.ts";
+import { createConcentrator } from "#concentrator/concentrator.ts";
+import { contactsMayView, ownerRule } from "#concentrator/rules.ts";
+import type { Tree } from "#concentrator/tree.ts";
+import type { BootSettings } from "#config.ts";
+import { type NodeRef, rootRef, sameNode, type Tag } from "#contract/node.ts";
+import { createControl } from "#iot/control.ts";
+import { createDiscovery } from "#iot/discovery.ts";
+import { preferred } from "#iot/generations.ts";
+import { createNodes } from "#iot/nodes.ts";
+import { createProvisioning } from "#iot/provisioning.ts";
+import { createSensorData } from "#iot/sensor-data.ts";
+import * as limits from "#limits.ts";
+import { createDisco } from "#xmpp/disco.ts";
+import { bareJid } from "#xmpp/jid.ts";
+import { type Consent, createGate, createPresence } from "#xmpp/presence.ts";
+import { createRoster } from "#xmpp/roster.ts";
+import { createRouter, type Router } from "#xmpp/router.ts";
+import { createSession } from "#xmpp/session.ts";
+import { payloadMessage } from "#xmpp/stanza.ts";
+import { createServiceSearch } from "./services.ts";
+import { version } from "./status.ts";
+import type { Stores } from "./stores.ts";
+
+export interface NetworkDeps {
+  readonly settings: BootSettings;
+  readonly stores: Stores;
+  readonly tree: Tree;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+export function createNetwork({ settings, stores, tree, clock, log, signal }: NetworkDeps) {
+  const services = new Set<string>();
+  let announcing = createScope(signal);
+
+  const session = createSession(
+    sessionOptions(settings, stores),
+    {
+      iq: stanza => {
+        seen(stanza.attrs.from);
+        void router.iq(stanza);
+      },
+      message: stanza => {
+        seen(stanza.attrs.from);
+        if (stanza.attrs.type === "error") sensorData.gone(stanza.attrs.from ?? "");
+        else void router.message(stanza);
+      },
+      presence: stanza => {
+        seen(stanza.attrs.from);
+        presence.receive(stanza);
+      },
+      online: (_, resumed) => {
+        provisioning.online(resumed);
+        discovery.online(resumed);
+        if (!resumed) announce();
+        if (!resumed) search.look();
+      },
+      offline: () => provisioning.offline(),
+    },
+    { clock, log, signal, outboxStore: stores.outbox },
+  );
+
+  const roster = createRoster({ connection: session, log });
+  const discovery = createDiscovery({
+    connection: session,
+    store: stores.ownership,
+    things: () => [{ ref: rootRef, tags: applianceTags(settings) }, ...tree.things()],
+    forgetDecisions: ref => provisioning.forget(ref),
+    hooks: {
+      claimed(ref, owner) {
+        if (sameNode(ref, rootRef)) presence.friend(owner);
+        presence.reconsider();
+      },
+      disowned(_, owner, ownsMore) {
+        if (!ownsMore) void presence.unfriend(owner).catch(error => log.warning("unfriend-failed", { owner, error }));
+      },
+    },
+    clock,
+    log,
+    jitterMs: settings.registrationJitterSeconds * 1000,
+  });
+  const isThing = (ref: NodeRef) => tree.find(ref)?.type?.thing === true;
+  const provisioning = createProvisioning({
+    connection: session,
+    decisions: stores.decisions,
+    store: stores.ownership,
+    account: () => session.account(),
+    thingOf: ref => (isThing(ref) ? ref : rootRef),
+    ownerOf: discovery.ownerOf,
+    owners: () => new Set(discovery.list().flatMap(({ owner }) => owner ?? [])),
+    hooks: {
+      rightsChanged: () => presence.reconsider(),
+      friend: jid => presence.friend(jid),
+      unfriend: jid => void presence.unfriend(jid).catch(error => log.warning("unfriend-failed", { jid, error })),
+    },
+    clock,
+    log,
+  });
+
+  const concentrator = createConcentrator({
+    tree,
+    readings: stores.history.readings,
+    rules: [
+      ownerRule({ ownerOf: discovery.ownerOf, rootOwner: () => discovery.ownerOf(rootRef) }),
+      contactsMayView(jid => roster.consented(jid)),
+      provisioning.rule,
+    ],
+    clock,
+    log,
+  });
+  const sensorData = createSensorData({
+    concentrator,
+    send: (to, payload) => session.send(payloadMessage(to, payload)),
+    clock,
+    log,
+    signal,
+  });
+  const disco = createDisco({
+    features: () => router.features,
+    identity: { category: "client", type: "bot", name: "Isthmus" },
+    node: "https://isthmus.example/",
+  });
+  const router: Router = createRouter({
+    routes: [
+      ...disco.routes,
+      ...roster.routes,
+      ...sensorData.routes,
+      ...createControl({ concentrator, clock, log }).routes,
+      ...createNodes({ concentrator }).routes,
+      ...discovery.routes,
+      ...provisioning.routes,
+    ],
+    messages: provisioning.messages,
+    gate: createGate({ connection: session, roster, services: () => services }),
+    reply: stanza => session.send(stanza),
+    clock,
+    log,
+    signal,
+    concurrentMax: limits.requestsAtOnceMax,
+    replayMs: limits.replayMs,
+    replaysMax: limits.replaysMax,
+  });
+  const presence = createPresence({
+    connection: session,
+    roster,
+    decide: async (jid, inner) => consentOf(await provisioning.decideSubscription(jid, inner)),
+    caps: disco.caps,
+    gone: sensorData.gone,
+    withdrawn: sensorData.withdrawn,
+    clock,
+    log,
+    signal,
+  });
+  const search = createServiceSearch(
+    session,
+    settings.domain,
+    found => {
+      const { registry, provisioning: decider } = found;
+      const speaks = registry && preferred("discovery", registry.features);
+      if (registry && speaks) discovery.serviceFound({ jid: registry.jid, generation: speaks });
+      const decides = decider && preferred("provisioningDevice", decider.features);
+      if (decider && decides) provisioning.serviceFound({ jid: decider.jid, generation: decides });
+      for (const one of [found.registry, found.provisioning]) if (one) services.add(one.jid);
+    },
+    clock,
+    log,
+  );
+  for (const one of [discovery.service, provisioning.service]) if (one) services.add(one.jid);
+
+  /** A sign of life of a service: what waits for it may go on. */
+  function seen(from: string | undefined): void {
+    const bare = bareJid(from);
+    if (bare === undefined || !services.has(bare)) return;
+    if (bare === discovery.service?.jid) discovery.registrySeen();
+    if (bare === provisioning.service?.jid) provisioning.serviceSeen();
+  }
+
+  /** The roster first, then our presence: without them nobody reaches us, so it is tried until it is done. */
+  function announce(): void {
+    announcing.abort();
+    announcing[Symbol.dispose]();
+    announcing = createScope(signal);
+    const delays = () => backoff(limits.reconnectFirstMs, limits.reconnectMsMax);
+    const failed = (error: unknown) => log.warning("presence-not-announced", { error });
+    void supervise(presence.announce, { delays, healthyMs: 0, clock, failed }, announcing.signal);
+  }
+
+  const tasks = [session.run, discovery.run, search.run];
+  return { session, discovery, provisioning, tasks };
+}
+
+function sessionOptions(settings: BootSettings, stores: Stores) {
+  const { domain, host, port, security, caFile, account, accountPrefix } = settings;
+  return {
+    domain,
+    ...(host === undefined ? {} : { host }),
+    ...(port === undefined ? {} : { port }),
+    ...(host === undefined && port === undefined ? {} : { tls: security === "tls" ? ("direct" as const) : security }),
+    ...(caFile === undefined ? {} : { caFile }),
+    credentials: stores.credentials,
+    ...(account === undefined ? { register: { prefix: accountPrefix } } : {}),
+  };
+}
+
+type Decided = Awaited<ReturnType<ReturnType<typeof createProvisioning>["decideSubscription"]>>;
+
+const consentOf = (decided: Decided): Consent => {
+  if (decided.kind === "accept") return decided.subscribeBack ? "accept-and-subscribe" : "accept";
+  return decided.kind;
+};
+
+const applianceTags = ({ name, room }: BootSettings): Tag[] => [
+  { name: "CLASS", value: "Concentrator" },
+  { name: "MAN", value: "isthmus.example" },
+  { name: "MODEL", value: "Isthmus" },
+  { name: "NAME", value: name },
+  ...(room === "" ? [] : [{ name: "ROOM", value: room }]),
+  { name: "V", value: Number(version.split(".").slice(0, 2).join(".")) },
+];

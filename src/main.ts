@@ -1,0 +1,96 @@
+// The appliance: opens its files, loads its nodes, goes on the network, and keeps all of it going until it is told to stop.
+// An appliance without a network, or without its devices, is still an appliance: nothing here waits for either.
+
+import { join } from "node:path";
+import type { Clock } from "#base/clock.ts";
+import { within } from "#base/deadline.ts";
+import { backoff } from "#base/delays.ts";
+import type { Log } from "#base/log.ts";
+import { supervise, type Task } from "#base/supervise.ts";
+import { createTree } from "#concentrator/tree.ts";
+import { type BootSettings, readSite } from "#config.ts";
+import { applianceSource, meteringTopology } from "#contract/node.ts";
+import { drivers } from "#drivers/all.ts";
+import { announceMs, restartFirstMs, restartMsMax, shutdownMs, taskHealthyMs } from "#limits.ts";
+import { serveStatus } from "#link/status-socket.ts";
+import { createNetwork } from "./edge/network.ts";
+import { describeStatus, type EdgeStatus } from "./edge/status.ts";
+import { openStores } from "./edge/stores.ts";
+
+export interface EdgeOptions {
+  readonly settings: BootSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Told once, when all things are registered or a while has passed: the technician's table and codes. */
+  readonly announce?: (status: EdgeStatus) => void;
+}
+
+/** Resolves after an orderly stop. Throws `ConfigError` and `DatabaseFault` before anything runs. */
+export async function runEdge({ settings, clock, log, signal, announce }: EdgeOptions): Promise<void> {
+  const startedAt = clock.monotonic();
+  using stores = openStores(settings, clock, log);
+  const tree = createTree({
+    drivers,
+    nodes: stores.nodes,
+    statuses: stores.history.statuses,
+    readings: stores.history.readings,
+    clock,
+    log,
+    timeZone: settings.timeZone,
+  });
+  tree.import(applianceSource, [{ type: "board", id: "board", name: "The board" }]);
+  if (settings.siteFile !== undefined) tree.import(meteringTopology, readSite(settings.siteFile));
+
+  const network = createNetwork({ settings, stores, tree, clock, log, signal });
+  const status = () =>
+    describeStatus({
+      ...network,
+      name: settings.name,
+      tree,
+      upSeconds: () => Math.floor((clock.monotonic() - startedAt) / 1000),
+    });
+  const things: Task = async inner => {
+    for await (const change of tree.changes(inner)) {
+      if (change.kind === "removed") network.discovery.removed(change.node);
+      if (change.kind !== "status") network.discovery.thingsChanged();
+    }
+  };
+  const socket: Task = inner => serveStatus(join(settings.dataFolder, "status.sock"), status, inner);
+
+  const keep = (task: Task) =>
+    supervise(
+      task,
+      {
+        delays: () => backoff(restartFirstMs, restartMsMax),
+        healthyMs: taskHealthyMs,
+        clock,
+        failed: (error, nextMs) => log.error("task-failed", { error, nextMs }),
+      },
+      signal,
+    );
+  const tasks = [tree.run, stores.history.run, things, socket, ...network.tasks].map(keep);
+  log.notice("ready", { nodes: tree.sources.values().reduce((sum, { nodes }) => sum + nodes.size, 0) });
+  if (announce) void announceOnce(status, announce, clock, signal);
+
+  await new Promise<void>(resolve => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  // Whatever does not end in time is left behind: the files are closed, and what was committed is on the disk.
+  await within(clock, shutdownMs, "shutdown", new AbortController().signal, () => Promise.all(tasks)).catch(error =>
+    log.warning("stopped-hard", { error }),
+  );
+}
+
+async function announceOnce(
+  status: () => EdgeStatus,
+  announce: (status: EdgeStatus) => void,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const until = clock.monotonic() + announceMs;
+  const complete = () => status().nodes.every(({ thing }) => thing === undefined || thing.state !== "unregistered");
+  while (!signal.aborted && clock.monotonic() < until && !complete()) await clock.sleep(250, signal).catch(() => {});
+  if (!signal.aborted) announce(status());
+}
