@@ -58,11 +58,18 @@ const quality: Part<Quality> = {
   },
 };
 
+/** `ctr`: said only when it is so. */
+const controllable: Part<true | undefined> = mapped(
+  attrOr("ctr", boolean, false),
+  value => value || undefined,
+  value => value ?? false,
+);
+
 const head = group({
   name: attr("n", identifier),
   categories: categoryFlags,
   quality,
-  writable: attrOr("ctr", boolean, false),
+  writable: controllable,
 });
 
 type Valued = Exclude<FieldValue, { kind: "missing" }>;
@@ -78,12 +85,13 @@ const plain = <T>(kind: Kind, scalar: Scalar<T>): Part<Valued> =>
 const fieldElement = (name: string, value: Part<Valued>): Codec<Field> => ({
   name,
   decode(node, path = name) {
-    const { writable, ...rest } = head.read(node, path);
-    return { ...rest, value: value.read(node, path), ...(writable && { writable }) };
+    const { name, categories, quality, writable } = head.read(node, path);
+    const field = { name, value: value.read(node, path), categories, quality };
+    return writable ? { ...field, writable } : field;
   },
   encode(field, ns) {
     const draft = { attrs: Object.create(null), children: [] };
-    head.write({ ...field, writable: field.writable ?? false }, draft, ns);
+    head.write(field as Required<Field>, draft, ns);
     value.write(field.value as Valued, draft, ns);
     return { name, ns, attrs: draft.attrs, children: draft.children };
   },

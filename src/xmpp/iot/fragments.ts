@@ -2,7 +2,7 @@
 // `nd` and `ts` are opened anew in it, grouped by node and oldest first.
 
 import type { Reading } from "#contract/field.ts";
-import { type NodeRef, nodeKey } from "#contract/node.ts";
+import { nodeKey } from "#contract/node.ts";
 import type { Part } from "#xml/codec.ts";
 import { type Element, element } from "#xml/element.ts";
 import { formattedBytes } from "#xml/size.ts";
@@ -23,6 +23,14 @@ export interface Fragments {
 interface Pending {
   readonly attrs: Readonly<Record<string, string>>;
   readonly samples: Map<number, Element[]>;
+}
+
+/** Where something said belongs: a node at a time. */
+interface Place {
+  readonly key: string;
+  readonly attrs: Readonly<Record<string, string>>;
+  readonly at: number;
+  readonly nodeBytes: number;
 }
 
 /** `<ts v='2031-03-02T05:00:00.000Z'></ts>`, and room for years that do not have four digits. */
@@ -51,38 +59,45 @@ export function createFragments(id: string, ns: string, bytesMax: number): Fragm
     return element("resp", ns, { id, more: more ? "true" : undefined }, children);
   };
 
-  const put = (ref: NodeRef, at: number, item: Element, full: Element[]) => {
+  /** False when it is too long for any piece. */
+  const put = (place: Place, item: Element, full: Element[]): boolean => {
+    const { key, attrs, at } = place;
     const size = formattedBytes(item, ns);
-    const key = nodeKey(ref);
+    const alone = size + timestampBytes + place.nodeBytes;
+    if (emptyBytes + alone > bytesMax) return false;
     let node = nodes.get(key);
-    const attrs = node?.attrs ?? attributesOf(nodeAttributes, ref);
-    const wholeNode = size + timestampBytes + formattedBytes({ name: "nd", ns, attrs, children: [] }, ns);
-    const cost = node === undefined ? wholeNode : node.samples.has(at) ? size : size + timestampBytes;
-    if (bytes + cost > bytesMax && !isEmpty()) {
+    const cost = node === undefined ? alone : node.samples.has(at) ? size : size + timestampBytes;
+    const fits = bytes + cost <= bytesMax;
+    if (!fits) {
       full.push(take(true));
       node = undefined;
     }
-    if (emptyBytes + wholeNode > bytesMax) return false;
     if (node === undefined) nodes.set(key, (node = { attrs, samples: new Map() }));
     const items = node.samples.get(at);
     if (items === undefined) node.samples.set(at, [item]);
     else items.push(item);
-    bytes += bytes === emptyBytes ? wholeNode : cost;
+    bytes += fits ? cost : alone;
     return true;
+  };
+
+  const placeOf = ({ node, at }: Reading): Place => {
+    const attrs = attributesOf(nodeAttributes, node);
+    return { key: nodeKey(node), attrs, at, nodeBytes: formattedBytes({ name: "nd", ns, attrs, children: [] }, ns) };
   };
 
   return {
     add(reading) {
       const full: Element[] = [];
+      const place = placeOf(reading);
       if (reading.kind === "fault") {
-        put(reading.node, reading.at, encodeErr(reading.message.slice(0, errorCharsMax), ns), full);
+        put(place, encodeErr(reading.message.slice(0, errorCharsMax), ns), full);
         return full;
       }
       for (const field of reading.fields) {
         const item = encodeField(field, ns);
-        if (!put(reading.node, reading.at, item, full)) {
+        if (!put(place, item, full)) {
           const name = field.name.slice(0, nameCharsMax);
-          put(reading.node, reading.at, encodeErr(`${name}: the value is too long to be sent`, ns), full);
+          put(place, encodeErr(`${name}: the value is too long to be sent`, ns), full);
         }
       }
       return full;
