@@ -99,7 +99,7 @@ export function createReadout({ find, reads, readings, clock }: ReadoutDeps) {
     );
     try {
       const sources = admitted.targets.map(target => (inner: AbortSignal) => readTarget(target, inner, expiry.signal));
-      yield* merge<Reading>(sources, devicesAtOnceMax, signal);
+      yield* merge<Reading>(sources, devicesAtOnceMax, signal, clock);
     } finally {
       over.abort();
     }

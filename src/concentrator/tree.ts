@@ -153,13 +153,15 @@ export function createTree(deps: TreeDeps): Tree {
       if (node === undefined) throw unknownNode(ref);
       const gone = [...withDescendants(node)].reverse();
       deps.nodes.remove(gone.map(one => one.ref));
+      // Begun while the children still hang on it: closing goes down the tree.
+      const closing = opening.close(node);
       for (const one of gone) {
         forest.remove(one);
         deps.statuses.keepMessages(one.ref, []);
         deps.readings.forget(one.ref);
         change("removed", one);
       }
-      await opening.close(node);
+      await closing;
     },
     import(sourceId, nodes) {
       const plan = createPlan(forest, catalogue, clock.now());
