@@ -12,6 +12,7 @@ import { type Ask, isEmpty } from "#contract/field.ts";
 import { describeNode, type NodeRef } from "#contract/node.ts";
 import * as limits from "#limits.ts";
 import type { Element } from "#xml/element.ts";
+import { bareJid, normalJid } from "#xmpp/jid.ts";
 import { type IqRequest, type Route, route } from "#xmpp/router.ts";
 import { callerOf, distinct } from "./asker.ts";
 import { inEveryGeneration } from "./generations.ts";
@@ -218,8 +219,14 @@ export function createSensorData(deps: SensorDataDeps): SensorData {
         return undefined;
       }),
     ]),
-    gone: fullJid => dropWhere(entry => entry.caller.fullJid === fullJid),
-    withdrawn: bareJid => dropWhere(entry => entry.caller.bareJid === bareJid),
+    gone(fullJid) {
+      const from = normalJid(fullJid);
+      dropWhere(entry => entry.caller.fullJid === from);
+    },
+    withdrawn(jid) {
+      const from = bareJid(jid);
+      dropWhere(entry => entry.caller.bareJid === from);
+    },
     get active() {
       return active.size;
     },
