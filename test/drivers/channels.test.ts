@@ -1,14 +1,11 @@
-// The byte channels over real sockets and, where the machine has one, a pseudo terminal.
+// The byte channels over real sockets and a pseudo terminal.
 
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync } from "node:fs";
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, it } from "vitest";
 import { systemClock } from "#base/clock.ts";
-import { openSerialChannel } from "#drivers/serial-port.ts";
+import { openSerialChannel, serialLineKey } from "#drivers/serial-port.ts";
 import { openTcpChannel } from "#drivers/tcp-channel.ts";
+import { openPseudoTerminal } from "../support/pseudo-terminal.ts";
 
 const never = new AbortController().signal;
 
@@ -64,26 +61,19 @@ it("a serial port that is not there is unreachable and says so", async () => {
   });
 });
 
-it.skipIf(!existsSync("/usr/bin/socat"))(
-  "a serial port carries octets, is locked, and notices the unplugging",
-  async () => {
-    const folder = mkdtempSync(join(tmpdir(), "isthmus-pty-"));
-    const [a, b] = [join(folder, "a"), join(folder, "b")];
-    const cable = spawn("socat", [`pty,raw,echo=0,link=${a}`, `pty,raw,echo=0,link=${b}`], { stdio: "ignore" });
-    while (!existsSync(a) || !existsSync(b)) await systemClock.sleep(20, never);
-    const settings = { baudRate: 9600, parity: "none", stopBits: 1 } as const;
-    const near = await openSerialChannel({ ...settings, path: a }, systemClock, never);
-    const far = await openSerialChannel({ ...settings, path: b }, systemClock, never);
-    const heard = new Promise<Uint8Array>(resolve => far.onData(resolve));
-    await near.write(Uint8Array.of(0, 10, 13, 255));
-    expect([...(await heard)]).toEqual([0, 10, 13, 255]);
-    await near.setBaudRate(2400);
-    await expect(openSerialChannel({ ...settings, path: a }, systemClock, never)).rejects.toMatchObject({
-      kind: "unreachable",
-    });
-    cable.kill();
-    expect((await near.closed).message).toContain("went away");
-    await far.close();
-    await near.close();
-  },
-);
+it("a serial port carries octets, is locked against a second opener, and notices the unplugging", async () => {
+  await using terminal = await openPseudoTerminal();
+  const settings = { baudRate: 9600, parity: "none", stopBits: 1, path: terminal.path } as const;
+  const channel = await openSerialChannel(settings, systemClock, never);
+  const heard = new Promise<Uint8Array>(resolve => channel.onData(resolve));
+  terminal.write(Uint8Array.of(0, 10, 13, 3, 255));
+  expect([...(await heard)]).toEqual([0, 10, 13, 3, 255]);
+  await channel.write(Uint8Array.of(255, 17, 19, 0));
+  expect([...(await terminal.heard(4))]).toEqual([255, 17, 19, 0]);
+  await channel.setBaudRate(2400);
+  await expect(openSerialChannel(settings, systemClock, never)).rejects.toMatchObject({ kind: "unreachable" });
+  expect(await serialLineKey(`/dev/../${terminal.path}`)).toBe(`serial:${terminal.path}`);
+  await terminal[Symbol.asyncDispose]();
+  expect((await channel.closed).message).toContain("went away");
+  await channel.close();
+});

@@ -47,6 +47,8 @@ export function createUnit(
   /** Points the unit refuses by themselves: until when, and in which words. */
   const refused = new Map<Point, { until: number; reason: string }>();
 
+  let closed = false;
+
   const planFor = (table: Table, points: readonly Point[]): Block<Point>[] => {
     const isBits = table === "coil" || table === "discrete";
     return plan(
@@ -61,6 +63,7 @@ export function createUnit(
   };
 
   async function* readPoints(points: readonly Point[], ask: Ask, signal: AbortSignal): AsyncGenerator<Sample> {
+    if (closed) throw new DeviceFault("unreachable", `unit ${link.address} is closed`);
     const now = clock.now();
     if (now < ask.from || now > ask.to) return;
     const wanted = points.filter(point => isAsked(fieldOf(point, { kind: "boolean", value: false }), ask));
@@ -160,7 +163,9 @@ export function createUnit(
       ...describeCounters(link.counters),
       { id: "refused", name: "Fields the unit refuses", value: { kind: "int", value: refused.size } },
     ],
-    async [Symbol.asyncDispose]() {},
+    async [Symbol.asyncDispose]() {
+      closed = true;
+    },
   };
   return unit;
 }
