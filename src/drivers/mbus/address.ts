@@ -33,7 +33,7 @@ export const formatAddress = (address: Address): string =>
 /** The eight octets of a select: ID low digits first, then manufacturer, version, medium as they stand. */
 export function selectOctets(digits: string): Uint8Array {
   const octets = Uint8Array.from(digits.match(/../g) ?? [], pair => Number.parseInt(pair, 16));
-  return Uint8Array.of(...octets.subarray(0, 4).reverse(), ...octets.subarray(4));
+  return Uint8Array.of(...octets.subarray(0, 4).toReversed(), ...octets.subarray(4));
 }
 
 /** Is the meter with this header one that was meant? */

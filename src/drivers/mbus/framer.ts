@@ -99,7 +99,7 @@ export function createFramer(): Framer {
 }
 
 function join(held: Uint8Array, chunk: Uint8Array): Uint8Array {
-  if (held.length === 0) return chunk.slice();
+  if (held.length === 0) return new Uint8Array(chunk);
   const whole = new Uint8Array(held.length + chunk.length);
   whole.set(held);
   whole.set(chunk, held.length);

@@ -2,7 +2,7 @@
 // structure with its two counters (CI 73, 77).
 
 import { bcd, type Value } from "./value.ts";
-import { hex } from "./vif.ts";
+import { hex, reversedIf } from "./vif.ts";
 
 export interface ShortHeader {
   readonly accessNumber: number;
@@ -27,7 +27,7 @@ export const shortHeaderOctets = 4;
 
 export function decodeLongHeader(data: Uint8Array, msb: boolean): LongHeader | undefined {
   if (data.length < longHeaderOctets) return undefined;
-  const turn = (from: number, to: number) => (msb ? data.slice(from, to) : data.slice(from, to).reverse());
+  const turn = (from: number, to: number) => reversedIf(!msb, data.subarray(from, to));
   const id = hex(turn(0, 4));
   const maker = turn(4, 6);
   const version = data[6] as number;
@@ -37,7 +37,7 @@ export function decodeLongHeader(data: Uint8Array, msb: boolean): LongHeader | u
     manufacturer: formatManufacturer(((maker[0] as number) << 8) | (maker[1] as number)),
     version,
     medium,
-    secondaryAddress: id + hex(maker.reverse()) + hex(data.subarray(6, 8)),
+    secondaryAddress: id + hex(maker.toReversed()) + hex(data.subarray(6, 8)),
     ...shortHeaderAt(data, 8, msb),
   };
 }
@@ -166,7 +166,7 @@ const fixedMedia = [
 /** Undefined unless it is exactly as long as it must be. Status bit 0: binary counters, bit 1: stored at a fixed date. */
 export function decodeFixed(data: Uint8Array, msb: boolean): FixedStructure | undefined {
   if (data.length !== fixedOctets) return undefined;
-  const turn = (from: number, to: number) => (msb ? data.slice(from, to).reverse() : data.slice(from, to));
+  const turn = (from: number, to: number) => reversedIf(msb, data.subarray(from, to));
   const status = data[5] as number;
   const units = [data[6] as number, data[7] as number] as const;
   const stored = (status & 2) !== 0;
@@ -177,11 +177,11 @@ export function decodeFixed(data: Uint8Array, msb: boolean): FixedStructure | un
   const counter = (from: number, unit: FixedUnit, historic: boolean): FixedCounter => ({
     ...unit,
     stored: historic,
-    raw: data.slice(from, from + 4),
+    raw: data.subarray(from, from + 4),
     value: (status & 1) !== 0 ? binary(turn(from, from + 4)) : bcd(turn(from, from + 4), false),
   });
   return {
-    id: hex(turn(0, 4).reverse()),
+    id: hex(turn(0, 4).toReversed()),
     accessNumber: data[4] as number,
     status,
     medium,

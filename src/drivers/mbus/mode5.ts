@@ -45,7 +45,7 @@ export function decryptMode5(
   const vector = new Uint8Array(blockOctets).fill(accessNumber);
   vector.set(address);
   const decipher = createDecipheriv("aes-128-cbc", key, vector).setAutoPadding(false);
-  const plain = data.slice();
+  const plain = new Uint8Array(data);
   plain.set(decipher.update(data.subarray(0, octets)));
   return plain[0] === 0x2f && plain[1] === 0x2f ? plain : undefined;
 }

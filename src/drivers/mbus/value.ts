@@ -3,7 +3,7 @@
 
 import { type DateValue, dateTypes, decodeDate } from "./dates.ts";
 import { addDecimal, type Decimal, timesInteger } from "./decimal.ts";
-import { hex, latin1Reversed, type Vib } from "./vif.ts";
+import { hex, latin1Reversed, reversedIf, type Vib } from "./vif.ts";
 
 export type Value =
   /** As sent, not yet scaled: see `scaled`. `digits` is set for BCD, leading zeros kept. */
@@ -58,7 +58,7 @@ export function decodeData(
   if (at + octets > end) return undefined;
   if (dataField === 0) return { type: "none", value: { kind: "none" }, octets };
   if (dataField === 8) return { type: "selection", value: { kind: "none" }, octets };
-  const data = msb ? bytes.slice(at, at + octets).reverse() : bytes.subarray(at, at + octets);
+  const data = reversedIf(msb, bytes.subarray(at, at + octets));
   if (dataField > 8) return { type: `bcd${2 * octets}`, value: bcd(data, false), octets };
   if (dataField === 5) return { type: "real32", value: real32(data), octets };
   const dateType = vib.data === "date" || vib.data === "date-time" ? dateTypes[octets] : undefined;
@@ -80,7 +80,7 @@ function integer(data: Uint8Array, unsigned: boolean): Value {
 }
 
 function bigInteger(data: Uint8Array, unsigned: boolean): Value {
-  const raw = BigInt(`0x${hex(data.slice().reverse())}`);
+  const raw = BigInt(`0x${hex(data.toReversed())}`);
   const bits = 8 * data.length;
   if (!unsigned && raw === 1n << BigInt(bits - 1)) return { kind: "none", reason: "type-b-invalid" };
   return { kind: "number", mantissa: unsigned ? raw : BigInt.asIntN(bits, raw) };
@@ -88,7 +88,7 @@ function bigInteger(data: Uint8Array, unsigned: boolean): Value {
 
 /** Type A. F as top digit is a minus; any other digit above 9 is the meter's way to say "no value". */
 export function bcd(data: Uint8Array, negative: boolean): Value {
-  const text = hex(data.slice().reverse());
+  const text = hex(data.toReversed());
   const minus = text.startsWith("F");
   const digits = minus ? text.slice(1) : text;
   if (digits === "") return { kind: "none", reason: "empty" };
@@ -129,12 +129,12 @@ function variable(bytes: Uint8Array, at: number, end: number, msb: boolean): Dat
   const octets = 1 + length;
   if (from + length > end) return undefined;
   // Sources disagree about text under CI 76: taken like every other field, so its order turns round too.
-  const data = msb ? bytes.slice(from, from + length).reverse() : bytes.subarray(from, from + length);
+  const data = reversedIf(msb, bytes.subarray(from, from + length));
   if (lvar <= 0xbf)
     return { type: "text", value: { kind: "text", text: latin1Reversed(data, 0, length) }, octets, lvar };
   if (lvar <= 0xc9) return { type: "bcd-lvar", value: bcd(data, false), octets, lvar };
   if (lvar <= 0xd9) return { type: "bcd-lvar-neg", value: bcd(data, true), octets, lvar };
-  return { type: "binary-lvar", value: { kind: "octets", hex: hex(data.slice().reverse()) }, octets, lvar };
+  return { type: "binary-lvar", value: { kind: "octets", hex: hex(data.toReversed()) }, octets, lvar };
 }
 
 /** A number in the base unit of its VIB, exact: power of ten, unit of time and addends applied. */

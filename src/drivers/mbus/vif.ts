@@ -146,3 +146,6 @@ export function hex(bytes: Uint8Array): string {
   for (const byte of bytes) text += (byte < 16 ? "0" : "") + byte.toString(16).toUpperCase();
   return text;
 }
+
+/** Never turns octets round in place: a Buffer's slice is no copy, and the telegram belongs to somebody else. */
+export const reversedIf = (turn: boolean, octets: Uint8Array): Uint8Array => (turn ? octets.toReversed() : octets);
