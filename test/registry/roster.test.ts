@@ -1,0 +1,273 @@
+// The component's roster and its pushes: who is online, what was not acknowledged, and when it is tried again.
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  ana,
+  anaFull,
+  canRead,
+  claimedMeter,
+  gateway,
+  gatewayFull,
+  lastQuestion,
+  meter,
+  meterTags,
+  mine,
+  openPipe,
+  outcome,
+  owning,
+  type Pipe,
+  register,
+  service,
+} from "./pipe.ts";
+
+let pipe: Pipe;
+beforeEach(async () => {
+  pipe = await openPipe();
+});
+afterEach(() => pipe[Symbol.asyncDispose]());
+
+const presences = (to: string) =>
+  pipe.sent
+    .filter(text => text.startsWith("<presence") && text.includes(` to='${to}'`))
+    .map(text => /type='(\w+)'/.exec(text)?.[1] ?? "available");
+const clears = (to = gateway) => pipe.pushedTo(to).filter(one => one.startsWith("<clearCache"));
+const clear = (attrs = `jid='${gateway}' ${meter}`) =>
+  pipe.iq("set", anaFull, `<clearCache xmlns='${owning}' ${attrs}/>`);
+
+describe("roster", () => {
+  it("PRES-CMP-02: asks a device for its presence at first contact, an owner at his first claim, once", async () => {
+    pipe.answers(gatewayFull, () => "ok");
+    await register(pipe);
+    expect(presences(gateway)).toEqual(["subscribe"]);
+    await register(pipe);
+    expect(presences(gateway)).toEqual(["subscribe"]);
+    expect(presences(ana)).toEqual([]);
+    await mine(pipe);
+    expect(presences(ana)).toEqual(["subscribe"]);
+    // Nobody answered: at the next contact it asks again, though not at each.
+    await pipe.clock.advance(600_001);
+    await register(pipe, "id='n2'");
+    expect(presences(gateway)).toEqual(["subscribe", "subscribe"]);
+    await pipe.presence(gateway, "subscribed");
+    await pipe.clock.advance(600_001);
+    await register(pipe, "id='n3'");
+    expect(presences(gateway)).toEqual(["subscribe", "subscribe"]);
+  });
+
+  it("PRES-CMP-02: accepts subscriptions of devices and owners, says that it is there, answers probes", async () => {
+    await pipe.presence("gw1@hub.example", "subscribe");
+    expect(presences("gw1@hub.example")).toEqual(["subscribed", "available"]);
+    await pipe.presence("gw1@hub.example/edge", "probe");
+    expect(presences("gw1@hub.example/edge")).toEqual(["available"]);
+    await register(pipe);
+    await mine(pipe);
+    await pipe.presence(ana, "subscribe");
+    expect(presences(ana).slice(1)).toEqual(["subscribed", "available"]);
+    await pipe.presence("eve@evil.example", "subscribe");
+    expect(presences("eve@evil.example")).toEqual(["unsubscribed"]);
+    await pipe.presence("eve@evil.example/x", "probe");
+    expect(presences("eve@evil.example")).toEqual(["unsubscribed", "unsubscribed"]);
+  });
+
+  it("PRES-CMP-02: an end of the subscription is answered and remembered", async () => {
+    await pipe.presence("gw1@hub.example", "subscribe");
+    await pipe.presence("gw1@hub.example", "unsubscribe");
+    expect(presences("gw1@hub.example").slice(2)).toEqual(["unsubscribed", "unavailable"]);
+    await pipe.presence("gw1@hub.example/edge", "probe");
+    expect(presences("gw1@hub.example/edge")).toEqual([]);
+  });
+
+  it("PRES-CMP-02: who withdraws, or bounces, is offline", async () => {
+    for (const type of ["unsubscribed", "error", "unavailable"]) {
+      await using one = await openPipe();
+      await claimedMeter(one);
+      await one.presence(type === "unsubscribed" ? gateway : gatewayFull, type);
+      const disown = await one.iq("set", anaFull, `<disown xmlns='urn:nf:iot:disco:1.0' jid='${gateway}' ${meter}/>`);
+      expect(outcome(disown)).toBe("not-allowed");
+    }
+  });
+
+  it("PRES-THR: presence of JIDs that were never asked, or have not agreed, is not believed", async () => {
+    await register(pipe);
+    await pipe.presence("gw7@hub.example", "subscribed");
+    await pipe.presence("gw7@hub.example/x");
+    expect(await pipe.store.peer("gw7@hub.example")).toBeUndefined();
+    await pipe.presence(gatewayFull);
+    await mine(pipe);
+    expect(pipe.pushedTo(gateway)).toEqual([]);
+  });
+
+  it("PRES-CMP-02: after a restart everybody is asked again, 20 a second", async () => {
+    for (let n = 0; n < 45; n++) {
+      await register(pipe, meter, meterTags(`${n}`.padEnd(32, "k")), `gw${n}@hub.example/e`);
+      await pipe.presence(`gw${n}@hub.example`, "subscribed");
+    }
+    const probes = () => pipe.sent.filter(text => text.includes("type='probe'")).length;
+    await pipe.restart();
+    await pipe.clock.advance(1_000);
+    expect(probes()).toBeGreaterThanOrEqual(20);
+    expect(probes()).toBeLessThanOrEqual(22);
+    await pipe.clock.advance(2_000);
+    expect(probes()).toBe(45);
+  });
+});
+
+describe("pushes", () => {
+  it("PROV-CLEAR-01, PROV-CLEAR-04: to each full JID that is online, never to the bare one", async () => {
+    await claimedMeter(pipe);
+    pipe.answers("gw9@hub.example/second", () => "ok");
+    await pipe.presence("gw9@hub.example/second");
+    await pipe.clock.advance(2_100);
+    const before = pipe.sent.length;
+    await clear();
+    const to = pipe.sent
+      .slice(before)
+      .filter(text => text.includes("<clearCache"))
+      .map(text => / to='([^']*)'/.exec(text)?.[1]);
+    expect(to.sort()).toEqual([gatewayFull, "gw9@hub.example/second"]);
+    expect(pipe.sent.filter(text => text.startsWith("<iq type='set'") && text.includes(` to='${gateway}'`))).toEqual(
+      [],
+    );
+  });
+
+  it("PROV-CLEAR-02: one of two that does not acknowledge keeps the flag up", async () => {
+    await claimedMeter(pipe);
+    await pipe.presence("gw9@hub.example/second");
+    await pipe.clock.advance(2_100);
+    await clear();
+    await pipe.clock.advance(10_000);
+    expect(await pipe.store.pendingOf(gateway)).toMatchObject([{ what: "clearCache", tries: 1 }]);
+  });
+
+  it("PROV-CLEAR-02: unanswered, it is tried after 10 s, 1 min and 10 min, then at the next presence", async () => {
+    await claimedMeter(pipe);
+    await pipe.clock.advance(2_100);
+    pipe.answers(gatewayFull, () => "silent");
+    const before = clears().length;
+    await clear();
+    const tried = () => clears().length - before;
+    expect(tried()).toBe(1);
+    await pipe.clock.advance(20_100);
+    expect(tried()).toBe(2);
+    await pipe.clock.advance(70_100);
+    expect(tried()).toBe(3);
+    await pipe.clock.advance(610_100);
+    expect(tried()).toBe(4);
+    await pipe.clock.advance(86_400_000);
+    expect(tried()).toBe(4);
+    pipe.answers(gatewayFull, () => "ok");
+    await pipe.presence(gatewayFull);
+    expect(tried()).toBe(5);
+    expect(await pipe.store.pendingOf(gateway)).toEqual([]);
+  });
+
+  it("PROV-CLEAR-02: a stanza of the device is answered after what was pending has reached it", async () => {
+    await claimedMeter(pipe);
+    await pipe.presence(gatewayFull, "unavailable");
+    await clear();
+    const before = pipe.sent.length;
+    await canRead(pipe);
+    const order = pipe.sent.slice(before).filter(text => text.startsWith("<iq"));
+    expect(order[0]).toContain("<clearCache");
+    expect(order[1]).toContain("<canReadResponse");
+  });
+
+  it("PROV-CLEAR-02: a device that never acknowledges still gets its answer, two seconds later", async () => {
+    await claimedMeter(pipe);
+    await pipe.presence(gatewayFull, "unavailable");
+    await clear();
+    pipe.answers(gatewayFull, () => "silent");
+    const reply = pipe.start("get", gatewayFull, `<isFriend xmlns='urn:nf:iot:prov:d:1.0' jid='${ana}'/>`);
+    let answered = false;
+    void reply.then(() => (answered = true));
+    await pipe.clock.advance(1_900);
+    expect(answered).toBe(false);
+    await pipe.clock.advance(200);
+    expect(outcome(await reply)).toBe("result");
+    expect(await pipe.store.pendingOf(gateway)).toHaveLength(1);
+  });
+
+  it("PROV-CLEAR-02: a flag raised while its push is on the way is not lowered by the old acknowledgement", async () => {
+    await claimedMeter(pipe);
+    await pipe.clock.advance(2_100);
+    let raise: Promise<unknown> | undefined;
+    pipe.answers(gatewayFull, () => {
+      raise ??= clear();
+      return "ok";
+    });
+    const before = clears().length;
+    await clear();
+    await raise;
+    await pipe.clock.advance(5_000);
+    expect(clears().length - before).toBe(2);
+    expect(await pipe.store.pendingOf(gateway)).toEqual([]);
+  });
+
+  it("PROV-CLEAR-05: after a restart every nf and ieee device with an owner gets one clear, others none", async () => {
+    await claimedMeter(pipe);
+    const nfi = "gw3@hub.example/e";
+    const ns = "urn:nfi:iot:disco:1.0";
+    pipe.answers(nfi, () => "ok");
+    await pipe.iq("set", nfi, `<register xmlns='${ns}'>${meterTags("nfi".repeat(12))}</register>`);
+    await pipe.comesOnline(nfi);
+    await mine(pipe, meterTags("nfi".repeat(12)));
+    await register(pipe, meter, meterTags("un".repeat(16)), "gw4@hub.example/e");
+    const before = { nf: clears().length, nfi: clears("gw3@hub.example").length };
+    await pipe.restart();
+    await pipe.presence(gatewayFull);
+    await pipe.presence(nfi);
+    expect(clears()).toHaveLength(before.nf + 1);
+    expect(clears().at(-1)).toBe("<clearCache xmlns='urn:nf:iot:prov:d:1.0'/>");
+    expect(clears("gw3@hub.example")).toHaveLength(before.nfi);
+    expect(await pipe.store.pendingOf("gw4@hub.example")).toEqual([]);
+  });
+
+  it("PROV-CLEAR-05: so after more than 10 s without a broker, not after a short gap", async () => {
+    await claimedMeter(pipe);
+    const gap = async (ms: number) => {
+      pipe.registry.inbound.offline("test");
+      await pipe.clock.advance(ms);
+      pipe.registry.inbound.online(service, false);
+      await pipe.settle();
+      await pipe.presence(gatewayFull);
+      await pipe.clock.advance(5_000);
+    };
+    const before = clears().length;
+    await gap(9_000);
+    expect(clears()).toHaveLength(before);
+    await gap(11_000);
+    expect(clears()).toHaveLength(before + 1);
+  });
+
+  it("PROV-CLEAR-06: at most one clear in two seconds, and several nodes become one clear of everything", async () => {
+    await claimedMeter(pipe);
+    await register(pipe, "id='n2'", meterTags("n2".repeat(16)));
+    await mine(pipe, meterTags("n2".repeat(16)));
+    await pipe.clock.advance(5_000);
+    const before = clears().length;
+    await clear();
+    await clear();
+    await clear(`jid='${gateway}' id='n2'`);
+    expect(clears()).toHaveLength(before + 1);
+    await pipe.clock.advance(2_100);
+    expect(clears()).toHaveLength(before + 2);
+    expect(clears().at(-1)).toBe("<clearCache xmlns='urn:nf:iot:prov:d:1.0'/>");
+    expect(await pipe.store.pendingOf(gateway)).toEqual([]);
+  });
+
+  it("PROV-CLEAR-03: everything comes from the bare JID of the component", async () => {
+    await claimedMeter(pipe);
+    await canRead(pipe);
+    lastQuestion(pipe);
+    for (const text of pipe.sent) expect(text).toMatch(new RegExp(` from='${service}'[ />]`));
+  });
+
+  it("a resource that is gone does not hold up those that are there", async () => {
+    await claimedMeter(pipe);
+    pipe.answers("gw9@hub.example/ghost", () => "recipient-unavailable");
+    await pipe.presence("gw9@hub.example/ghost");
+    await pipe.clock.advance(2_100);
+    await clear();
+    expect(await pipe.store.pendingOf(gateway)).toEqual([]);
+  });
+});
