@@ -1,5 +1,5 @@
 // From `Admitted` to a stream of readings: one stream a device, a bounded number at a time, each filtered by what was
-// granted. A failed device is an item. It ends by itself, and promptly when aborted.
+// granted. A failed device is an item. It ends by itself, and promptly, with the reason, when aborted.
 
 import type { Clock } from "#base/clock.ts";
 import { TimeoutError } from "#base/deadline.ts";
