@@ -7,9 +7,12 @@ import { describe, expect, it } from "vitest";
 import * as address from "#iot/address.wire.ts";
 import * as control from "#iot/control.wire.ts";
 import * as disco from "#iot/disco.wire.ts";
+import * as discovery from "#iot/discovery.wire.ts";
 import * as fields from "#iot/fields.wire.ts";
 import { type Family, namespaces } from "#iot/generations.ts";
 import * as nodes from "#iot/nodes.wire.ts";
+import * as provisioningDevice from "#iot/provisioning-device.wire.ts";
+import * as provisioningOwner from "#iot/provisioning-owner.wire.ts";
 import * as sensorData from "#iot/sensor-data.wire.ts";
 import type { Codec } from "#xml/codec.ts";
 import { type Element, format, isElement } from "#xml/element.ts";
@@ -23,6 +26,9 @@ const families: Readonly<Record<string, { module: Module; family?: Family }>> = 
   "sensor-data": { module: sensorData, family: "sensorData" },
   control: { module: control, family: "control" },
   nodes: { module: nodes, family: "concentrator" },
+  discovery: { module: discovery, family: "discovery" },
+  "provisioning-device": { module: provisioningDevice, family: "provisioningDevice" },
+  "provisioning-owner": { module: provisioningOwner, family: "provisioningOwner" },
   disco: { module: disco },
 };
 
