@@ -143,7 +143,9 @@ export const questionOnPresenceMs = 3_600_000;
 export const openPerThingMax = 10;
 export const openPerOwnerMax = 50;
 export const openPerDomainMax = 5;
+/** Between two looks for questions that could not be sent; and when there are none, for those that have grown too old. */
 export const questionRoundMs = 60_000;
+export const questionIdleMs = 3_600_000;
 /** CON-NI-09: the newest messages of a node, in one description. */
 export const messagesShownMax = 100;
 

@@ -3,7 +3,10 @@
 
 export interface Broadcast<T> {
   send(item: T): void;
-  /** Items sent from now on, until aborted. `lost` is called with the number dropped since the last item taken. */
+  /**
+   * Items sent from now on, until aborted or left; what was sent before the abort is still told. `lost` is called with the
+   * number dropped since the last item taken. A reader counts from this call on, so one that is never read must be left.
+   */
   listen(signal: AbortSignal, lost?: (count: number) => void): AsyncIterableIterator<T>;
   readonly listeners: number;
 }
@@ -18,6 +21,7 @@ export function createBroadcast<T>(bufferMax: number): Broadcast<T> {
     listen(signal, lost) {
       const buffer: T[] = [];
       let dropped = 0;
+      let ended = signal.aborted;
       let wake = () => {};
       const deliver = (item: T) => {
         if (buffer.length >= bufferMax) {
@@ -27,36 +31,49 @@ export function createBroadcast<T>(bufferMax: number): Broadcast<T> {
         buffer.push(item);
         wake();
       };
-      const leave = () => {
+      const end = () => {
+        ended = true;
+        signal.removeEventListener("abort", end);
         readers.delete(deliver);
         wake();
       };
-      if (!signal.aborted) readers.add(deliver);
-      signal.addEventListener("abort", leave, { once: true });
+      if (!ended) {
+        readers.add(deliver);
+        signal.addEventListener("abort", end, { once: true });
+      }
 
       async function* items(): AsyncGenerator<T> {
-        try {
-          for (;;) {
-            if (dropped > 0) {
-              lost?.(dropped);
-              dropped = 0;
-            }
-            if (buffer.length > 0) {
-              yield buffer.shift() as T;
-            } else if (signal.aborted) {
-              return;
-            } else {
-              await new Promise<void>(resolve => {
-                wake = resolve;
-              });
-            }
+        for (;;) {
+          if (dropped > 0) {
+            const count = dropped;
+            dropped = 0;
+            lost?.(count);
           }
-        } finally {
-          signal.removeEventListener("abort", leave);
-          readers.delete(deliver);
+          if (buffer.length > 0) {
+            yield buffer.shift() as T;
+          } else if (ended) {
+            return;
+          } else {
+            await new Promise<void>(resolve => {
+              wake = resolve;
+            });
+          }
         }
       }
-      return items();
+
+      const told = items();
+      return {
+        next: () => told.next(),
+        return() {
+          // Not left to the generator: it may never have begun, or be waiting for an item that nobody wants any more.
+          buffer.length = 0;
+          end();
+          return told.return(undefined);
+        },
+        [Symbol.asyncIterator]() {
+          return this;
+        },
+      };
     },
     get listeners() {
       return readers.size;

@@ -4,10 +4,14 @@
 export const formatHex = (bytes: Uint8Array): string =>
   Array.from(bytes, byte => byte.toString(16).padStart(2, "0").toUpperCase()).join(" ");
 
-/** Accepts blanks, commas, colons, line ends and `0x` between octets. Anything else, or half an octet, is undefined. */
+/**
+ * Groups of whole octets, each perhaps with `0x` before it, between blanks, line ends, commas, colons, semicolons or
+ * hyphens. Anything else is undefined, half an octet too: "1 2" may mean 12 or 01 02, and is not guessed at.
+ */
 export function parseHex(text: string): Uint8Array | undefined {
-  const digits = text.replace(/0x/gi, " ").replace(/[\s,:;-]+/g, "");
-  if (digits.length % 2 !== 0 || /[^0-9a-f]/i.test(digits)) return undefined;
+  const groups = text.split(/[\s,:;-]+/).filter(group => group !== "");
+  if (!groups.every(group => /^(0x)?([0-9a-f]{2})+$/i.test(group))) return undefined;
+  const digits = groups.map(group => group.replace(/^0x/i, "")).join("");
   return Uint8Array.from(digits.match(/../g) ?? [], pair => Number.parseInt(pair, 16));
 }
 

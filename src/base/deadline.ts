@@ -2,7 +2,7 @@
 
 import type { Clock } from "./clock.ts";
 
-/** The wait was longer than its bound. `what` completes the sentence "no … within 3 s". */
+/** The wait was longer than its bound. `what` names who or what was waited for. */
 export class TimeoutError extends Error {
   override name = "TimeoutError";
   constructor(what: string, ms: number) {
@@ -38,7 +38,8 @@ export async function within<T>(
     inner.signal.addEventListener("abort", () => reject(inner.signal.reason), { once: true });
   });
   left.catch(() => {});
-  const working = work(inner.signal);
+  // Async, so that work which throws at once ends like work which rejects: with the timer stopped and the listener gone.
+  const working = (async () => work(inner.signal))();
   working.catch(() => {});
   try {
     return await Promise.race([working, expiry, left]);

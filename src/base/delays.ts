@@ -7,7 +7,7 @@ export function* backoff(
   jitter = 0.25,
   random: () => number = Math.random,
 ): Generator<number> {
-  for (let delay = first; ; delay = Math.min(delay * 2, cap)) {
+  for (let delay = Math.min(first, cap); ; delay = Math.min(delay * 2, cap)) {
     yield Math.round(delay * (1 - jitter + 2 * jitter * random()));
   }
 }

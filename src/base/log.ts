@@ -1,6 +1,8 @@
 // The log: one structured line an event, to whatever sink the composition root gives. Secrets never get this far; what
 // looks like one by its name is masked all the same.
 
+import { logValueCharsMax } from "#limits.ts";
+
 export type LogLevel = "debug" | "info" | "notice" | "warning" | "error";
 export type LogFacts = Readonly<Record<string, unknown>>;
 
@@ -39,23 +41,48 @@ export function createLog(sink: (event: LogEvent) => void, base: LogFacts = {}):
 
 export const silentLog: Log = createLog(() => {});
 
-/** Key=value text of one event; values with blanks are quoted, errors give their message, control characters are escaped. */
+/** Key=value text of one event, always one line: see `describe` and `quote`. */
 export function formatLogEvent({ level, event, facts }: LogEvent): string {
-  const parts = Object.entries(facts).map(([name, value]) => `${name}=${quote(describe(value))}`);
+  const parts = Object.entries(facts).map(([name, value]) => `${name}=${quote(shorten(describe(value)))}`);
   return [level.padEnd(7), event, ...parts].join(" ");
 }
 
+/** Text of any value; an error gives its message. Never throws: a log that fails in the middle of a failure helps nobody. */
 export function describe(value: unknown): string {
-  if (value instanceof Error) return value.message;
-  if (typeof value === "object" && value !== null) return JSON.stringify(value);
-  return String(value);
+  try {
+    if (value instanceof Error) return value.message || value.name;
+    if (typeof value !== "object" || value === null) return String(value);
+    return JSON.stringify(value, (_, one) =>
+      typeof one === "bigint" ? one.toString() : one instanceof Error ? describe(one) : one,
+    );
+  } catch {
+    return "[cannot be shown]";
+  }
 }
 
 /** Where a bug came from, for the log alone. */
 export const stackOf = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error);
 
-const quote = (text: string): string => (/[\s"=\p{Cc}]/u.test(text) ? JSON.stringify(text) : text);
+/** What peers and devices say is quoted as soon as it could be taken for something else, and moves no terminal's cursor. */
+const quote = (text: string): string =>
+  text === "" || /[\s"=\p{C}]/u.test(text)
+    ? JSON.stringify(text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, one => `\\u{${one.codePointAt(0)?.toString(16)}}`)
+    : text;
 
-const mask = (facts: LogFacts): LogFacts =>
-  Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, secretName.test(name) ? "***" : value]));
+const shorten = (text: string): string =>
+  text.length <= logValueCharsMax ? text : `${text.slice(0, logValueCharsMax)}…`;
+
+/** Depth to which facts are searched for secrets; what lies deeper is not shown. */
+const maskDepthMax = 6;
+
+const mask = (facts: LogFacts): LogFacts => maskIn(facts, maskDepthMax) as LogFacts;
+
+function maskIn(value: unknown, depth: number): unknown {
+  if (Array.isArray(value)) return depth === 0 ? "…" : value.map(one => maskIn(one, depth - 1));
+  if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  if (depth === 0) return "…";
+  return Object.fromEntries(
+    Object.entries(value).map(([name, one]) => [name, secretName.test(name) ? "***" : maskIn(one, depth - 1)]),
+  );
+}

@@ -60,6 +60,8 @@ export function createTurns(waitingMax: number): Turns {
       }
       busy = true;
       try {
+        // Aborted between being called and coming here: the turn is passed on unused.
+        signal.throwIfAborted();
         return await work();
       } finally {
         next();
