@@ -4,12 +4,14 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
+import { createScope } from "#base/scope.ts";
 import {
   countedSendersMax,
   openPerDomainMax,
   openPerOwnerMax,
   openPerThingMax,
   questionAgainMs,
+  questionIdleMs,
   questionLifeMs,
   questionRoundMs,
   questionTextCharsMax,
@@ -56,10 +58,13 @@ export function createQuestions(deps: QuestionsDeps): Questions {
   const byDomain = rate(600, 600);
   const noticed = createRate(clock, 1, 86_400_000, countedSendersMax);
   const unshown = new Map<string, number>();
+  /** Resolves when something waits to be sent. */
+  let wake = Promise.withResolvers<void>();
 
   const send = async (question: Question): Promise<void> => {
     const thing = await store.thingById(question.thing);
-    if (thing === undefined || !connection.online || !toOwner.take(question.owner)) return;
+    if (thing === undefined) return;
+    if (!connection.online || !toOwner.take(question.owner)) return wake.resolve();
     const generation = await peers.generation(question.owner);
     try {
       connection.send(questionMessage(deps.jid, question, thing, generation));
@@ -144,14 +149,18 @@ export function createQuestions(deps: QuestionsDeps): Questions {
       }),
     async run(signal) {
       while (!signal.aborted) {
+        wake = Promise.withResolvers<void>();
         await store.change(records => records.deleteQuestionsBefore(clock.now() - questionLifeMs));
         for (const owner of await store.ownersUnasked(100)) {
-          // `sentAt` 0 alone: those that came back wait for the owner to be seen.
+          // Those that came back wait for the owner to be seen.
           for (const question of await store.openQuestions(owner, 1, openPerOwnerMax))
             if (question.tries === 0) await send(question);
         }
         notice();
-        await clock.sleep(questionRoundMs, signal).catch(() => {});
+        const scope = createScope(signal);
+        using _ = scope;
+        await clock.sleep(questionRoundMs, scope.signal).catch(() => {});
+        await Promise.race([wake.promise, clock.sleep(questionIdleMs, scope.signal).catch(() => {})]);
       }
     },
   };
