@@ -44,10 +44,10 @@ export function createDecisionRule(deps: DecisionRuleDeps): DecisionRule {
     const decided = new Map<DecisionKey, Decided>();
     const fallback = new Map<DecisionKey, Answer>();
     const open: DecisionKey[] = [];
-    let isNew = false;
+    const unheard: DecisionKey[] = [];
     for (const key of keys) {
       const known = memory.find(key);
-      if (known === undefined) isNew = true;
+      if (known === undefined) unheard.push(key);
       else if (!known.stale) {
         decided.set(key, { answer: known.answer });
         continue;
@@ -74,6 +74,7 @@ export function createDecisionRule(deps: DecisionRuleDeps): DecisionRule {
       for (const key of open) decided.set(key, { failed: "no provisioning service is known" });
       return decided;
     }
+    const isNew = unheard.some(key => !questions.isAsked(service, key));
     if (isNew && !deps.rate.take((open[0] as DecisionKey).caller, domainOf(deps.account()))) {
       for (const key of open) decided.set(key, { failed: "too many new questions of this caller, his domain or all" });
       return decided;

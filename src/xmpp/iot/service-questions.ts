@@ -42,6 +42,8 @@ export interface ServiceQuestions {
    * nothing. Not abortable: others may wait for the same answer, and it is kept in any case.
    */
   ask(service: Service, keys: readonly DecisionKey[], tokens: Tokens): Promise<Outcome[]>;
+  /** This very question is on its way. */
+  isAsked(service: Service, key: DecisionKey): boolean;
   /** It was not reached a moment ago. */
   readonly away: boolean;
   /** A sign of life. */
@@ -110,6 +112,7 @@ export function createServiceQuestions(deps: ServiceQuestionsDeps): ServiceQuest
       }
       return await Promise.all(keys.map(key => pending.get(name(key)) as Promise<Outcome>));
     },
+    isAsked: (service, key) => pending.has(pendingKey(service, key)),
     get away() {
       return clock.monotonic() < awayUntil;
     },
