@@ -39,7 +39,7 @@ export async function runEdge({ settings, clock, log, signal, announce }: EdgeOp
     log,
     timeZone: settings.timeZone,
   });
-  tree.import(applianceSource, [{ type: "board", id: "board", name: "The board" }]);
+  tree.import(applianceSource, [{ type: "board.appliance", id: "board", name: "This appliance" }]);
   if (settings.siteFile !== undefined) tree.import(meteringTopology, readSite(settings.siteFile));
 
   const network = createNetwork({ settings, stores, tree, clock, log, signal });

@@ -59,8 +59,9 @@ async function dispatch(args: readonly string[], signal: AbortSignal): Promise<n
 }
 
 /** The command whose words the line begins with; two words win over one. */
-const find = (args: readonly string[]): Command | undefined =>
-  commands.find(one => one.name === args.slice(0, 2).join(" ")) ?? commands.find(one => one.name === args[0]);
+function find(args: readonly string[]): Command | undefined {
+  return commands.find(one => one.name === args.slice(0, 2).join(" ")) ?? commands.find(one => one.name === args[0]);
+}
 
 function overview(list: readonly Command[]): string {
   const width = Math.max(...list.map(one => one.name.length));

@@ -12,7 +12,7 @@ export interface StatusNode {
   readonly state: NodeState;
   readonly message: string;
   /** Undefined for what is not a thing of its own: lines belong to the appliance. */
-  readonly thing?: { readonly state: string; readonly owner?: string; readonly uri?: string };
+  readonly thing?: { readonly state: string; readonly owner?: string | undefined; readonly uri?: string | undefined };
 }
 
 export interface Status {

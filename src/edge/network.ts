@@ -27,7 +27,7 @@ import { createSession } from "#xmpp/session.ts";
 import { payloadMessage } from "#xmpp/stanza.ts";
 import { createServiceSearch } from "./services.ts";
 import { version } from "./status.ts";
-import type { Stores } from "./stores.ts";
+import { readAuthority, type Stores } from "./stores.ts";
 
 export interface NetworkDeps {
   readonly settings: BootSettings;
@@ -66,9 +66,14 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
       },
       offline: () => provisioning.offline(),
     },
-    { clock, log, signal, outboxStore: stores.outbox },
+    { clock, log, outbox: stores.outbox },
   );
 
+  /** Known before the first log-in of this run, so that what was learned before it counts from the start. */
+  const account = () => {
+    const known = stores.credentials.load();
+    return known === undefined ? undefined : bareJid(`${known.username}@${settings.domain}`);
+  };
   const roster = createRoster({ connection: session, log });
   const discovery = createDiscovery({
     connection: session,
@@ -93,7 +98,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     connection: session,
     decisions: stores.decisions,
     store: stores.ownership,
-    account: () => session.account(),
+    account,
     thingOf: ref => (isThing(ref) ? ref : rootRef),
     ownerOf: discovery.ownerOf,
     owners: () => new Set(discovery.list().flatMap(({ owner }) => owner ?? [])),
@@ -199,13 +204,13 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
 }
 
 function sessionOptions(settings: BootSettings, stores: Stores) {
-  const { domain, host, port, security, caFile, account, accountPrefix } = settings;
+  const { domain, host, port, security, account, accountPrefix } = settings;
   return {
     domain,
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
     ...(host === undefined && port === undefined ? {} : { tls: security === "tls" ? ("direct" as const) : security }),
-    ...(caFile === undefined ? {} : { caFile }),
+    ...(settings.caFile === undefined ? {} : { ca: [readAuthority(settings.caFile)] }),
     credentials: stores.credentials,
     ...(account === undefined ? { register: { prefix: accountPrefix } } : {}),
   };

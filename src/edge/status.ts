@@ -40,7 +40,7 @@ export function describeStatus({ name, tree, session, discovery, provisioning, u
     name,
     version,
     upSeconds: upSeconds(),
-    connection: session.state(),
+    connection: { ...session.state(), jid: jidOf(session) },
     registry: discovery.service?.jid ?? "",
     provisioning: provisioning.service?.jid ?? "",
     nodes: [
@@ -49,4 +49,13 @@ export function describeStatus({ name, tree, session, discovery, provisioning, u
     ],
   };
 }
+/** "" before the first log-in. */
+function jidOf(session: Session): string {
+  try {
+    return session.jid;
+  } catch {
+    return "";
+  }
+}
+
 export type EdgeStatus = ReturnType<typeof describeStatus>;

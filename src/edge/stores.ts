@@ -10,7 +10,7 @@ import { createDecisionStore } from "#store/decisions.ts";
 import { openHistory } from "#store/history.ts";
 import { edgeMigrations } from "#store/migrations.ts";
 import { createNodeStore } from "#store/nodes.ts";
-import { createOutboxStore } from "#store/outbox.ts";
+import { createOutboxStore, openOutboxDatabase } from "#store/outbox.ts";
 import { createOwnershipStore } from "#store/ownership.ts";
 import type { CredentialStore } from "#xmpp/registration.ts";
 import type { Credentials } from "#xmpp/sasl.ts";
@@ -23,15 +23,17 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
     log,
     keepMs: settings.historyDays * 86_400_000,
   });
+  const waiting = openOutboxDatabase(join(settings.dataFolder, "outbox.db"), log);
   return {
     history,
     nodes: createNodeStore(database),
     ownership: createOwnershipStore(database),
     decisions: createDecisionStore(database),
-    outbox: createOutboxStore(database),
+    outbox: createOutboxStore(waiting),
     credentials: createCredentialFile(settings),
     [Symbol.dispose]() {
       history[Symbol.dispose]();
+      waiting.close();
       database.close();
     },
   };
@@ -47,17 +49,24 @@ function createCredentialFile({ account, passwordFile, dataFolder }: BootSetting
     return { load: () => ({ username: account, password }), save() {} };
   }
   const file = join(dataFolder, "account.json");
+  let kept = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Credentials) : undefined;
   return {
-    load: () => (existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Credentials) : undefined),
-    save: credentials => writeDurably(file, JSON.stringify(credentials)),
+    load: () => kept,
+    save(credentials) {
+      writeDurably(file, JSON.stringify(credentials));
+      kept = credentials;
+    },
   };
 }
 
-function readPassword(file: string): string {
+const readPassword = (file: string): string => readSetting("passwordFile", file).replace(/\r?\n$/, "");
+export const readAuthority = (file: string): string => readSetting("caFile", file);
+
+function readSetting(setting: string, file: string): string {
   try {
-    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
+    return readFileSync(file, "utf8");
   } catch {
-    throw new ConfigError(`passwordFile: ${file} cannot be read`);
+    throw new ConfigError(`${setting}: ${file} cannot be read`);
   }
 }
 

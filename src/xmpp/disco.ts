@@ -79,11 +79,7 @@ export async function discover(
   log: Log,
   signal: AbortSignal,
 ): Promise<Services> {
-  const ask = async (jid: string): Promise<Service> => {
-    const query = wire.info.encode({ node: undefined, identities: [], features: [] }, wire.infoNs);
-    const answer = await connection.request("get", jid, query, { signal });
-    return { jid, features: new Set(answer === undefined ? [] : wire.info.decode(answer).features) };
-  };
+  const ask = (jid: string) => askService(connection, jid, signal);
   const listed = await itemsOf(connection, domain, signal);
   if (listed.length > discoItemsMax) log.warning("disco-items-cut", { domain, items: listed.length, discoItemsMax });
   const items = listed.filter(jid => jid !== domain).slice(0, discoItemsMax);
@@ -104,6 +100,17 @@ export async function discover(
   const registry = first("registry", namespaces("discovery"));
   const provisioning = first("provisioning", namespaces("provisioningDevice"));
   return { ...(registry && { registry }), ...(provisioning && { provisioning }) };
+}
+
+/** What one entity says of itself. Throws what `request` throws. */
+export async function askService(
+  connection: Pick<Connection, "request">,
+  jid: string,
+  signal: AbortSignal,
+): Promise<Service> {
+  const query = wire.info.encode({ node: undefined, identities: [], features: [] }, wire.infoNs);
+  const answer = await connection.request("get", jid, query, { signal });
+  return { jid, features: new Set(answer === undefined ? [] : wire.info.decode(answer).features) };
 }
 
 async function itemsOf(connection: Pick<Connection, "request">, domain: string, signal: AbortSignal) {

@@ -37,7 +37,8 @@ export const decodeMbusCommand: Command = {
   name: "decode mbus",
   summary: "Say what an M-Bus telegram means.",
   usage: "[HEX...]",
-  details: "HEX is one telegram, blanks between octets or not. Without words, one telegram a line is read from standard input.",
+  details:
+    "HEX is one telegram, blanks between octets or not. Without words, one telegram a line is read from standard input.",
   options: { key: { type: "string", value: "HEX", help: "Key of an encrypted telegram (mode 5), 32 hex digits." } },
   words: [0, 100_000],
   run: call => decodeAll(call, text => decodeMbus(text, call.text("key"))),

@@ -11,7 +11,8 @@ export const run: Command = {
   name: "run",
   summary: "Run the appliance.",
   usage: "--config FILE",
-  details: "Prints its nodes and, for the appliance and every unclaimed thing, the code to claim it with. Ctrl-C stops it.",
+  details:
+    "Prints its nodes and, for the appliance and every unclaimed thing, the code to claim it with. Ctrl-C stops it.",
   options: {
     config: { type: "string", value: "FILE", help: "Boot settings (YAML): domain, dataFolder, siteFile …" },
     codes: { type: "string", value: "WHEN", help: "Print claim codes: once (unless said), or never." },
@@ -20,7 +21,8 @@ export const run: Command = {
   words: [0, 0],
   async run(call) {
     const file = call.text("config");
-    if (file === undefined) throw new CommandError("Say with --config FILE which boot settings to use; the README shows one.");
+    if (file === undefined)
+      throw new CommandError("Say with --config FILE which boot settings to use; the README shows one.");
     const log = createLog(event => {
       if (event.level !== "debug" || call.flag("debug")) process.stderr.write(`${formatLogEvent(event)}\n`);
     });

@@ -69,7 +69,7 @@ export async function faultSteps(world: World, { step, check }: Checks, signal: 
     return `${found.state}: ${found.message}`;
   });
   await check("the line comes back by itself", async () => {
-    world.restoreLine();
+    await world.restoreLine();
     await until("line well", settleMs * 2, signal, () =>
       world.statusWhere(one => one.nodes.every(({ state }) => !state.startsWith("Error"))),
     );

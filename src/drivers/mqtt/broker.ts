@@ -12,7 +12,7 @@ import { mqttConnectMs, mqttPayloadBytesMax, mqttPublishMs } from "#limits.ts";
 
 export interface BrokerSettings {
   readonly host: string;
-  readonly tcpPort: number;
+  readonly port: number;
   readonly tls: boolean;
   readonly caFile: string;
   readonly userName: string;
@@ -34,7 +34,7 @@ export interface MqttBroker extends Device {
 }
 
 export async function openBroker(settings: BrokerSettings, clock: Clock, signal: AbortSignal): Promise<MqttBroker> {
-  const where = `${settings.host}:${settings.tcpPort}`;
+  const where = `${settings.host}:${settings.port}`;
   const client = connect(optionsOf(settings));
   // Without a listener an error would end the process; `closed` tells of it.
   client.on("error", error => (lastError = error));
@@ -116,7 +116,7 @@ function createBroker(client: MqttClient, where: string, clock: Clock, lastError
 const optionsOf = (settings: BrokerSettings): IClientOptions => ({
   protocol: settings.tls ? "mqtts" : "mqtt",
   host: settings.host,
-  port: settings.tcpPort,
+  port: settings.port,
   protocolVersion: 4,
   clean: true,
   keepalive: 30,

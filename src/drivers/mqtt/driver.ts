@@ -11,7 +11,7 @@ import { type MqttTopic, openTopic } from "./topic.ts";
 
 const brokerSettings = z.object({
   host,
-  tcpPort: tcpPort(1883),
+  port: tcpPort(1883),
   tls: flag("TLS", "Encrypted from the first byte; usually port 8883.", false),
   caFile: z.string().max(4096).default("").meta({
     title: "Certificate authority",

@@ -1,0 +1,155 @@
+// A person's connection for the length of one command: logs in as an identity, finds the appliance, hands over the client.
+
+import { readFileSync } from "node:fs";
+import { systemClock } from "#base/clock.ts";
+import { silentLog } from "#base/log.ts";
+import { type ConsentAnswer, createContacts } from "#client/contacts.ts";
+import { createInbox } from "#client/inbox.ts";
+import { createOwner, type Owner, type Services } from "#client/owner.ts";
+import { createThings, type Things } from "#client/things.ts";
+import { namespaces } from "#iot/generations.ts";
+import { element } from "#xml/element.ts";
+import { askService, discover } from "#xmpp/disco.ts";
+import { bareJid } from "#xmpp/jid.ts";
+import { createSession } from "#xmpp/session.ts";
+import { clientNs } from "#xmpp/stanza.ts";
+import { CommandError, type Invocation, type Option, UsageError } from "./command.ts";
+import { type Identity, loadIdentity } from "./identity.ts";
+
+/** A readout ends by itself sooner; this is for an appliance that vanished in the middle of one. */
+export const readoutMs = 330_000;
+const loginMs = 30_000;
+/** A decision may have to be fetched over two servers; people wait no longer for one. */
+const consentMs = 12_000;
+
+export const clientOptions: Readonly<Record<string, Option>> = {
+  as: { type: "string", value: "NAME", help: "Act as this identity (`isthmus identity list`)." },
+  of: { type: "string", value: "JID", help: "The appliance, where the identity does not name it." },
+};
+
+export interface Client extends AsyncDisposable {
+  readonly bareJid: string;
+  readonly things: Things;
+  readonly owner: Owner;
+  /** Full JID of the appliance, asking for its presence where we do not have it. Throws `CommandError` when it is not given. */
+  appliance(signal: AbortSignal, jid?: string): Promise<string>;
+  /** Asks for presence and waits for the answer, a while. */
+  askPresence(jid: string, signal: AbortSignal): Promise<ConsentAnswer>;
+}
+
+export async function withClient(call: Invocation, work: (client: Client) => Promise<number>): Promise<number> {
+  const identity = loadIdentity(call.text("as"));
+  const of = call.text("of");
+  const appliance = of === undefined ? identity.appliance : bareJid(of);
+  if (of !== undefined && appliance === undefined) throw new UsageError(`--of is the JID of an appliance, not "${of}"`);
+  await using client = await connectClient(
+    { ...identity, ...(appliance === undefined ? {} : { appliance }) },
+    call.signal,
+  );
+  return await work(client);
+}
+
+/** Resolves when logged in and present. Throws `CommandError` with the reason when that takes too long. */
+export async function connectClient(identity: Identity, signal: AbortSignal): Promise<Client> {
+  const stop = new AbortController();
+  const life = AbortSignal.any([signal, stop.signal]);
+  const inbox = createInbox();
+  const session = createSession(sessionOptions(identity), inbox, { clock: systemClock, log: silentLog });
+  inbox.attach(session);
+  // Things and services we deal with may see us: the registry asks back to know when its questions can be delivered.
+  const contacts = createContacts(inbox, session, () => true);
+  inbox.onOnline(resumed => {
+    if (!resumed) session.send(element("presence", clientNs));
+  });
+  const running = session.run(life);
+  const services = rememberPerKey((domain, inner) => discover(session, domain, silentLog, inner));
+  const owner = createOwner({
+    connection: session,
+    inbox,
+    services,
+    registryAt: async (jid, inner) => {
+      const found = await askService(session, jid, inner);
+      return namespaces("discovery").some(ns => found.features.has(ns)) ? found : undefined;
+    },
+  });
+  const close = async () => {
+    stop.abort();
+    await running;
+  };
+  try {
+    await session.whenOnline(AbortSignal.any([life, AbortSignal.timeout(loginMs), failing(session.state, life)]));
+  } catch (error) {
+    const { reason } = session.state();
+    await close();
+    signal.throwIfAborted();
+    throw new CommandError(`${identity.jid} is not logged in: ${reason || (error as Error).message}`);
+  }
+
+  const askPresence = (jid: string, inner: AbortSignal) =>
+    contacts.ask(jid, AbortSignal.any([inner, AbortSignal.timeout(consentMs)]));
+
+  return {
+    bareJid: identity.jid,
+    things: createThings({ connection: session, inbox }),
+    owner,
+    askPresence,
+    async appliance(inner, jid = identity.appliance) {
+      if (jid === undefined) throw new CommandError("Say with --of which appliance is meant.");
+      const answer = await askPresence(jid, inner);
+      if (answer.state === "online") return answer.fullJid;
+      throw new CommandError(sentences[answer.state](jid));
+    },
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+const sentences: Record<Exclude<ConsentAnswer["state"], "online">, (jid: string) => string> = {
+  declined: jid => `${jid} does not let you in. If it has an owner, he has been asked: try again when he has answered.`,
+  pending: jid => `${jid} has not answered: it is offline, or nobody has decided yet.`,
+  accepted: jid => `${jid} is offline.`,
+};
+
+function sessionOptions({ jid, password, host, port, caFile }: Identity) {
+  const [username = "", domain = ""] = jid.split("@");
+  return {
+    domain,
+    credentials: { load: () => ({ username, password }), save() {} },
+    ...(host === undefined ? {} : { host }),
+    ...(port === undefined ? {} : { port }),
+    ...(port === undefined && host === undefined ? {} : { tls: "direct" as const }),
+    ...(caFile === undefined ? {} : { ca: [readCa(caFile)] }),
+  };
+}
+
+function readCa(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    throw new CommandError(`${file}, the certificate authority of this identity, cannot be read.`);
+  }
+}
+
+/** Aborts when the session gave up for now: a person at a prompt is told why, and does not wait for the next attempt. */
+function failing(state: () => { phase: string; reason: string }, life: AbortSignal): AbortSignal {
+  const failed = new AbortController();
+  void (async () => {
+    while (!life.aborted && !failed.signal.aborted) {
+      const { phase, reason } = state();
+      if (phase === "online") return;
+      if (phase === "waiting" && reason !== "" && reason !== "not started") failed.abort(new Error(reason));
+      await systemClock.sleep(100, life).catch(() => {});
+    }
+  })();
+  return failed.signal;
+}
+
+/** One question a key, its answer kept for the length of the command; a failure is not kept. */
+function rememberPerKey(ask: (key: string, signal: AbortSignal) => Promise<Services>) {
+  const known = new Map<string, Promise<Services>>();
+  return (key: string, signal: AbortSignal) => {
+    const found = known.get(key) ?? ask(key, signal);
+    known.set(key, found);
+    found.catch(() => known.delete(key));
+    return found;
+  };
+}

@@ -1,0 +1,227 @@
+// Everything the demonstration needs, in a folder of its own and on ports of its own: certificates, broker, registry, devices,
+// the appliance, and people. Disposing it leaves nothing behind.
+
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "#base/clock.ts";
+import { formatValue } from "#contract/field.ts";
+import { parseNode } from "#contract/node.ts";
+import { createAuthority } from "#lab/certificates.ts";
+import { startProsody } from "#lab/prosody.ts";
+import { askStatus } from "#link/status-socket.ts";
+import { type Client, connectClient } from "../connect.ts";
+import { demoPointer, type Identity, loadIdentity, saveIdentity } from "../identity.ts";
+import type { Status } from "../status-text.ts";
+import { CheckError } from "./checks.ts";
+import { type Devices, siteOf, startDevices } from "./devices.ts";
+import { createProgram, type Program } from "./programs.ts";
+
+export interface World extends AsyncDisposable {
+  readonly domain: string;
+  readonly serviceJid: string;
+  readonly devices: Devices;
+  readonly edge: Program;
+  readonly registry: Program;
+  readonly dataFolder: string;
+  print(line: string): void;
+  /** Bare JID of the appliance, known once it was online. */
+  applianceJid(): string;
+  status(): Promise<Status>;
+  /** The status when it is as wanted, else undefined. */
+  statusWhere(wanted: (status: Status) => boolean): Promise<Status | undefined>;
+  /** A person, connected; the same connection each time. */
+  client(name: string): Promise<Client>;
+  /** Telegrams the meter was asked for so far. */
+  telegramsOf(node: string): number;
+  setPoint(): number;
+  cutDuringNextAnswer(): void;
+  restoreLine(): Promise<void>;
+  /** Reads and says what came, in one line. Fails where nothing or a fault came. */
+  readText(who: Client, nodes: readonly string[], names: readonly string[], signal: AbortSignal): Promise<string>;
+}
+
+export const people = ["owner", "stranger", "newcomer"] as const;
+const domain = "isthmus.localhost";
+const serviceJid = `things.${domain}`;
+
+export async function startWorld(print: (line: string) => void, signal: AbortSignal): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), "isthmus-demo-"));
+  await using started = new AsyncDisposableStack();
+  started.defer(() => rmSync(folder, { recursive: true, force: true }));
+
+  const authority = await createAuthority(join(folder, "ca"), systemClock, signal);
+  const secret = randomBytes(32).toString("hex");
+  const passwords = new Map(people.map(name => [name, randomBytes(16).toString("base64url")]));
+  const prosody = started.use(
+    await startProsody({
+      folder: join(folder, "prosody"),
+      domain,
+      certificate: await authority.issue({ hosts: [domain, "localhost"] }),
+      clock: systemClock,
+      signal,
+      components: [{ jid: serviceJid, secret }],
+      users: [...passwords].map(([name, password]) => ({ name, password })),
+      passwordHash: "SHA-256",
+      registration: true,
+    }),
+  );
+  const devices = started.use(await startDevices(join(folder, "mosquitto"), systemClock, signal));
+
+  const registry = started.use(
+    createProgram(
+      "the registry",
+      "registry/main.ts",
+      ["--config", writeRegistryConfig(folder, prosody.ports.component, secret)],
+      systemClock,
+      signal,
+    ),
+  );
+  await registry.start();
+  const dataFolder = join(folder, "edge");
+  const edgeConfig = writeEdgeConfig(folder, dataFolder, prosody.ports.tls, authority.caPath, siteOf(devices));
+  const edge = started.use(
+    createProgram("the appliance", "cli/main.ts", ["run", "--config", edgeConfig], systemClock, signal),
+  );
+  await edge.start();
+
+  const identities = join(folder, "identities");
+  for (const [name, password] of passwords) {
+    saveIdentity(name, identityOf(name, password, prosody.ports.tls, authority.caPath), identities);
+  }
+  writeFileSync(demoPointer(), JSON.stringify({ identities, dataFolder }), { mode: 0o600 });
+  started.defer(() => rmSync(demoPointer(), { force: true }));
+
+  const stack = started.move();
+  return createWorld({
+    folder,
+    dataFolder,
+    devices,
+    edge,
+    registry,
+    print,
+    signal,
+    identities,
+    dispose: () => stack.disposeAsync(),
+  });
+}
+
+interface Parts {
+  readonly folder: string;
+  readonly dataFolder: string;
+  readonly identities: string;
+  readonly devices: Devices;
+  readonly edge: Program;
+  readonly registry: Program;
+  readonly print: (line: string) => void;
+  readonly signal: AbortSignal;
+  readonly dispose: () => Promise<void>;
+}
+
+function createWorld({ dataFolder, identities, devices, edge, registry, print, signal, dispose }: Parts): World {
+  const clients = new Map<string, Promise<Client>>();
+  let appliance = "";
+
+  const status = async (): Promise<Status> => {
+    const found = (await askStatus(join(dataFolder, "status.sock"), systemClock, signal)) as Status;
+    const bare = found.connection.jid.split("/")[0] ?? "";
+    if (bare !== "" && appliance === "") {
+      appliance = bare;
+      for (const name of people) saveIdentity(name, { ...loadIdentity(name), appliance }, identities);
+    }
+    return found;
+  };
+
+  return {
+    domain,
+    serviceJid,
+    devices,
+    edge,
+    registry,
+    dataFolder,
+    print,
+    applianceJid: () => appliance,
+    status,
+    async statusWhere(wanted) {
+      const found = await status();
+      return wanted(found) ? found : undefined;
+    },
+    client(name) {
+      const found = clients.get(name) ?? connectClient(loadIdentity(name), signal);
+      clients.set(name, found);
+      return found;
+    },
+    telegramsOf: () => devices.heat.readouts,
+    setPoint: () => devices.thermostat.setPoint,
+    cutDuringNextAnswer: () => void devices.converter.cut(20),
+    restoreLine: () => devices.converter.restore(),
+    async readText(who, nodes, names, inner) {
+      const values: string[] = [];
+      for await (const one of who.things.read(
+        await who.appliance(inner, appliance),
+        nodes.map(parseNode),
+        { names },
+        inner,
+      )) {
+        if (one.kind === "fault") throw new CheckError(`${one.node.nodeId}: ${one.message}`);
+        values.push(
+          ...one.fields.map(field => `${field.name} ${formatValue(field.value)} at ${new Date(one.at).toISOString()}`),
+        );
+      }
+      if (values.length === 0) throw new CheckError("no value came");
+      return values.join(", ");
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.allSettled([...clients.values()].map(async one => (await one)[Symbol.asyncDispose]()));
+      await dispose();
+    },
+  };
+}
+
+const identityOf = (name: string, password: string, port: number, caFile: string): Identity => ({
+  jid: `${name}@${domain}`,
+  password,
+  host: "127.0.0.1",
+  port,
+  caFile,
+});
+
+function writeRegistryConfig(folder: string, port: number, secret: string): string {
+  const own = join(folder, "registry");
+  mkdirSync(own, { recursive: true, mode: 0o700 });
+  writeFileSync(join(own, "secret"), secret, { mode: 0o600 });
+  const file = join(own, "registry.yaml");
+  writeFileSync(
+    file,
+    JSON.stringify({
+      jid: serviceJid,
+      host: "127.0.0.1",
+      port,
+      secretFile: join(own, "secret"),
+      database: join(own, "registry.db"),
+      localDomains: [domain],
+    }),
+  );
+  return file;
+}
+
+function writeEdgeConfig(folder: string, dataFolder: string, port: number, caFile: string, site: string): string {
+  const siteFile = join(folder, "site.yaml");
+  if (!existsSync(siteFile)) writeFileSync(siteFile, site);
+  const file = join(folder, "isthmus.yaml");
+  const settings = {
+    domain,
+    host: "127.0.0.1",
+    port,
+    caFile,
+    accountPrefix: "demo",
+    dataFolder,
+    siteFile,
+    name: "Isthmus in the cellar",
+    room: "Cellar",
+    registrationJitterSeconds: 0,
+  };
+  writeFileSync(file, JSON.stringify(settings, undefined, 2));
+  return file;
+}
