@@ -13,7 +13,7 @@ import {
   statusFlags,
 } from "#drivers/mbus/header.ts";
 import { categoriesOf, qualityOf } from "#drivers/mbus/judgement.ts";
-import { type DataRecord, decodeRecords, type Item, timestampOf } from "#drivers/mbus/record.ts";
+import { type DataRecord, decodeRecords, type Item, isDate, timestampOf } from "#drivers/mbus/record.ts";
 import { type Body, decodeTelegram, isFaulty } from "#drivers/mbus/telegram.ts";
 import { scaled, scaledReal, type Value } from "#drivers/mbus/value.ts";
 import { hex } from "#drivers/mbus/vif.ts";
@@ -115,7 +115,8 @@ function blockJson(item: Exclude<Item, DataRecord>): Json {
 
 function recordJson(record: DataRecord, items: readonly Item[]): Json {
   const { dib, vib, data, raw } = record;
-  const timestamp = timestampOf(record, items);
+  // A date record is a time itself.
+  const timestamp = isDate(record) ? undefined : timestampOf(record, items);
   return {
     kind: "record",
     dif: octet(dib.dif),
@@ -213,7 +214,7 @@ function headerLine(header: LongHeader | ShortHeader): string {
 function itemLine(item: Item, items: readonly Item[]): string {
   if (item.kind !== "record") return `${item.kind}: ${formatHex(item.raw)}`;
   const { dib, vib, data } = item;
-  const timestamp = timestampOf(item, items);
+  const timestamp = isDate(item) ? undefined : timestampOf(item, items);
   const about = [
     vib.of === undefined ? vib.quantity : `${vib.quantity} of ${vib.of}`,
     ...vib.modifiers,

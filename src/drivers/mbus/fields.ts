@@ -113,8 +113,10 @@ const keyOf = ({ dib, vib, raw }: DataRecord): string => hex(raw.subarray(dib.oc
 
 function storedAt(record: DataRecord, items: readonly Item[], timeZone: string): number {
   const { value } = record.data;
-  const own = isDate(record) && (value.kind === "date" || value.kind === "date-time") ? value.text : undefined;
-  const text = timestampOf(record, items) ?? own;
+  // A date record stands at the moment it names, unless that is the next set day: then where its storage stands.
+  const dated =
+    isDate(record) && record.vib.modifiers.length === 0 && (value.kind === "date" || value.kind === "date-time");
+  const text = dated ? value.text : timestampOf(record, items);
   return text === undefined ? unknownTime : wallTime(text, timeZone);
 }
 

@@ -8,8 +8,8 @@ const terms: Readonly<Record<string, string>> = {
   "volume-flow": "Flow",
   "flow-temperature": "Supply Temperature",
   "hca-units": "Heat Cost Allocation",
-  "phase-u-u": "Phase Angle U-U",
-  "phase-u-i": "Phase Angle U-I",
+  "phase-u-u": "Phase Angle, Voltage",
+  "phase-u-i": "Phase Angle",
   "date-time": "Date and Time",
   "rf-level": "RF Level",
   any: "Value",
@@ -24,7 +24,18 @@ const textTerms: Readonly<Record<string, string>> = {
 
 const functionTerms = { instantaneous: "", maximum: "Max", minimum: "Min", error: "During Error" } as const;
 
-/** "positive-only" to "Positive Only", "phase-L1" to "Phase L1". */
+/** Phases as everybody writes them; they stand behind what says direction or kind. */
+const phases: Readonly<Record<string, string>> = {
+  "phase-L1": "L1",
+  "phase-L2": "L2",
+  "phase-L3": "L3",
+  neutral: "N",
+  "phases-L1-L2": "L1-L2",
+  "phases-L2-L3": "L2-L3",
+  "phases-L3-L1": "L3-L1",
+};
+
+/** "positive-only" to "Positive Only". */
 export const titled = (word: string): string =>
   word.replace(/(^|-)(\w)/g, (_, dash: string, letter: string) => (dash ? " " : "") + letter.toUpperCase());
 
@@ -36,16 +47,18 @@ export function nameOf({ dib, vib }: DataRecord): string {
     vib.textUnit === undefined
       ? termOf(vib.of ?? vib.quantity)
       : (textTerms[vib.textUnit] ?? `Value (${vib.textUnit})`);
-  const modifiers = vib.modifiers.filter(name => name !== "manufacturer-vife").map(titled);
   const vendor = vib.manufacturerVife !== "" || vib.modifiers.includes("manufacturer-vife");
+  const kinds = vib.modifiers.filter(name => !(name in phases) && name !== "average" && name !== "manufacturer-vife");
   return [
     base,
-    ...modifiers,
+    ...kinds.map(titled),
     ...(vendor ? [`Vendor ${vib.manufacturerVife}`.trimEnd()] : []),
-    ...(dib.subunit === 0 ? [] : [`Subunit ${dib.subunit}`]),
+    ...vib.modifiers.flatMap(name => phases[name] ?? []),
     ...(dib.tariff === 0 ? [] : [`Tariff ${dib.tariff}`]),
-    ...(dib.function === "instantaneous" ? [] : [functionTerms[dib.function]]),
+    ...(dib.subunit === 0 ? [] : [`Subunit ${dib.subunit}`]),
     ...(dib.storage === 0 ? [] : [`Storage ${dib.storage}`]),
+    ...(dib.function === "instantaneous" ? [] : [functionTerms[dib.function]]),
+    ...(vib.modifiers.includes("average") ? ["Average"] : []),
   ].join(", ");
 }
 

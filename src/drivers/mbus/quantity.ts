@@ -1,5 +1,5 @@
-// A number of a record as a quantity for people: in the meter's own power of ten, with as many decimals as it resolves, so
-// that a meter that counts tenths of a kilowatt-hour shows "1843.7 kWh".
+// A number of a record as a quantity for people: with as many decimals as the meter resolves, so that one that counts tenths
+// of a kilowatt-hour shows "1843.7 kWh".
 
 import type { FieldValue } from "#contract/field.ts";
 import { addDecimal, type Decimal, formatScaled } from "./decimal.ts";
@@ -7,13 +7,21 @@ import type { Vib } from "./vif.ts";
 
 type Meaning = Pick<Vib, "unit" | "exponent" | "seconds" | "addends">;
 
-/** Units that are read with a prefix: the smallest that shows the resolution without trailing zeros that claim nothing. */
-const prefixed = new Set(["Wh", "J", "W", "J/h", "varh", "VAh", "var", "VA", "cal"]);
-const prefixes = ["", "k", "M", "G", "T"] as const;
+/** One unit for each quantity (docs/field-names.md), unless the meter counts in base units itself. */
+const shown: Readonly<Record<string, readonly [unit: string, power: number]>> = {
+  Wh: ["kWh", 3],
+  varh: ["kvarh", 3],
+  VAh: ["kVAh", 3],
+  J: ["MJ", 6],
+  "J/h": ["MJ/h", 6],
+  cal: ["kcal", 3],
+};
 const timeUnits: Readonly<Record<number, string>> = { 60: "min", 3600: "h", 86400: "d" };
 
-export function quantityOf(mantissa: number | bigint, meaning: Meaning): FieldValue {
-  const { unit, power } = unitOf(meaning);
+export const quantityOf = (mantissa: number | bigint, meaning: Meaning): FieldValue =>
+  quantityIn(unitOf(meaning), mantissa, meaning);
+
+function quantityIn({ unit, power }: ShownUnit, mantissa: number | bigint, meaning: Meaning): FieldValue {
   let decimal: Decimal = { mantissa, exponent: meaning.exponent };
   for (const exponent of meaning.addends) decimal = addDecimal(decimal, { mantissa: 1, exponent });
   decimal = { mantissa: decimal.mantissa, exponent: decimal.exponent - power };
@@ -25,7 +33,7 @@ export function quantityOf(mantissa: number | bigint, meaning: Meaning): FieldVa
 export function realQuantityOf(value: number, meaning: Meaning): FieldValue {
   const [digits = "0", exponent = "0"] = shortest(value).toExponential().split("e");
   const [whole = "0", fraction = ""] = digits.split(".");
-  return quantityOf(Number(whole + fraction), {
+  return quantityIn(unitOf(meaning), Number(whole + fraction), {
     ...meaning,
     exponent: Number(exponent) - fraction.length + meaning.exponent,
   });
@@ -39,12 +47,17 @@ function shortest(value: number): number {
   return Number(value.toPrecision(9));
 }
 
-function unitOf({ unit, exponent, seconds }: Meaning): { unit: string; power: number } {
+interface ShownUnit {
+  readonly unit: string;
+  readonly power: number;
+}
+
+/** Decided by what the meter declares and not by the value, so that it stays the same from reading to reading. */
+function unitOf({ unit, exponent, seconds }: Meaning): ShownUnit {
   if (seconds !== undefined) return { unit: timeUnits[seconds] ?? unit, power: 0 };
   if (unit === "HCA" || unit === "currency") return { unit: "", power: 0 };
-  if (!prefixed.has(unit)) return { unit, power: 0 };
-  const step = Math.max(0, Math.min(prefixes.length - 1, Math.ceil(exponent / 3)));
-  return { unit: `${prefixes[step]}${unit}`, power: 3 * step };
+  const [large, power] = exponent > 0 ? (shown[unit] ?? [unit, 0]) : [unit, 0];
+  return { unit: large, power };
 }
 
 function wholeNumber(decimal: Decimal): FieldValue {

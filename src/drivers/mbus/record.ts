@@ -101,7 +101,7 @@ export const isDate = ({ vib }: DataRecord): boolean => vib.quantity === "date" 
  * stands; best of the same function and subunit. "Future" dates are the next set day, so no modifier may stand on it.
  */
 export function timestampOf(record: DataRecord, items: readonly Item[]): string | undefined {
-  if (record.dib.storage === 0 || isDate(record)) return undefined;
+  if (record.dib.storage === 0) return undefined;
   let best: { text: string; likeness: number } | undefined;
   for (const item of items) {
     if (item.kind !== "record" || item.dib.storage !== record.dib.storage || !isDate(item)) continue;

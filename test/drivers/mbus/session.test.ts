@@ -91,9 +91,9 @@ describe("reading", () => {
       createMbusMeter({ ...plan, telegrams: () => [], raw: recorded("kamstrup_multical_601") }),
     ]);
     const samples = await bench.read(await bench.meter({ address: "17" }));
-    const stored = samples.find(sample => sample.fields.some(field => field.name === "Power, Max, Storage 1"));
+    const stored = samples.find(sample => sample.fields.some(field => field.name === "Power, Storage 1, Max"));
     expect(stored?.at).toBe(Date.parse("2010-12-30T23:00:00Z"));
-    expect(fieldOf(samples, "Power, Max")?.value).toMatchObject({ value: 44.8, decimals: 1, unit: "kW" });
+    expect(fieldOf(samples, "Power, Max")?.value).toMatchObject({ value: 44_800, decimals: 0, unit: "W" });
     expect(fieldOf(samples, "Energy, Tariff 2")?.value).toMatchObject({ value: 0, unit: "kWh" });
     // Twenty years off: the clock is flagged, and so is what it dated.
     expect(fieldOf(samples, "Date and Time")?.quality).toMatchObject({ timeOffset: true });
