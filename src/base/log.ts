@@ -76,7 +76,13 @@ const shorten = (text: string): string =>
 /** Depth to which facts are searched for secrets; what lies deeper is not shown. */
 const maskDepthMax = 6;
 
-const mask = (facts: LogFacts): LogFacts => maskIn(facts, maskDepthMax) as LogFacts;
+function mask(facts: LogFacts): LogFacts {
+  try {
+    return maskIn(facts, maskDepthMax) as LogFacts;
+  } catch {
+    return { facts: "[cannot be shown]" };
+  }
+}
 
 function maskIn(value: unknown, depth: number): unknown {
   if (Array.isArray(value)) return depth === 0 ? "…" : value.map(one => maskIn(one, depth - 1));
