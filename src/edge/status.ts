@@ -2,7 +2,7 @@
 
 import { faultText, stateOf } from "#concentrator/status.ts";
 import type { Tree } from "#concentrator/tree.ts";
-import { nodeKey, rootRef } from "#contract/node.ts";
+import { type NodeRef, nodeKey, rootRef } from "#contract/node.ts";
 import type { Discovery } from "#iot/discovery.ts";
 import type { Provisioning } from "#iot/provisioning.ts";
 import type { Session } from "#xmpp/session.ts";
@@ -22,9 +22,10 @@ export interface StatusDeps {
 /** Plain data, as `Status` of cli/status-text.ts reads it. Holds claim codes: only for who may claim. */
 export function describeStatus({ name, tree, session, discovery, provisioning, upSeconds }: StatusDeps) {
   const things = new Map(discovery.list().map(one => [nodeKey(one.ref), one]));
-  const thingOf = (ref: typeof rootRef) => {
+  /** Before the registry was ever found a thing has no record yet. */
+  const thing = (ref: NodeRef) => {
     const found = things.get(nodeKey(ref));
-    return found === undefined ? {} : { thing: { state: found.state, owner: found.owner, uri: found.uri } };
+    return { thing: { state: found?.state ?? "unregistered", owner: found?.owner, uri: found?.uri } };
   };
   const nodes = [...tree.sources.values()].flatMap(source =>
     [...source.nodes.values()].map(node => ({
@@ -33,7 +34,7 @@ export function describeStatus({ name, tree, session, discovery, provisioning, u
       type: node.record.type,
       state: stateOf(node),
       message: faultText(node) ?? "",
-      ...thingOf(node.ref),
+      ...(node.type?.thing ? thing(node.ref) : {}),
     })),
   );
   return {
@@ -44,7 +45,7 @@ export function describeStatus({ name, tree, session, discovery, provisioning, u
     registry: discovery.service?.jid ?? "",
     provisioning: provisioning.service?.jid ?? "",
     nodes: [
-      { ref: rootRef, name, type: "appliance", state: "None" as const, message: "", ...thingOf(rootRef) },
+      { ref: rootRef, name, type: "appliance", state: "None" as const, message: "", ...thing(rootRef) },
       ...nodes,
     ],
   };
