@@ -4,6 +4,7 @@
 import type { Clock } from "#base/clock.ts";
 import { within } from "#base/deadline.ts";
 import type { Log } from "#base/log.ts";
+import { createScope } from "#base/scope.ts";
 import { decisionMs } from "#limits.ts";
 import type { Caller } from "./contract/caller.ts";
 import { Refusal } from "./contract/faults.ts";
@@ -33,8 +34,11 @@ export type Opinion = { readonly node: NodeRef } & ({ readonly grant: Grant } | 
 export interface Rule {
   /** For the log: "owner", "local", "provisioning". */
   readonly name: string;
-  /** Nodes left out of the answer go on to the next rule. Throwing counts as no opinion, which in the end refuses. */
-  ask(question: Question, signal: AbortSignal): Promise<readonly Opinion[]>;
+  /**
+   * Nodes left out of the answer go on to the next rule. Throwing counts as no opinion, which in the end refuses. A rule that
+   * knows at once answers at once, without a promise: no timer is set for it.
+   */
+  ask(question: Question, signal: AbortSignal): Promise<readonly Opinion[]> | readonly Opinion[];
 }
 
 const admitted: unique symbol = Symbol("admitted");
@@ -110,9 +114,14 @@ export function createAdmission({ rules, find, clock, log }: AdmissionDeps): Adm
 
   const opinionsOf = async (rule: Rule, question: Question, signal: AbortSignal): Promise<readonly Opinion[]> => {
     try {
-      return await within(clock, decisionMs, `rule ${rule.name}`, signal, inner => rule.ask(question, inner));
+      signal.throwIfAborted();
+      using scope = createScope(signal);
+      const said = rule.ask(question, scope.signal);
+      return "then" in said ? await within(clock, decisionMs, `rule ${rule.name}`, scope.signal, () => said) : said;
     } catch (error) {
       signal.throwIfAborted();
+      // Not a word on the right, but a reason to come back later, which the asker should hear (PROV-CACHE-10).
+      if (error instanceof Refusal && error.kind === "busy") throw error;
       log.error("rule-failed", { rule: rule.name, right: question.right, caller: question.caller.bareJid, error });
       return [];
     }
