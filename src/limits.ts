@@ -296,6 +296,8 @@ export const decisionDenyMsMax = 21_600_000;
 export const decisionAbsenceMs = 60_000;
 /** A clock that was set back further than this makes what was learned in its future worthless. */
 export const decisionClockBackMs = 300_000;
+/** Twice this is less than what a rule may take (decisionMs): an answer that rights overtook is asked for again. */
+export const decisionAnswerMs = 4_500;
 export const decisionQuestionsMax = 8;
 export const decisionQueueMax = 100;
 /** Up to so many nodes are asked for one by one, which tells most; more in chunks of the second. */

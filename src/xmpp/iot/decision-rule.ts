@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import type { Opinion, Question, Rule } from "#concentrator/admission.ts";
 import type { DecisionKey } from "#concentrator/decision-cache.ts";
 import type { Tokens } from "#contract/caller.ts";
-import { categoriesOfMask, categoryMask, noCategories } from "#contract/field.ts";
+import { categoriesOfMask, categoryMask } from "#contract/field.ts";
 import { type NodeRef, nodeKey, rootRef } from "#contract/node.ts";
 import { domainOf } from "../jid.ts";
 import type { Answer, DecisionMemory } from "./decision-memory.ts";
@@ -160,7 +160,8 @@ function opinionOf(question: Question, node: NodeRef, decided: Decided | undefin
   if ("failed" in decided) return { node, deny: decided.failed };
   const { allow, grantedCategories, grantedNames } = decided.answer;
   if (!allow) return { node, deny: "the owner's service refused" };
-  const categories = question.right === "read" ? categoriesOfMask(grantedCategories) : noCategories;
+  // Categories mean nothing to control: as asked, so that whoever narrows finds nothing taken away.
+  const categories = question.right === "read" ? categoriesOfMask(grantedCategories) : question.categories;
   return { node, grant: { categories, names: grantedNames ?? [] } };
 }
 

@@ -8,7 +8,7 @@ import type { Tokens } from "#contract/caller.ts";
 import { Refusal } from "#contract/faults.ts";
 import { nodeKey } from "#contract/node.ts";
 import {
-  decisionMs,
+  decisionAnswerMs,
   decisionNodesAloneMax,
   decisionNodesPerQuestionMax,
   decisionQuestionsMax,
@@ -57,9 +57,15 @@ export function createServiceQuestions(deps: ServiceQuestionsDeps): ServiceQuest
   let asking = 0;
   let awayUntil = 0;
 
-  const turn = async (): Promise<void> => {
-    if (asking >= decisionQuestionsMax) await new Promise<void>(resolve => waiting.push(resolve));
-    else asking++;
+  const isKnownAway = () => clock.monotonic() < awayUntil;
+  /** True when it had to wait. */
+  const turn = async (): Promise<boolean> => {
+    if (asking < decisionQuestionsMax) {
+      asking++;
+      return false;
+    }
+    await new Promise<void>(resolve => waiting.push(resolve));
+    return true;
   };
   const done = () => {
     const next = waiting.shift();
@@ -68,12 +74,17 @@ export function createServiceQuestions(deps: ServiceQuestionsDeps): ServiceQuest
   };
 
   const put = async (service: Service, batch: Batch, tokens: Tokens): Promise<Outcome[]> => {
-    await turn();
+    const waited = await turn();
+    // Those who waited while others found nobody there do not each wait as long again.
+    if (waited && isKnownAway()) {
+      done();
+      return batch.map(() => ({ failed: "away" }));
+    }
     // Taken when the question goes out, not when it was queued: what was cleared before then is already in its answer.
     const epoch = memory.epoch;
     try {
       const question = encodeQuestion(batch, tokens, service.generation, deps.strictXsd);
-      const reply = await deps.connection.request("get", service.jid, question, { timeoutMs: decisionMs });
+      const reply = await deps.connection.request("get", service.jid, question, { timeoutMs: decisionAnswerMs });
       awayUntil = 0;
       const answers = decodeAnswer(batch, reply).map((answer, at) => ({ key: batch[at] as DecisionKey, answer }));
       const current = answers.filter(({ key }) => memory.isCurrent(key, epoch));
@@ -114,7 +125,7 @@ export function createServiceQuestions(deps: ServiceQuestionsDeps): ServiceQuest
     },
     isAsked: (service, key) => pending.has(pendingKey(service, key)),
     get away() {
-      return clock.monotonic() < awayUntil;
+      return isKnownAway();
     },
     seen() {
       awayUntil = 0;
