@@ -24,8 +24,20 @@ const functions: readonly RecordFunction[] = ["instantaneous", "maximum", "minim
 export const extensionBit = 0x80;
 const difesMax = 10;
 
+/** Most records have one DIF octet: made once, shared by all. */
+const singleDibs: readonly Dib[] = Array.from({ length: 128 }, (_, dif) => ({
+  dif,
+  function: functions[(dif >> 4) & 3] as RecordFunction,
+  storage: (dif >> 6) & 1,
+  tariff: 0,
+  subunit: 0,
+  dataField: dif & 0x0f,
+  octets: 1,
+}));
+
 export function decodeDib(bytes: Uint8Array, at: number, end: number): Dib | DibFault {
   const dif = bytes[at] as number;
+  if ((dif & extensionBit) === 0) return singleDibs[dif] as Dib;
   let storage = (dif >> 6) & 1;
   let tariff = 0;
   let subunit = 0;

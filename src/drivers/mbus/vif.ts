@@ -32,6 +32,8 @@ const manufacturer: Vif = { quantity: "manufacturer-specific", unit: "", exponen
 export function decodeVib(bytes: Uint8Array, at: number, end: number): Vib | VibFault {
   if (at >= end) return "end-in-vif";
   const vif = bytes[at] as number;
+  const single = singleVibs[vif];
+  if (single !== undefined) return single;
   let next = at + 1;
   const code = vif & 0x7f;
 
@@ -80,6 +82,11 @@ function meaningOf(vif: number, tail: Uint8Array, textUnit: string | undefined):
 type Combined = Vif & Pick<Vib, "modifiers" | "manufacturerVife" | "addends" | "computed" | "of" | "recordError">;
 
 const none: readonly never[] = [];
+
+/** Most records have one VIF octet and nothing behind it: made once, shared by all. */
+const singleVibs: readonly (Vib | undefined)[] = primaryVifs.map((meaning, vif) =>
+  vif === 0x7c || vif === 0x7f ? undefined : { vif, vife: "", octets: 1, ...combine(meaning, new Uint8Array()) },
+);
 
 function combine(meaning: Vif, vifes: Uint8Array): Combined {
   if (vifes.length === 0) {
