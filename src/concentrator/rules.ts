@@ -17,7 +17,7 @@ export interface Owners {
  */
 export const ownerRule = ({ ownerOf, rootOwner }: Owners): Rule => ({
   name: "owner",
-  async ask(question) {
+  ask(question) {
     const { bareJid } = question.caller;
     const isRootOwner = rootOwner() === bareJid;
     return grantWhere(question, node => {
@@ -37,7 +37,7 @@ export const contactsMayView = (
   sources: readonly string[] = [meteringTopology],
 ): Rule => ({
   name: "contacts may view",
-  async ask(question) {
+  ask(question) {
     if (question.right !== "view" || !isContact(question.caller.bareJid)) return [];
     return grantWhere(question, node => sources.includes(node.sourceId));
   },
