@@ -36,47 +36,57 @@ function createRtuReader(unit: number, request: Request, echoes: boolean): Answe
   let foreign = 0;
   let problem: Reject | undefined;
 
-  /** The answer if it begins at `at`; "more" when it may, once more has come; else how many octets to skip and why. */
-  const tryAt = (at: number): Answer | "more" | { skip: number; why: Reject } => {
+  /** Octets dropped before the buffer, and where the last foreign frame ended, both from the beginning. */
+  let dropped = 0;
+  let foreignUntil = 0;
+
+  /** The answer if it begins at `at`; "more" when it may, once more has come; else why not, and how sure that is. */
+  const tryAt = (at: number): Answer | "more" | "echo" | { why: Reject; rank: number } => {
     const rest = buffer.subarray(at);
     if (!echoed && startsWith(sent, rest.subarray(0, sent.length)) && (echoes || isReadBack(request))) {
-      if (rest.length < sent.length) return "more";
-      echoed = true;
-      return { skip: sent.length, why: "incomplete" };
+      return rest.length < sent.length ? "more" : "echo";
     }
+    if (!isKnown(rest[1])) return { why: "function-mismatch", rank: 0 };
     const length = answerLength(rest.subarray(1));
-    if (length === undefined) return isKnown(rest[1]) ? "more" : { skip: 1, why: "function-mismatch" };
-    if (length + 3 > frameBytesMax) return { skip: 1, why: "length" };
+    if (length === undefined) return "more";
+    if (length + 3 > frameBytesMax) return { why: "length", rank: 0 };
     if (rest.length < length + 3) return "more";
-    if (!hasGoodCrc(rest.subarray(0, length + 3))) return { skip: 1, why: "crc" };
+    if (!hasGoodCrc(rest.subarray(0, length + 3))) return { why: "crc", rank: isOurs(rest) ? 1 : 0 };
     const answer = checkAnswer(unit, request, rest[0] ?? 0, rest.subarray(1, length + 1));
     if (!isMismatch(answer)) return answer;
-    foreign++;
-    return { skip: length + 3, why: answer };
+    if (dropped + at >= foreignUntil) {
+      foreign++;
+      foreignUntil = dropped + at + length + 3;
+    }
+    return { why: answer, rank: 2 };
   };
   const isOurs = (rest: Uint8Array) => rest[0] === unit && ((rest[1] ?? 0) & 0x7f) === request.function;
+  let certainty = -1;
 
   return {
     feed(chunk) {
       buffer = concat(buffer, chunk);
-      // Every offset is tried: a glitch octet before the answer may look like the beginning of a longer frame.
-      let at = 0;
+      // Every offset is tried: a glitch may look like the beginning of a longer frame, and an octet before the answer may
+      // by chance make a foreign frame of its beginning.
       let keep: number | undefined;
-      while (at < buffer.length) {
+      for (let at = 0; at < buffer.length; at++) {
         const found = tryAt(at);
         if (found === "more") {
           keep ??= at;
-          at++;
-        } else if ("skip" in found) {
-          if (found.why === "crc" || problem === undefined || found.skip > 1) problem = found.why;
-          at += found.skip;
-          // A whole frame was recognised: what stood before it was not the beginning of anything.
-          if (found.skip > 1) keep = undefined;
-        } else {
+        } else if (found === "echo") {
+          echoed = true;
+          keep = undefined;
+          at += sent.length - 1;
+        } else if ("kind" in found) {
           return found;
+        } else if (found.rank >= certainty) {
+          certainty = found.rank;
+          problem = found.why;
         }
       }
-      buffer = buffer.slice(keep ?? buffer.length).slice(-2 * frameBytesMax);
+      const from = Math.max(keep ?? buffer.length, buffer.length - 2 * frameBytesMax);
+      dropped += from;
+      buffer = buffer.slice(from);
       return undefined;
     },
     get foreign() {
@@ -86,7 +96,8 @@ function createRtuReader(unit: number, request: Request, echoes: boolean): Answe
       return echoed;
     },
     get problem() {
-      return isOurs(buffer) ? "incomplete" : problem;
+      const begun = buffer.some((_, at) => isOurs(buffer.subarray(at)));
+      return begun && certainty < 1 ? "incomplete" : problem;
     },
   };
 }
@@ -96,7 +107,7 @@ export const checkAnswer = (unit: number, request: Request, fromUnit: number, pd
   fromUnit === unit ? decodeAnswer(request, pdu) : "unit-mismatch";
 
 /** An octet that has not come yet may be anything. */
-const isKnown = (code: number | undefined) => code === undefined || code & 0x80 || code in answerShapes;
+const isKnown = (code: number | undefined) => code === undefined || (code & 0x7f) in answerShapes;
 
 /** The answer cannot look like the request, so that an echo is recognised; the answer to most writes is an echo itself. */
 const isReadBack = (request: Request) => ![5, 6, 8, 22].includes(request.function);

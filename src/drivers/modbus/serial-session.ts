@@ -169,8 +169,9 @@ export function createSerialSession(
     const { problem } = mine.reader;
     const heardBefore = counters.late;
     await drain(clock.monotonic() + timing.timeoutMs);
+    // What came instead may have been anybody's: the answer may still be owed.
+    if (counters.late === heardBefore) debts.add(unit, request);
     if (problem === undefined || problem === "unit-mismatch") {
-      if (counters.late === heardBefore) debts.add(unit, request);
       throw new DeviceFault("timeout", `unit ${unit}: no answer within ${timing.timeoutMs} ms`);
     }
     throw new DeviceFault("garbled", `unit ${unit}: the answer was damaged or not to this request (${problem})`);

@@ -242,3 +242,17 @@ describe("register maps: every worked example", () => {
     });
   }
 });
+
+describe("coincidences", () => {
+  it("a glitch that makes a foreign frame with a good check of the answer's beginning does not hide the answer", () => {
+    const answer = encodeRtu(217, bytes("030A64000000000000000000"));
+    const glitch = bytes("EE");
+    // EE D9 03 0A 64 reads as an exception of unit 238 with a matching CRC.
+    expect(decodeRtu(bytes("EED9030A64"))).toEqual({ unit: 238, pdu: bytes("D903") });
+    const reader = rtu.createReader(217, { function: 3, address: 0, quantity: 5 }, false);
+    expect(reader.feed(Uint8Array.from([...glitch, ...answer]))).toEqual({
+      kind: "registers",
+      registers: [0x6400, 0, 0, 0, 0],
+    });
+  });
+});
