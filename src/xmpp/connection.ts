@@ -3,6 +3,11 @@
 
 import type { Element } from "./xml/element.ts";
 
+/** There is no stream to ask on, or it was lost before the answer came: whether the question was heard is unknown. */
+export class Disconnected extends Error {
+  override name = "Disconnected";
+}
+
 export interface AskOptions {
   readonly signal?: AbortSignal;
   /** Default limits.requestMs. */
@@ -22,7 +27,8 @@ export interface Connection {
   send(stanza: Element): void;
   /**
    * Sends an iq and waits for its answer: matched by id *and* sender, ids of 128 random bits (PRES-REP-01). Resolves with
-   * the first child of the result, or undefined when it is empty. Throws `StanzaError`, `TimeoutError`, the abort reason.
+   * the first child of the result, or undefined when it is empty. Throws `StanzaError`, `TimeoutError`, `Disconnected`, `Refusal` busy, the
+   * abort reason.
    * Not kept across a lost stream unless the stream is resumed.
    */
   request(

@@ -133,9 +133,9 @@ const fillFields = (query: Element, { username, password }: Credentials): Elemen
 
 function fillForm(form: Element, { username, password }: Credentials): Element {
   const fields = elements(form).filter(one => one.ns === formNs && one.name === "field" && one.attrs.var !== undefined);
-  const valueOf = (field: Element) => child(field, "value");
+  const given = (field: Element) => child(field, "value");
   const formType = fields.find(one => one.attrs.var === "FORM_TYPE");
-  const typeValue = formType && valueOf(formType);
+  const typeValue = formType && given(formType);
   if (typeValue !== undefined && textOf(typeValue) === signatureType) {
     throw new RegistrationError(
       "the broker registers only machines that sign with an API key; none is configured here",
@@ -145,7 +145,7 @@ function fillForm(form: Element, { username, password }: Credentials): Element {
   const missing: string[] = [];
   const filled = fields.flatMap(field => {
     const name = field.attrs.var ?? "";
-    const value = Object.hasOwn(known, name) ? element("value", formNs, {}, [known[name] as string]) : valueOf(field);
+    const value = Object.hasOwn(known, name) ? element("value", formNs, {}, [known[name] as string]) : given(field);
     if (field.attrs.type === "fixed") return [];
     const required = child(field, "required") !== undefined;
     if (value === undefined || (required && textOf(value) === "")) {

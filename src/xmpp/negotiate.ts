@@ -1,0 +1,196 @@
+// From a TLS socket to a session at the broker (RFC 6120 sections 6 and 7, XEP-0198): log-in or registration and log-in, then
+// the old session resumed or a new one bound, without a resource of our choice (PRES-ID-02).
+
+import type { TLSSocket } from "node:tls";
+import type { Clock } from "#base/clock.ts";
+import { describe, type Log } from "#base/log.ts";
+import { type CredentialStore, type RegisterOptions, register } from "./registration.ts";
+import { randomId } from "./requests.ts";
+import { enableText, isManagement, type Management, resumeText, type Sent, smNs } from "./resume.ts";
+import { type Credentials, LoginError, login, mechanisms } from "./sasl.ts";
+import type { ScramKeys } from "./scram.ts";
+import { clientNs, decodeError } from "./stanza.ts";
+import { createStream, StreamEnded, streamsNs, type XmlStream } from "./stream.ts";
+import { child, type Element, element, format, textOf } from "./xml/element.ts";
+
+const bindNs = "urn:ietf:params:xml:ns:xmpp-bind";
+
+export interface NegotiateOptions {
+  readonly domain: string;
+  readonly language?: string;
+  readonly credentials: CredentialStore;
+  /** Make an account when there is none. */
+  readonly register?: RegisterOptions;
+  /** Tell the broker the password itself when it knows nothing better (inside TLS). Default no. */
+  readonly allowPlain?: boolean;
+}
+
+/** Lives as long as the session: what the next log-in is quicker by. */
+export interface Memory {
+  keys?: { password: string; scram: ScramKeys };
+}
+
+export interface Negotiated {
+  readonly stream: XmlStream;
+  readonly jid: string;
+  readonly resumed: boolean;
+  /** Stanzas that came before they were counted; to be handed over first. */
+  readonly early: readonly Element[];
+}
+
+/** What becomes of the session before; told as soon as it is known, even when the log-in fails afterwards. */
+export interface Before {
+  readonly jid: string | undefined;
+  readonly management: Management;
+  acknowledged(stanzas: readonly Sent[]): void;
+  /** It cannot be resumed: what is not acknowledged is to be sent anew or given up. */
+  lost(): void;
+}
+
+/** Rejects with `LoginError`, `RegistrationError`, `StreamEnded`; the socket is destroyed then. */
+export async function negotiate(
+  socket: TLSSocket,
+  options: NegotiateOptions,
+  memory: Memory,
+  before: Before,
+  deps: { readonly clock: Clock; readonly log: Log },
+  signal: AbortSignal,
+): Promise<Negotiated> {
+  const { domain, language = "en" } = options;
+  const stream = createStream(socket, { ns: clientNs, to: domain, version: "1.0", language }, deps.clock);
+  const onAbort = () => stream.destroy("the log-in was given up");
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    if (signal.aborted) onAbort();
+    await stream.restart();
+    await authenticate(stream, await readFeatures(stream), socket, options, memory, deps.log);
+    await stream.restart();
+    const features = await readFeatures(stream);
+    const managed = child(features, "sm", smNs) !== undefined;
+    if (before.jid !== undefined && (await resume(stream, managed, before))) {
+      return { stream, jid: before.jid, resumed: true, early: [] };
+    }
+    const jid = await bind(stream);
+    const early = managed ? await enable(stream, before.management) : [];
+    return { stream, jid, resumed: false, early };
+  } catch (error) {
+    // What went wrong on our side should not leave the broker with half a session.
+    if (stream.over === undefined) void stream.close();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function readFeatures(stream: XmlStream): Promise<Element> {
+  const node = await stream.read();
+  if (node.name === "features" && node.ns === streamsNs) return node;
+  throw new StreamEnded(`the broker sent <${node.name}/> where its features were due`);
+}
+
+async function authenticate(
+  stream: XmlStream,
+  features: Element,
+  socket: TLSSocket,
+  options: NegotiateOptions,
+  memory: Memory,
+  log: Log,
+): Promise<void> {
+  const store = options.credentials;
+  const logIn = async (credentials: Credentials) => {
+    const known = memory.keys?.password === credentials.password ? memory.keys.scram : undefined;
+    const plain = options.allowPlain ?? false;
+    const done = await login(stream, features, socket, { credentials, plain, ...(known && { known }) });
+    if (done.keys) memory.keys = { password: credentials.password, scram: done.keys };
+    remember(store, credentials, done.mechanism, log);
+  };
+  const makeAccount = async () => {
+    if (options.register === undefined) {
+      throw new LoginError(
+        "no-account",
+        "no user name and password are configured, and registration is not switched on",
+      );
+    }
+    const made = await register(stream, clientNs, features, options.register, store);
+    log.notice("account-registered", { account: `${made.username}@${options.domain}` });
+    return made;
+  };
+  const credentials = store.load();
+  if (credentials === undefined) return await logIn(await makeAccount());
+  try {
+    await logIn(credentials);
+  } catch (error) {
+    // Only an account that the broker never confirmed may be asked for again; any other refusal is for a person to look at.
+    if (!credentials.unconfirmed || !(error instanceof LoginError) || error.condition !== "not-authorized") throw error;
+    await logIn(await makeAccount());
+  }
+}
+
+function remember(
+  store: CredentialStore,
+  used: Credentials,
+  mechanism: Credentials["mechanism"] & string,
+  log: Log,
+): void {
+  const better = used.mechanism === undefined || mechanisms.indexOf(mechanism) < mechanisms.indexOf(used.mechanism);
+  if (!better && !used.unconfirmed) return;
+  try {
+    store.save({ username: used.username, password: used.password, mechanism });
+  } catch (error) {
+    log.warning("login-method-not-stored", { reason: describe(error) });
+  }
+}
+
+async function resume(stream: XmlStream, managed: boolean, before: Before): Promise<boolean> {
+  const { management } = before;
+  const { previous } = management;
+  if (previous === undefined || !managed) {
+    before.lost();
+    return false;
+  }
+  stream.write(resumeText(previous, management.handled));
+  for (;;) {
+    const node = await stream.read();
+    if (isManagement(node, "resumed")) {
+      before.acknowledged(management.acknowledge(node.attrs.h));
+      return true;
+    }
+    if (isManagement(node, "failed")) {
+      // A broker that remembers the count says so: what it handled is not sent twice.
+      if (node.attrs.h !== undefined) before.acknowledged(management.acknowledge(node.attrs.h));
+      before.lost();
+      return false;
+    }
+  }
+}
+
+async function bind(stream: XmlStream): Promise<string> {
+  const id = randomId();
+  stream.write(format(element("iq", clientNs, { type: "set", id }, [element("bind", bindNs)]), clientNs));
+  for (;;) {
+    const answer = await stream.read();
+    if (answer.name !== "iq" || answer.attrs.id !== id) continue;
+    if (answer.attrs.type === "error") {
+      throw new StreamEnded(`the broker gives us no session: ${decodeError(answer).message}`);
+    }
+    const bound = child(answer, "bind", bindNs);
+    const jid = bound && child(bound, "jid");
+    if (jid === undefined) throw new StreamEnded("the broker did not say which address it gave us");
+    return textOf(jid);
+  }
+}
+
+async function enable(stream: XmlStream, management: Management): Promise<Element[]> {
+  stream.write(enableText);
+  const early: Element[] = [];
+  for (;;) {
+    const node = await stream.read();
+    if (isManagement(node, "enabled")) {
+      const may = node.attrs.resume === "true" || node.attrs.resume === "1";
+      management.enabled(may ? node.attrs.id : undefined);
+      return early;
+    }
+    if (isManagement(node, "failed")) return early;
+    early.push(node);
+  }
+}
