@@ -282,9 +282,13 @@ describe("merge", () => {
         collectGarbage();
         before = process.memoryUsage().heapUsed;
       }
-      if (at === 210_000) break;
+      if (at === 210_000) {
+        // Measured while the silent one still waits: what hangs on it goes when it ends.
+        collectGarbage();
+        expect(process.memoryUsage().heapUsed - before).toBeLessThan(5_000_000);
+        break;
+      }
     }
-    collectGarbage();
-    expect(process.memoryUsage().heapUsed - before).toBeLessThan(5_000_000);
+    expect(before).toBeGreaterThan(0);
   });
 });
