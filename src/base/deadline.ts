@@ -10,6 +10,9 @@ export class TimeoutError extends Error {
   }
 }
 
+/** One for all: making an exception gathers a stack, and this happens with every wait. */
+const over = new DOMException("the wait is over", "AbortError");
+
 /**
  * Runs `work` for at most `ms`. On expiry its signal is aborted and the returned promise rejects with `TimeoutError` at
  * once, even when the work ignores its signal: a driver that hangs must not hang its caller.
@@ -44,7 +47,7 @@ export async function within<T>(
   try {
     return await Promise.race([working, expiry, left]);
   } finally {
-    timer.abort();
+    timer.abort(over);
     signal.removeEventListener("abort", onAbort);
   }
 }
