@@ -101,10 +101,13 @@ export function createReadout({ find, reads, readings, clock }: ReadoutDeps) {
       const sources = admitted.targets.map(target => (inner: AbortSignal) => readTarget(target, inner, expiry.signal));
       yield* merge<Reading>(sources, devicesAtOnceMax, signal, clock);
     } finally {
-      over.abort();
+      over.abort(ended);
     }
   };
 }
+
+/** One for all: making an exception gathers a stack, and this happens with every readout. */
+const ended = new DOMException("the readout ended", "AbortError");
 
 const historical = categories("historical");
 

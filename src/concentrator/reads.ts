@@ -93,7 +93,7 @@ export function createReads(deps: ReadsDeps): Reads {
       if (run.end === undefined) deps.failed(node, error);
       finish(node, run, { error });
     } finally {
-      timer.abort();
+      timer.abort(nobody);
       opened.signal.removeEventListener("abort", lost);
       signal.removeEventListener("abort", aborted);
     }
@@ -143,7 +143,7 @@ export function createReads(deps: ReadsDeps): Reads {
       } finally {
         run.takers--;
         if (run.takers === 0 && run.end === undefined) {
-          run.scope.abort(new DOMException("nobody waits for it any more", "AbortError"));
+          run.scope.abort(nobody);
         }
       }
     },
@@ -152,6 +152,9 @@ export function createReads(deps: ReadsDeps): Reads {
     },
   };
 }
+
+/** One for all: making an exception gathers a stack, and this happens with every read. */
+const nobody = new DOMException("nobody waits for it any more", "AbortError");
 
 const wakeAll = (run: Run) => {
   for (const wake of [...run.waiting]) wake();
