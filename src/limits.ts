@@ -167,6 +167,8 @@ export const modbusReopenMs = 1_000;
 export const modbusBroadcastMs = 200;
 /** A field that the unit refuses is asked for again after this: a firmware update may have brought it. */
 export const modbusRefusedFieldMs = 86_400_000;
+/** Unanswered requests of one serial line whose answers may still come; a unit rests after three. */
+export const modbusOwedMax = 64;
 /** A socket or port that takes nothing for so long is lost. */
 export const modbusWriteMs = 5_000;
 

@@ -5,7 +5,7 @@
 import type { Clock } from "#base/clock.ts";
 import { TimeoutError, within } from "#base/deadline.ts";
 import { DeviceFault } from "#contract/faults.ts";
-import { modbusBroadcastMs, modbusWriteMs } from "#limits.ts";
+import { modbusBroadcastMs, modbusOwedMax, modbusWriteMs } from "#limits.ts";
 import type { ByteChannel } from "../byte-channel.ts";
 import type { AnswerReader, SerialFraming } from "./framing.ts";
 import type { Answer, Request } from "./pdu.ts";
@@ -41,7 +41,7 @@ function createDebts(forgetMs: number, clock: Clock) {
     add(unit: number, request: Request) {
       // The answer to a write names its address and value.
       if (request.function <= 4) debts.push({ unit, request, at: clock.monotonic() });
-      if (debts.length > debtsMax) debts.shift();
+      if (debts.length > modbusOwedMax) debts.shift();
     },
     /** How many answers may come that this request would mistake for its own. */
     confusable(unit: number, request: Request): number {
@@ -57,9 +57,6 @@ function createDebts(forgetMs: number, clock: Clock) {
     },
   };
 }
-
-/** A unit rests after three; more are kept for the others of a long line. */
-const debtsMax = 64;
 
 export function createSerialSession(
   channel: ByteChannel,
@@ -107,6 +104,8 @@ export function createSerialSession(
 
   async function keepGap(gapMs: number): Promise<void> {
     for (;;) {
+      // Closed by us comes first: a sleep that is aborted already returns at once, and would turn this loop into a spin.
+      if (stop.signal.aborted) throw stop.signal.reason;
       if (gone) throw gone;
       const left = lastOctetAt + gapMs - clock.monotonic();
       if (left <= 0) return;
@@ -182,7 +181,7 @@ export function createSerialSession(
     counters,
     closed: channel.closed,
     async [Symbol.asyncDispose]() {
-      stop.abort();
+      stop.abort(new DeviceFault("unreachable", `${channel.name}: closed by us`));
       await channel.close();
     },
   };

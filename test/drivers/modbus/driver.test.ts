@@ -311,6 +311,18 @@ describe("lines", () => {
     expect(owned).toEqual([]);
   });
 
+  it("closing a line ends a request that waits out a pause", async () => {
+    await using server = await startModbusServer(systemClock);
+    const settings = { host: "127.0.0.1", port: server.port, gapMs: 5_000, timeoutMs: 50 };
+    const line = await open<ModbusLine>("modbus.rtu-tcp", settings);
+    const ask = () => line.unit(1, 0).ask({ function: 6, address: 0, value: 1 }, "control", never);
+    await expect(ask()).rejects.toMatchObject({ kind: "timeout" });
+    const waiting = ask().catch(error => error);
+    await systemClock.sleep(20, never);
+    await line[Symbol.asyncDispose]();
+    expect(await waiting).toMatchObject({ kind: "unreachable" });
+  });
+
   it("a real serial port: read, written, unplugged", async () => {
     await using terminal = await openPseudoTerminal();
     const slave = serveRtu(terminal, systemClock);
