@@ -1,76 +1,22 @@
 // The M-Bus driver: lines over a serial level converter or over one behind TCP, and the meters on them.
 
-import * as z from "zod";
 import { parseHex } from "#base/bytes.ts";
 import type { Device, Driver, Env, NodeType } from "#contract/driver.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import type { Tag } from "#contract/node.ts";
-import { baudRate, host, parity, pollSeconds, secret, serialDevice, tcpPort } from "#contract/settings.ts";
 import type { ByteChannel } from "../byte-channel.ts";
-import { openSerialChannel } from "../serial-port.ts";
-import { openTcpChannel } from "../tcp-channel.ts";
-import { addressPattern, parseAddress } from "./address.ts";
+import { openSerialChannel, serialLineKey } from "../serial-port.ts";
+import { openTcpChannel, tcpLineKey } from "../tcp-channel.ts";
+import { parseAddress } from "./address.ts";
 import { createLine, type Line } from "./line.ts";
 import { createMeter } from "./meter.ts";
-import { keyOctets } from "./mode5.ts";
+import { meterSettings, serialSettings, tcpSettings } from "./settings.ts";
 import { createTiming } from "./timing.ts";
 
 /** A line node: its children talk through `line`. */
 export interface LineDevice extends Device {
   readonly line: Line;
 }
-
-const marginMs = (standard: number, why: string) =>
-  z.int().min(0).max(30_000).default(standard).meta({ title: "Answer margin (ms)", description: why, page: "Timing" });
-
-const serialSettings = z.object({
-  device: serialDevice,
-  baudRate: baudRate(2400),
-  parity: parity("even"),
-  answerMarginMs: marginMs(500, "Added to the standard's longest answer time, for slow adapters and meters."),
-});
-
-const tcpSettings = z.object({
-  host,
-  port: tcpPort(10_001),
-  baudRate: baudRate(2400),
-  answerMarginMs: marginMs(1500, "Added to the standard's longest answer time, for the network and the converter."),
-});
-
-const label = (title: string, description: string) =>
-  z.string().max(64).default("").meta({ title, description, page: "Identity" });
-
-const meterSettings = z.object({
-  address: z
-    .string()
-    .regex(addressPattern, "0 to 250, or 8 to 16 digits of the secondary address")
-    .refine(text => parseAddress(text) !== undefined, "0 to 250, or 8 to 16 digits of the secondary address")
-    .meta({
-      title: "Address",
-      description: "Primary address 0 to 250, or the number on the meter's face (8 digits; F for any digit).",
-      page: "Connection",
-    }),
-  pollSeconds: pollSeconds(900),
-  minIntervalSeconds: z
-    .int()
-    .min(0)
-    .max(86_400 * 31)
-    .default(0)
-    .meta({
-      title: "Shortest interval (s)",
-      description:
-        "A battery meter may answer only so often; asked sooner, its last readout is given with its own time.",
-      page: "Timing",
-    }),
-  key: secret("Decryption key").refine(
-    text => text === "" || parseHex(text)?.length === keyOctets,
-    "32 hexadecimal digits, or empty",
-  ),
-  class: label("Class", "What it meters: Heat, Water, Gas."),
-  manufacturer: label("Manufacturer", "As on the meter's face."),
-  model: label("Model", "As on the meter's face."),
-  serialNumber: label("Serial number", "As on the meter's face."),
-});
 
 const openLine = (channel: ByteChannel, owned: Disposable, baud: number, margin: number, env: Env): LineDevice => {
   const line = createLine(channel, createTiming(baud, margin), env.clock);
@@ -104,10 +50,10 @@ const serial: NodeType<typeof serialSettings, unknown, LineDevice> = {
   parents: [""],
   settings: serialSettings,
   line: true,
-  inherits: ["mbus.line", "line"],
-  open: (settings, env, signal) =>
-    owning(env, `serial:${settings.device}`, async owned => {
-      const { device: path, baudRate: baud, parity: bit } = settings;
+  inherits: ["Line"],
+  open: async (settings, env, signal) =>
+    owning(env, await serialLineKey(settings.serialDevice), async owned => {
+      const { serialDevice: path, baudRate: baud, parity: bit } = settings;
       const channel = await openSerialChannel({ path, baudRate: baud, parity: bit, stopBits: 1 }, env.clock, signal);
       return openLine(channel, owned, baud, settings.answerMarginMs, env);
     }),
@@ -119,10 +65,10 @@ const tcp: NodeType<typeof tcpSettings, unknown, LineDevice> = {
   parents: [""],
   settings: tcpSettings,
   line: true,
-  inherits: ["mbus.line", "line"],
+  inherits: ["Line"],
   open: (settings, env, signal) =>
-    owning(env, `tcp:${settings.host}:${settings.port}`, async owned => {
-      const channel = await openTcpChannel({ host: settings.host, port: settings.port }, env.clock, signal);
+    owning(env, tcpLineKey(settings), async owned => {
+      const channel = await openTcpChannel(settings, env.clock, signal);
       return openLine(channel, owned, settings.baudRate, settings.answerMarginMs, env);
     }),
 };
@@ -133,7 +79,7 @@ const meter: NodeType<typeof meterSettings, LineDevice, Device> = {
   parents: ["mbus.serial", "mbus.tcp"],
   settings: meterSettings,
   thing: true,
-  inherits: ["meter", "thing"],
+  inherits: ["Meter"],
   tags: ({ class: kind, manufacturer, model, serialNumber }): readonly Tag[] =>
     [
       { name: "CLASS", value: kind },

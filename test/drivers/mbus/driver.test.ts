@@ -1,10 +1,15 @@
 // The M-Bus driver through the suite every driver passes, its settings, and a serial line over a pseudo terminal.
 
 import { describe, expect, it } from "vitest";
+import { systemClock } from "#base/clock.ts";
+import { silentLog } from "#base/log.ts";
+import type { Env } from "#contract/driver.ts";
 import { parseAddress } from "#drivers/mbus/address.ts";
 import { mbusDriver, mbusNodeTypes } from "#drivers/mbus/driver.ts";
+import { heatMeter } from "#lab/mbus-meter.ts";
 import { driverSuite } from "../../support/driver-suite.ts";
-import { openBench } from "./bench.ts";
+import { openPseudoTerminal } from "../../support/pseudo-terminal.ts";
+import { fieldOf, never, openBench, readAll } from "./bench.ts";
 
 const bench = async (address: string) => {
   const one = await openBench();
@@ -25,6 +30,39 @@ const bench = async (address: string) => {
 driverSuite("mbus", () => bench("5"));
 driverSuite("mbus, secondary address", () => bench("30100608"));
 
+it("0.9, 1.1: a meter on a real serial port, until it is unplugged", async () => {
+  await using terminal = await openPseudoTerminal();
+  const meter = heatMeter({ id: "30100608", primary: 5, clock: systemClock });
+  terminal.onData(request => {
+    const answer = meter.answer(request);
+    if (answer !== undefined) terminal.write(answer);
+  });
+  const owned: string[] = [];
+  const env = <P>(parent: P): Env<P> => ({
+    clock: systemClock,
+    log: silentLog,
+    parent,
+    own(line) {
+      owned.push(line);
+      return { [Symbol.dispose]: () => void owned.pop() };
+    },
+    timeZone: "Europe/Berlin",
+  });
+  const { serial, meter: meterType } = mbusNodeTypes;
+  const line = await serial.open(serial.settings.parse({ serialDevice: terminal.path }), env(undefined), never);
+  expect(owned).toEqual([`serial:${terminal.path}`]);
+  const device = await meterType.open(meterType.settings.parse({ address: "5" }), env(line), never);
+  expect(fieldOf(await readAll(device), "Energy")?.value).toMatchObject({ value: 18_437, unit: "kWh" });
+  meter.behaviour = "silent";
+  const reading = readAll(device);
+  reading.catch(() => {});
+  await terminal[Symbol.asyncDispose]();
+  await expect(reading).rejects.toMatchObject({ kind: "unreachable" });
+  expect((await line.closed)?.message).toContain("went away");
+  await line[Symbol.asyncDispose]();
+  expect(owned).toEqual([]);
+});
+
 describe("settings", () => {
   it.each([
     ["0", { kind: "primary", address: 0 }],
@@ -42,7 +80,7 @@ describe("settings", () => {
 
   it("1.2: defaults spare the meters: 15 minutes, 2400 Bd, even parity, margins for real lines", () => {
     expect(mbusNodeTypes.meter.settings.parse({ address: "1" }).pollSeconds).toBe(900);
-    expect(mbusNodeTypes.serial.settings.parse({ device: "/dev/ttyUSB0" })).toMatchObject({
+    expect(mbusNodeTypes.serial.settings.parse({ serialDevice: "/dev/ttyUSB0" })).toMatchObject({
       baudRate: 2400,
       parity: "even",
       answerMarginMs: 500,

@@ -1,0 +1,59 @@
+// Settings of M-Bus lines and meters: how a line is reached, how long its meters may think, how a meter is addressed.
+
+import * as z from "zod";
+import { parseHex } from "#base/bytes.ts";
+import { baudRate, host, parity, pollSeconds, secret, serialDevice, tcpPort } from "#contract/settings.ts";
+import { addressPattern, parseAddress } from "./address.ts";
+import { keyOctets } from "./mode5.ts";
+
+const marginMs = (standard: number, why: string) =>
+  z.int().min(0).max(30_000).default(standard).meta({ title: "Answer margin (ms)", description: why, page: "Timing" });
+
+export const serialSettings = z.object({
+  serialDevice,
+  baudRate: baudRate(2400),
+  parity: parity("even"),
+  answerMarginMs: marginMs(500, "Added to the standard's longest answer time, for slow adapters and meters."),
+});
+
+export const tcpSettings = z.object({
+  host,
+  port: tcpPort(10_001),
+  baudRate: baudRate(2400),
+  answerMarginMs: marginMs(1500, "Added to the standard's longest answer time, for the network and the converter."),
+});
+
+const label = (title: string, description: string) =>
+  z.string().max(64).default("").meta({ title, description, page: "Identity" });
+
+export const meterSettings = z.object({
+  address: z
+    .string()
+    .regex(addressPattern, "0 to 250, or 8 to 16 digits of the secondary address")
+    .refine(text => parseAddress(text) !== undefined, "0 to 250, or 8 to 16 digits of the secondary address")
+    .meta({
+      title: "Address",
+      description: "Primary address 0 to 250, or the number on the meter's face (8 digits; F for any digit).",
+      page: "Connection",
+    }),
+  pollSeconds: pollSeconds(900),
+  minIntervalSeconds: z
+    .int()
+    .min(0)
+    .max(86_400 * 31)
+    .default(0)
+    .meta({
+      title: "Shortest interval (s)",
+      description:
+        "A battery meter may answer only so often; asked sooner, its last readout is given with its own time.",
+      page: "Timing",
+    }),
+  key: secret("Decryption key").refine(
+    text => text === "" || parseHex(text)?.length === keyOctets,
+    "32 hexadecimal digits, or empty",
+  ),
+  class: label("Class", "What it meters: Heat, Water, Gas."),
+  manufacturer: label("Manufacturer", "As on the meter's face."),
+  model: label("Model", "As on the meter's face."),
+  serialNumber: label("Serial number", "As on the meter's face."),
+});
