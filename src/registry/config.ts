@@ -1,0 +1,84 @@
+// Boot settings of the registry component: where the broker is, who the component is there, what it may serve. From a
+// file, then the environment, then the command line; the later wins. The secret never stands on a command line.
+
+import * as z from "zod";
+import { isDomainJid, parseJid } from "#xmpp/jid.ts";
+
+const domain = z.string().refine(text => isDomainJid(text), "not a domain");
+
+export const registrySettings = z.strictObject({
+  /** The component link has no encryption of its own: loopback, or a tunnel (DISCO-THR-08). */
+  host: z.string().min(1).default("127.0.0.1").meta({ title: "Broker host" }),
+  port: z.coerce.number().int().min(1).max(65_535).default(5347).meta({ title: "Component port of the broker" }),
+  jid: domain
+    .transform(text => parseJid(text)?.domain ?? text)
+    .meta({ title: "JID of the component, as the broker knows it" }),
+  secretFile: z.string().min(1).optional().meta({ title: "File that holds the secret shared with the broker" }),
+  database: z.string().min(1).default("registry.db").meta({ title: "Database file" }),
+  /** Without them: the domain that the component's own lies below. */
+  localDomains: z
+    .preprocess(
+      value => (typeof value === "string" ? value.split(/[\s,]+/).filter(one => one !== "") : value),
+      z.array(domain),
+    )
+    .default([])
+    .meta({ title: "Domains whose accounts may register things" }),
+  allowWeakKey: z
+    .stringbool()
+    .or(z.boolean())
+    .default(false)
+    .meta({ title: "Allow claims with a KEY under 16 characters" }),
+  friendOnAccept: z
+    .stringbool()
+    .or(z.boolean())
+    .default(false)
+    .meta({ title: "Tell devices to befriend whom their owner accepted" }),
+});
+export type RegistrySettings = z.output<typeof registrySettings>;
+export type SettingName = keyof RegistrySettings;
+
+export const settingNames = Object.keys(registrySettings.shape) as SettingName[];
+
+/** "localDomains" → "ISTHMUS_REGISTRY_LOCAL_DOMAINS", and "--local-domains" on the command line. */
+export const variableOf = (name: string): string =>
+  `ISTHMUS_REGISTRY_${name.replace(/[A-Z]/g, one => `_${one}`).toUpperCase()}`;
+export const optionOf = (name: string): string => name.replace(/[A-Z]/g, one => `-${one.toLowerCase()}`);
+
+/** Throws `Error` with one line a fault, each naming the setting and where it was said. */
+export function readSettings(
+  file: Readonly<Record<string, unknown>>,
+  environment: Readonly<Record<string, string | undefined>>,
+  words: Readonly<Record<string, string | undefined>>,
+): RegistrySettings {
+  const merged: Record<string, unknown> = { ...file };
+  const said: Record<string, string> = {};
+  for (const name of settingNames) {
+    const [variable, word] = [environment[variableOf(name)], words[optionOf(name)]];
+    if (variable !== undefined && variable !== "") [merged[name], said[name]] = [variable, variableOf(name)];
+    if (word !== undefined) [merged[name], said[name]] = [word, `--${optionOf(name)}`];
+  }
+  const parsed = registrySettings.safeParse(merged);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(({ path, message }) => {
+      const name = String(path[0] ?? "the file");
+      return `  ${said[name] ?? name}: ${message}`;
+    });
+    throw new SettingsError(["the registry's settings are not right:", ...faults].join("\n"));
+  }
+  const { data } = parsed;
+  const parent = data.jid.slice(data.jid.indexOf(".") + 1);
+  return data.localDomains.length > 0 || parent === data.jid ? withLocal(data) : { ...data, localDomains: [parent] };
+}
+
+function withLocal(settings: RegistrySettings): RegistrySettings {
+  if (settings.localDomains.length === 0)
+    throw new SettingsError(
+      `localDomains: ${settings.jid} is below no other domain, so say whose accounts may register things`,
+    );
+  return { ...settings, localDomains: settings.localDomains.map(one => parseJid(one)?.domain ?? one) };
+}
+
+/** The settings are wrong: the message names which, and what is expected. */
+export class SettingsError extends Error {
+  override name = "SettingsError";
+}

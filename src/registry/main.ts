@@ -1,0 +1,156 @@
+// The broker-side program: Thing Registry and provisioning service as an external component (XEP-0114) of Prosody or
+// ejabberd. Composition root: settings, store, component, registry, one signal for all.
+
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { type Clock, systemClock } from "#base/clock.ts";
+import { within } from "#base/deadline.ts";
+import { createLog, formatLogEvent, type Log } from "#base/log.ts";
+import { ConfigError, readYaml } from "#config.ts";
+import { shutdownMs } from "#limits.ts";
+import { DatabaseFault } from "#store/database.ts";
+import { ComponentRefused, createComponent } from "#xmpp/component.ts";
+import type { Inbound } from "#xmpp/connection.ts";
+import { optionOf, type RegistrySettings, readSettings, SettingsError, settingNames, variableOf } from "./config.ts";
+import { createRegistry, type Registry } from "./registry.ts";
+import { checkListed } from "./self-check.ts";
+import { openRegistryStore } from "./sqlite/store.ts";
+
+export interface RegistryProgram {
+  readonly settings: RegistrySettings;
+  readonly secret: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Serves until aborted, whatever the broker does. Throws `DatabaseFault`; `ComponentRefused` when trying again is no use. */
+export async function runRegistry(
+  { settings, secret, clock, log }: RegistryProgram,
+  signal: AbortSignal,
+): Promise<void> {
+  await using store = openRegistryStore(settings.database, log);
+  // What fails takes all with it; what is ended from outside ends in the same way.
+  const stop = new AbortController();
+  const life = AbortSignal.any([signal, stop.signal]);
+  let registry: Registry | undefined;
+  let ready = false;
+  const inbound: Inbound = {
+    iq: stanza => registry?.inbound.iq(stanza),
+    message: stanza => registry?.inbound.message(stanza),
+    presence: stanza => registry?.inbound.presence(stanza),
+    online(jid, resumed) {
+      registry?.inbound.online(jid, resumed);
+      if (!ready) log.notice("ready", { jid, database: settings.database });
+      if (!ready) void checkListed(component, settings.jid, settings.localDomains, log, life);
+      ready = true;
+    },
+    offline: reason => registry?.inbound.offline(reason),
+  };
+  const { host, port, jid, localDomains, allowWeakKey, friendOnAccept } = settings;
+  const component = createComponent({ host, port, jid, secret }, inbound, { clock, log });
+  const options = { jid, localDomains, allowWeakKey, friendOnAccept };
+  const served = createRegistry({ options, store, connection: component, clock, log, signal: life });
+  registry = served;
+  const tasks = [component.run(life), served.run(life)];
+  try {
+    await Promise.all(tasks);
+  } finally {
+    stop.abort(new DOMException("the registry ends", "AbortError"));
+    const rest = Promise.allSettled([...tasks, served.idle()]);
+    await within(clock, shutdownMs, "the end of what was begun", new AbortController().signal, () => rest).catch(
+      error => log.warning("stopped-early", { error }),
+    );
+    log.notice("stopped");
+  }
+}
+
+const help = `Thing Registry and provisioning service, a component of an XMPP broker.
+
+  node src/registry/main.ts --config FILE [--SETTING VALUE …]
+
+Settings, in the file (YAML), in the environment, or here:
+${settingNames.map(name => `  ${name.padEnd(16)} --${optionOf(name).padEnd(18)} ${variableOf(name)}`).join("\n")}
+
+The secret shared with the broker stands in secretFile or in ISTHMUS_REGISTRY_SECRET.
+`;
+
+async function main(args: readonly string[]): Promise<number> {
+  const stop = new AbortController();
+  const end = () => stop.abort(new DOMException("interrupted", "AbortError"));
+  process.once("SIGINT", end);
+  process.once("SIGTERM", end);
+  try {
+    const { program, wantsHelp } = readProgram(args);
+    if (wantsHelp) process.stdout.write(help);
+    else await runRegistry(program(), stop.signal);
+    return 0;
+  } catch (error) {
+    if (stop.signal.aborted) return 0;
+    const isExpected =
+      error instanceof SettingsError ||
+      error instanceof ConfigError ||
+      error instanceof DatabaseFault ||
+      error instanceof ComponentRefused;
+    process.stderr.write(`${isExpected ? error.message : error instanceof Error ? error.stack : error}\n`);
+    return error instanceof SettingsError || error instanceof ConfigError ? 2 : 1;
+  }
+}
+
+function readProgram(args: readonly string[]): { wantsHelp: boolean; program: () => RegistryProgram } {
+  const values = readWords(args);
+  return {
+    wantsHelp: values.help === true,
+    program() {
+      const file = typeof values.config === "string" ? values.config : undefined;
+      const content = file === undefined ? {} : fileSettings(file);
+      const settings = readSettings(content, process.env, values as Record<string, string | undefined>);
+      const log = createLog(event => {
+        if (event.level !== "debug" || values.debug === true) process.stderr.write(`${formatLogEvent(event)}\n`);
+      });
+      return { settings, secret: readSecret(settings), clock: systemClock, log };
+    },
+  };
+}
+
+function readWords(args: readonly string[]): Record<string, string | boolean | undefined> {
+  const options = Object.fromEntries(settingNames.map(name => [optionOf(name), { type: "string" as const }]));
+  const more = { config: { type: "string" }, help: { type: "boolean" }, debug: { type: "boolean" } } as const;
+  try {
+    return parseArgs({ args: [...args], options: { ...options, ...more } }).values;
+  } catch (error) {
+    throw new SettingsError(`${error instanceof Error ? error.message : error}\nTry --help.`);
+  }
+}
+
+/** Paths in the file are taken from the folder it lies in. */
+function fileSettings(file: string): Record<string, unknown> {
+  const content = readYaml(file) ?? {};
+  if (typeof content !== "object" || Array.isArray(content))
+    throw new SettingsError(`${file}: settings are expected, one a line, as name: value`);
+  const from = dirname(resolve(file));
+  const settings = { database: "registry.db", ...content } as Record<string, unknown>;
+  for (const name of ["database", "secretFile"]) {
+    const path = settings[name];
+    if (typeof path === "string") settings[name] = resolve(from, path);
+  }
+  return settings;
+}
+
+function readSecret({ secretFile }: RegistrySettings): string {
+  const said = process.env.ISTHMUS_REGISTRY_SECRET ?? "";
+  if (said !== "") return said;
+  if (secretFile === undefined)
+    throw new SettingsError("the secret shared with the broker is missing: say secretFile, or ISTHMUS_REGISTRY_SECRET");
+  try {
+    const secret = readFileSync(secretFile, "utf8").trim();
+    if (secret === "") throw new SettingsError(`secretFile: ${secretFile} is empty`);
+    return secret;
+  } catch (error) {
+    if (error instanceof SettingsError) throw error;
+    const code = (error as NodeJS.ErrnoException).code ?? "unknown reason";
+    throw new SettingsError(`secretFile: ${secretFile} cannot be read (${code})`);
+  }
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,54 @@
+// Boot settings of the registry: where they come from, and what is said when they are wrong.
+
+import { expect, it } from "vitest";
+import { readSettings } from "../../src/registry/config.ts";
+
+const jid = "reg.hub.example";
+
+it("stands on its own with a JID alone: loopback, the standard port, the parent domain", () => {
+  expect(readSettings({ jid }, {}, {})).toEqual({
+    jid,
+    host: "127.0.0.1",
+    port: 5347,
+    database: "registry.db",
+    localDomains: ["hub.example"],
+    allowWeakKey: false,
+    friendOnAccept: false,
+  });
+});
+
+it("the environment wins over the file, the command line over both", () => {
+  const settings = readSettings(
+    { jid, port: 1, host: "a", allowWeakKey: true },
+    {
+      ISTHMUS_REGISTRY_PORT: "2",
+      ISTHMUS_REGISTRY_HOST: "b",
+      ISTHMUS_REGISTRY_LOCAL_DOMAINS: "Hub.Example, other.example",
+    },
+    { port: "3", "friend-on-accept": "yes" },
+  );
+  expect(settings).toMatchObject({
+    port: 3,
+    host: "b",
+    localDomains: ["hub.example", "other.example"],
+    allowWeakKey: true,
+    friendOnAccept: true,
+  });
+});
+
+it("says which setting is wrong, and where it was said", () => {
+  const complaint = (...args: Parameters<typeof readSettings>): string => {
+    try {
+      return JSON.stringify(readSettings(...args));
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  expect(complaint({}, {}, {})).toMatch(/^the registry's settings are not right:\n {2}jid: /);
+  expect(complaint({ jid: "someone@hub.example" }, {}, {})).toContain("jid: not a domain");
+  expect(complaint({ jid }, { ISTHMUS_REGISTRY_PORT: "many" }, {})).toContain("ISTHMUS_REGISTRY_PORT: ");
+  expect(complaint({ jid }, {}, { port: "70000" })).toContain("--port: ");
+  expect(complaint({ jid, speed: 9 }, {}, {})).toContain('"speed"');
+  expect(complaint({ jid: "localhost" }, {}, {})).toContain("localDomains: localhost is below no other domain");
+  expect(complaint({ jid, localDomains: ["a b"] }, {}, {})).toContain("localDomains: not a domain");
+});
