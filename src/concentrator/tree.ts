@@ -1,11 +1,8 @@
 // Sources and nodes: loaded from the store, created and destroyed all or nothing, opened and watched over in the background.
 // Booting never waits for the field side; what changes is told to whoever listens.
 
-import { createBroadcast } from "#base/broadcast.ts";
 import type { Clock } from "#base/clock.ts";
-import { type Log, stackOf } from "#base/log.ts";
-import { QueueFull } from "#base/turns.ts";
-import { treeChangesMax } from "#limits.ts";
+import type { Log } from "#base/log.ts";
 import { createAgenda } from "./agenda.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
 import type { Thing } from "./concentrator.ts";
@@ -14,17 +11,11 @@ import { Refusal } from "./contract/faults.ts";
 import { describeNode, type NodeRef, type Tag } from "./contract/node.ts";
 import { createForest, type Forest, type TreeNode, withDescendants } from "./forest.ts";
 import { createLines } from "./lines.ts";
+import { createNotices, type TreeChange } from "./notices.ts";
 import { createOpening } from "./opening.ts";
 import { createPlan, type NewNode, type Place, type Planned, parseSettings } from "./planning.ts";
 import type { NodeStore, Readings, Statuses } from "./records.ts";
-import { describeFault, type FaultText, setFault, setMessage, setRecovered } from "./status.ts";
-
-export interface TreeChange {
-  readonly kind: "added" | "updated" | "removed" | "status";
-  readonly node: NodeRef;
-  /** Strictly increasing per source, milliseconds since 1970 UTC (CON-EVT-01). */
-  readonly at: number;
-}
+import { setMessage } from "./status.ts";
 
 /** A node of a site file; children nest. */
 export interface SiteNode {
@@ -83,32 +74,10 @@ export function createTree(deps: TreeDeps): Tree {
   const catalogue = createCatalogue(deps.drivers);
   const forest = createForest();
   const agenda = createAgenda(clock, log);
-  const broadcast = createBroadcast<TreeChange>(treeChangesMax);
   const users: ((node: TreeNode) => void)[] = [];
   let running = false;
 
-  const change = (kind: TreeChange["kind"], node: TreeNode) => {
-    const source = forest.sources.get(node.ref.sourceId);
-    const at = Math.max(clock.now(), (source?.lastChanged ?? 0) + 1);
-    if (source !== undefined) source.lastChanged = at;
-    node.changedAt = at;
-    deps.statuses.keepSourceChange(node.ref.sourceId, at);
-    broadcast.send({ kind, node: node.ref, at });
-  };
-  const statusChanged = (node: TreeNode) => {
-    deps.statuses.keepMessages(node.ref, [...node.messages.values()]);
-    change("status", node);
-  };
-  const failed = (node: TreeNode, fault: FaultText) => {
-    if (!setFault(node, fault, clock.now())) return;
-    log.warning("node-failed", { node: describeNode(node.ref), event: fault.eventId, why: fault.text });
-    statusChanged(node);
-  };
-  const recovered = (node: TreeNode, events?: readonly string[]) => {
-    if (!setRecovered(node, clock.now(), events)) return;
-    log.notice("node-recovered", { node: describeNode(node.ref) });
-    statusChanged(node);
-  };
+  const { changed, faulted, failed, recovered, warn, changes } = createNotices({ ...deps, sources: forest.sources });
 
   const opening = createOpening({
     agenda,
@@ -122,7 +91,7 @@ export function createTree(deps: TreeDeps): Tree {
       else recovered(node, ["line-lost", "internal", ...(cleared === undefined ? [] : [cleared])]);
       for (const use of users) use(node);
     },
-    failed,
+    failed: faulted,
   });
 
   const apply = (planned: readonly Planned[]): NodeRef[] => {
@@ -130,7 +99,7 @@ export function createTree(deps: TreeDeps): Tree {
     deps.nodes.insert(planned.map(one => one.record));
     const added = planned.map(one => forest.add(one.record, one.type, one.settings));
     for (const node of added) {
-      change("added", node);
+      changed("added", node);
       if (running) opening.open(node);
     }
     return added.map(node => node.ref);
@@ -159,7 +128,7 @@ export function createTree(deps: TreeDeps): Tree {
         forest.remove(one);
         deps.statuses.keepMessages(one.ref, []);
         deps.readings.forget(one.ref);
-        change("removed", one);
+        changed("removed", one);
       }
       await closing;
     },
@@ -180,18 +149,10 @@ export function createTree(deps: TreeDeps): Tree {
       [...forest.sources.values()].flatMap(source =>
         [...source.nodes.values()].filter(node => node.type?.thing).map(asThing),
       ),
-    changes: signal => broadcast.listen(signal, lost => log.warning("tree-changes-lost", { lost })),
-    failed(node, error) {
-      // A full queue is the asker's to wait for, not a fault of the node.
-      if (error instanceof QueueFull) return;
-      const fault = describeFault(error);
-      if (fault.ours) log.error("driver-failed", { node: describeNode(node.ref), error, stack: stackOf(error) });
-      failed(node, fault);
-    },
+    changes,
+    failed,
     recovered,
-    warn(node, eventId, text) {
-      if (setMessage(node, { at: clock.now(), type: "Warning", eventId, text })) statusChanged(node);
-    },
+    warn,
     whenOpened: use => {
       users.push(use);
     },

@@ -1,4 +1,4 @@
-// history.db as a whole: readings and statuses over one write-behind queue, and the retention that keeps the file bounded.
+// The file history.db as a whole: readings and statuses over one write-behind queue, and the retention that keeps the file bounded.
 
 import { existsSync, renameSync } from "node:fs";
 import type { Clock } from "#base/clock.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { TreeChange } from "#concentrator/tree.ts";
+import type { TreeChange } from "#concentrator/notices.ts";
 import type { Device } from "#contract/driver.ts";
 import { DeviceFault, Refusal } from "#contract/faults.ts";
 import { meteringTopology } from "#contract/node.ts";
