@@ -35,52 +35,40 @@ export interface DecisionRule extends Rule {
 export function createDecisionRule(deps: DecisionRuleDeps): DecisionRule {
   const { memory, questions } = deps;
 
-  /** What to do about each key: by memory where that is fresh, else by the service. The keys differ in their nodes only. */
-  const decideAll = async (
-    keys: readonly DecisionKey[],
-    tokens: Tokens,
-    signal: AbortSignal,
-  ): Promise<Map<DecisionKey, Decided>> => {
-    const decided = new Map<DecisionKey, Decided>();
-    const fallback = new Map<DecisionKey, Answer>();
-    const open: DecisionKey[] = [];
-    const unheard: DecisionKey[] = [];
+  /** What memory says of each key, and what is left open. The keys differ in their nodes only. */
+  const look = (keys: readonly DecisionKey[]): Looked => {
+    const looked: Looked = { decided: new Map(), older: new Map(), open: [], unheard: new Set() };
     for (const key of keys) {
       const known = memory.find(key);
-      if (known === undefined) unheard.push(key);
-      else if (!known.stale) {
-        decided.set(key, { answer: known.answer });
-        continue;
-      } else if (known.answer.allow && key.kind === "canRead" && deps.staleRead) {
-        fallback.set(key, known.answer);
-        if (questions.away) {
-          decided.set(key, { answer: known.answer });
-          continue;
-        }
-      }
-      open.push(key);
+      const goesByOlder = known?.answer.allow && key.kind === "canRead" && deps.staleRead;
+      if (known !== undefined && (!known.stale || (goesByOlder && questions.away)))
+        looked.decided.set(key, { answer: known.answer });
+      else looked.open.push(key);
+      if (known === undefined) looked.unheard.add(key);
+      else if (goesByOlder) looked.older.set(key, known.answer);
     }
-    if (open.length === 0) return decided;
+    return looked;
+  };
 
-    const settle = (key: DecisionKey, outcome: Outcome): void => {
-      if ("answer" in outcome) decided.set(key, outcome);
-      else {
-        const older = outcome.failed === "away" ? fallback.get(key) : undefined;
-        decided.set(key, older ? { answer: older } : { failed: reasons[outcome.failed] });
-      }
-    };
+  /** Puts what is open to the service. */
+  const settle = async ({ decided, older, open, unheard }: Looked, tokens: Tokens, signal: AbortSignal) => {
     const service = deps.service();
     if (service === undefined) {
       for (const key of open) decided.set(key, { failed: "no provisioning service is known" });
       return decided;
     }
-    const isNew = unheard.some(key => !questions.isAsked(service, key));
-    if (isNew && !deps.rate.take((open[0] as DecisionKey).caller, domainOf(deps.account()))) {
-      for (const key of open) decided.set(key, { failed: "too many new questions of this caller, his domain or all" });
-      return decided;
+    const fresh = open.filter(key => unheard.has(key) && !questions.isAsked(service, key));
+    const tooMany = fresh.length > 0 && !deps.rate.take((fresh[0] as DecisionKey).caller, domainOf(deps.account()));
+    const asked = tooMany ? open.filter(key => !fresh.includes(key)) : open;
+    if (tooMany)
+      for (const key of fresh) decided.set(key, { failed: "too many new questions of this caller, his domain or all" });
+    const outcomes = asked.length === 0 ? [] : await patiently(service, asked, tokens, signal);
+    for (const [at, key] of asked.entries()) {
+      const outcome = outcomes[at] as Outcome;
+      const instead = "failed" in outcome && outcome.failed === "away" ? older.get(key) : undefined;
+      if ("answer" in outcome) decided.set(key, outcome);
+      else decided.set(key, instead ? { answer: instead } : { failed: reasons[outcome.failed] });
     }
-    const outcomes = await patiently(service, open, tokens, signal);
-    for (const [at, key] of open.entries()) settle(key, outcomes[at] as Outcome);
     return decided;
   };
 
@@ -104,11 +92,12 @@ export function createDecisionRule(deps: DecisionRuleDeps): DecisionRule {
     name: "provisioning",
 
     async decide(key, tokens, signal) {
-      const decided = await decideAll([key], tokens, signal);
+      const looked = look([key]);
+      const decided = looked.open.length === 0 ? looked.decided : await settle(looked, tokens, signal);
       return decided.get(key) ?? { failed: "not decided" };
     },
 
-    async ask(question, signal) {
+    ask(question, signal) {
       const { right, caller, nodes } = question;
       if (right === "view") return [];
       const deny = (why: string) => nodes.map((node): Opinion => ({ node, deny: why }));
@@ -133,16 +122,25 @@ export function createDecisionRule(deps: DecisionRuleDeps): DecisionRule {
       }
       if (byThing.size === 0) return opinions;
       const asked = [...byThing.values()];
-      const decided = await decideAll(
-        asked.map(one => one.key),
-        caller.tokens,
-        signal,
-      );
-      for (const one of asked)
-        for (const node of one.nodes) opinions.push(opinionOf(question, node, decided.get(one.key)));
-      return opinions;
+      const told = (decided: ReadonlyMap<DecisionKey, Decided>): Opinion[] => {
+        for (const one of asked)
+          for (const node of one.nodes) opinions.push(opinionOf(question, node, decided.get(one.key)));
+        return opinions;
+      };
+      const looked = look(asked.map(one => one.key));
+      // What is remembered is answered in the same breath, without a timer or a promise.
+      return looked.open.length === 0 ? told(looked.decided) : settle(looked, caller.tokens, signal).then(told);
     },
   };
+}
+
+/** By key, as one object each. */
+interface Looked {
+  readonly decided: Map<DecisionKey, Decided>;
+  /** What was allowed before a longer absence, to go by while the service is away. */
+  readonly older: Map<DecisionKey, Answer>;
+  readonly open: DecisionKey[];
+  readonly unheard: Set<DecisionKey>;
 }
 
 const reasons = {

@@ -1,10 +1,13 @@
 // Decision support on the thing's side, against a scripted service: what is asked, what an answer is worth, what is
 // remembered and for how long, and what happens while the service is away.
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { TimeoutError } from "#base/deadline.ts";
 import { silentLog } from "#base/log.ts";
-import type { Opinion, Question } from "#concentrator/admission.ts";
+import { createAdmission, type Opinion, type Question } from "#concentrator/admission.ts";
 import type { Tokens } from "#contract/caller.ts";
 import { noTokens } from "#contract/caller.ts";
 import { type Categories, type Category, categories, noCategories } from "#contract/field.ts";
@@ -32,6 +35,7 @@ const minute = 60_000;
 const hour = 60 * minute;
 
 let clock: ManualClock;
+let folder: string;
 let database: Database;
 let link: ServiceLink;
 let provisioning: Provisioning;
@@ -69,12 +73,16 @@ function start({ generation = "nf", ...options }: Options = {}, found = true) {
 
 beforeEach(() => {
   clock = manualClock();
-  database = openDatabase(":memory:", edgeMigrations, silentLog);
+  folder = mkdtempSync(join(tmpdir(), "provisioning-"));
+  database = openDatabase(join(folder, "edge.db"), edgeMigrations, silentLog);
   hooks = [];
   owned = new Map([rootRef, meter, second].map(ref => [nodeKey(ref), ana]));
   start();
 });
-afterEach(() => database.close());
+afterEach(() => {
+  database.close();
+  rmSync(folder, { recursive: true });
+});
 
 const question = (
   right: Question["right"],
@@ -90,7 +98,7 @@ const question = (
   categories: right === "read" ? categories(...asked) : noCategories,
   names,
 });
-const ask = (asked: Question) => provisioning.rule.ask(asked, new AbortController().signal);
+const ask = async (asked: Question) => await provisioning.rule.ask(asked, new AbortController().signal);
 const read = async (...names: string[]) => (await ask(question("read", [meter], names)))[0] as Opinion;
 const control = async (...names: string[]) => (await ask(question("control", [meter], names)))[0] as Opinion;
 const granted = (opinion: Opinion | undefined) => (opinion && "grant" in opinion ? opinion.grant : undefined);
@@ -544,7 +552,7 @@ describe("bounds", () => {
     let release = (_: string) => {};
     link.script = () => new Promise(resolve => (release = resolve));
     const leaver = new AbortController();
-    const left = provisioning.rule.ask(question("read", [meter]), leaver.signal);
+    const left = Promise.resolve(provisioning.rule.ask(question("read", [meter]), leaver.signal));
     const others = Array.from({ length: 20 }, () => read());
     await clock.advance(0);
     leaver.abort(new Error("left"));
@@ -569,6 +577,48 @@ describe("bounds", () => {
     }
     await Promise.all(all);
     expect(link.sent).toHaveLength(108);
+  });
+
+  it("PROV-CACHE-10: those who waited while the service was found away do not wait as long each", async () => {
+    link.script = () =>
+      clock.sleep(4_500, new AbortController().signal).then(() => Promise.reject(new TimeoutError("it", 4_500)));
+    const all = Array.from({ length: 60 }, (_, n) =>
+      ask(question("read", [meter], [], ["momentary"], `c${n}@hub.example`)),
+    );
+    await clock.advance(4_600);
+    for (const opinions of await Promise.all(all)) expect(granted(opinions[0])).toBeUndefined();
+    expect(link.sent).toHaveLength(8);
+  });
+
+  it("PROV-CANCONTROL-02: through admission: a part of the parameters, all of them, and busy instead of forbidden", async () => {
+    const viewing = {
+      name: "view",
+      ask: (asked: Question) => (asked.right === "view" ? asked.nodes.map(node => ({ node, grant: asked })) : []),
+    };
+    const admission = createAdmission({ rules: [viewing, provisioning.rule], find: ref => ref, clock, log: silentLog });
+    const { caller } = question("control", [meter]);
+    const signal = new AbortController().signal;
+    link.script = says("result='true'", `${nd}<parameter name='A'/>`);
+    const part = await admission.control(caller, [meter], ["A", "B"], signal);
+    expect(part.targets).toEqual([{ node: meter, names: ["A"] }]);
+    link.script = yes;
+    const whole = await admission.control(caller, [meter], ["C"], signal);
+    expect(whole.targets).toEqual([{ node: meter, names: ["C"] }]);
+    const every = { names: [], categories: categories("momentary"), from: 0, to: 1 };
+    expect((await admission.read(caller, [meter], every, signal)).targets).toMatchObject([
+      { node: meter, ask: { names: [] } },
+    ]);
+    link.script = () => new Promise(() => {});
+    for (let n = 0; n < 108; n++) void ask(question("read", [meter], [], ["momentary"], `c${n}@hub.example`));
+    await clock.advance(0);
+    const late = { ...caller, bareJid: "late@hub.example" };
+    await expect(admission.read(late, [meter], every, signal)).rejects.toMatchObject({ kind: "busy" });
+  });
+
+  it("a rule answers in the same breath what it remembers", async () => {
+    link.script = yes;
+    await read();
+    expect(Array.isArray(provisioning.rule.ask(question("read", [meter]), new AbortController().signal))).toBe(true);
   });
 
   it("PROV-THR-03: ten new questions a minute of one caller, sixty of a foreign domain, three hundred in all", async () => {
@@ -600,6 +650,8 @@ describe("bounds", () => {
 
 describe("the service away", () => {
   const restart = (options?: Options) => {
+    database.close();
+    database = openDatabase(join(folder, "edge.db"), edgeMigrations, silentLog);
     start(options, false);
     link.script = away;
     provisioning.online(false);
