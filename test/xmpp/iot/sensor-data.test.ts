@@ -405,6 +405,18 @@ describe("later", () => {
     expect(face.active).toBe(0);
   });
 
+  it("SD-REQ-12, COM-AUTH-05: no decision in time when it starts is a refusal, told once", async () => {
+    const { ask, clock, left, readouts, face } = createScene();
+    await ask("get", req(`m='true' ${when}`));
+    readouts.decide = () => new Promise(() => {});
+    await clock.advance(3_600_000 + 13_000);
+    expect(left.slice(1)).toEqual([
+      expect.stringMatching(/^<resp [^>]*><ts [^>]*><err>no decision was reached in time<\/err>/),
+    ]);
+    expect(readouts.started).toBe(0);
+    expect(face.active).toBe(0);
+  });
+
   it("SD-CAN-01, SD-RESP-17: cancelled, left and withdrawn requests never start", async () => {
     const { ask, clock, left, readouts, face } = createScene();
     await ask("get", req(`m='true' ${when}`).replace("'r1'", "'a'"));
