@@ -8,6 +8,7 @@ import { TimeoutError, within } from "#base/deadline.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { serialOpenMs } from "#limits.ts";
 import type { ByteChannel } from "./byte-channel.ts";
+import { untilClosed } from "./until-closed.ts";
 
 export interface SerialSettings {
   /** Below /dev/; a name in /dev/serial/by-id/ survives a reboot. */
@@ -74,6 +75,7 @@ function channelOf(port: SerialPort, name: string): SerialChannel {
     if (port.isOpen) port.close(() => {});
     await closed;
   };
+  const waiting = untilClosed(closed);
   return {
     name,
     closed,
@@ -83,12 +85,11 @@ function channelOf(port: SerialPort, name: string): SerialChannel {
       listener = next;
     },
     write: bytes =>
-      new Promise((resolve, reject) => {
-        void closed.then(reject);
+      waiting((done, failed) => {
         if (!port.isOpen) return;
         port.write(bytes, error => {
-          if (error) reject(new DeviceFault("unreachable", explain(name, error), { cause: error }));
-          else resolve();
+          if (error) failed(new DeviceFault("unreachable", explain(name, error), { cause: error }));
+          else done();
         });
       }),
     async setBaudRate(baudRate) {

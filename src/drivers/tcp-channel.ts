@@ -7,6 +7,7 @@ import { TimeoutError, within } from "#base/deadline.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { lineConnectMs, lineKeepAliveMs } from "#limits.ts";
 import type { ByteChannel } from "./byte-channel.ts";
+import { untilClosed } from "./until-closed.ts";
 
 export interface TcpAddress {
   readonly host: string;
@@ -61,6 +62,7 @@ export function channelOf(socket: Socket, name: string): ByteChannel {
     socket.destroy();
     await closed;
   };
+  const waiting = untilClosed(closed);
   return {
     name,
     closed,
@@ -70,12 +72,11 @@ export function channelOf(socket: Socket, name: string): ByteChannel {
       listener = next;
     },
     write: bytes =>
-      new Promise((resolve, reject) => {
-        // A socket destroyed while a write is pending may drop its callback: `closed` ends the wait then.
-        void closed.then(reject);
+      // A socket destroyed while a write is pending may drop its callback: `closed` ends the wait then.
+      waiting(done => {
         if (!socket.writable) return;
         socket.write(bytes, error => {
-          if (!error) resolve();
+          if (!error) done();
         });
       }),
   };
