@@ -1,0 +1,192 @@
+// The registry as a process of its own beside a real Prosody, with real clients: what only a broker does (offline storage,
+// presence, probes, routing by full JID) is not to be believed from a pipe.
+
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { systemClock } from "#base/clock.ts";
+import { silentLog } from "#base/log.ts";
+import { namespace } from "#iot/generations.ts";
+import { createAuthority } from "#lab/certificates.ts";
+import { type Child, startChild } from "#lab/child.ts";
+import { type Prosody, startProsody } from "#lab/prosody.ts";
+import { type Element, element, firstElement, format } from "#xml/element.ts";
+import { parse } from "#xml/parser.ts";
+import { discover } from "#xmpp/disco.ts";
+import { clientNs } from "#xmpp/stanza.ts";
+import { forever, temporaryFolder } from "../lab/scene.ts";
+import { type Peer, startPeer, until } from "../support/xmpp-peer.ts";
+
+const domain = "hub.localhost";
+const service = `things.${domain}`;
+const disco = namespace("discovery", "nf");
+const deciding = namespace("provisioningDevice", "nf");
+const owning = namespace("provisioningOwner", "nf");
+const tags = `<str name='CLASS' value='HeatMeter'/><str name='KEY' value='${"k".repeat(32)}'/>`;
+
+let home: Awaited<ReturnType<typeof temporaryFolder>>;
+let prosody: Prosody;
+let ca: string;
+let registry: Child;
+let configFile: string;
+
+const start = () =>
+  startChild(
+    {
+      name: "registry",
+      command: process.execPath,
+      args: [join(import.meta.dirname, "../../src/registry/main.ts"), "--config", configFile],
+      readyMs: 20_000,
+      ready: async (signal, output) => {
+        while (!/notice +ready/.test(output())) await systemClock.sleep(20, signal);
+      },
+    },
+    systemClock,
+    forever,
+  );
+
+beforeAll(async () => {
+  home = await temporaryFolder();
+  const authority = await createAuthority(join(home.path, "ca"), systemClock, forever);
+  ca = authority.ca;
+  const secret = "s".repeat(64);
+  prosody = await startProsody({
+    folder: join(home.path, "prosody"),
+    domain,
+    certificate: await authority.issue({ hosts: [domain, "localhost"] }),
+    clock: systemClock,
+    signal: forever,
+    components: [{ jid: service, secret }],
+    users: ["gw", "ana", "bob"].map(name => ({ name, password: "secret" })),
+  });
+  await writeFile(join(home.path, "secret"), secret, { mode: 0o600 });
+  configFile = join(home.path, "registry.yaml");
+  const settings = { jid: service, port: prosody.ports.component, secretFile: "secret", database: "data/registry.db" };
+  await writeFile(configFile, JSON.stringify(settings));
+  registry = await start();
+});
+afterAll(async () => {
+  await registry?.stop();
+  await prosody?.stop();
+  await home?.[Symbol.asyncDispose]();
+});
+
+const login = async (user: string): Promise<Peer> => {
+  const port = prosody.ports.tls;
+  const peer = startPeer({ domain, host: "127.0.0.1", port, tls: "direct", ca: [ca], user });
+  await peer.session.whenOnline(forever);
+  return peer;
+};
+const ask = async (peer: Peer, type: "get" | "set", payload: string): Promise<string> => {
+  const answer = await peer.session.request(type, service, parse(payload));
+  return answer === undefined ? "" : shape(answer);
+};
+/** As text with attributes in order: the broker writes them as it likes. */
+const shape = (one: Element): string => format(ordered(one));
+const ordered = (one: Element): Element => ({
+  ...one,
+  attrs: Object.fromEntries(Object.entries(one.attrs).sort()),
+  children: one.children.map(part => (typeof part === "string" ? part : ordered(part))),
+});
+const xml = (text: string): string => shape(parse(text));
+/** Accepts the service's request for presence once it comes, as a device or an owner's app does. */
+const letIn = async (peer: Peer) => {
+  await until("a subscription", () =>
+    peer.presences.some(({ attrs }) => attrs.type === "subscribe" && attrs.from === service),
+  );
+  peer.session.send(element("presence", clientNs, { to: service, type: "subscribed" }));
+};
+const pushes = ({ iqs }: Peer): string[] =>
+  iqs.filter(({ attrs }) => attrs.from === service).map(iq => shape(firstElement(iq) as Element));
+const canRead = (peer: Peer) =>
+  ask(peer, "get", `<canRead xmlns='${deciding}' jid='bob@${domain}' m='true'><nd id='heat-3' src='M'/></canRead>`);
+const questionIn = ({ messages }: Peer): Element | undefined =>
+  messages.flatMap(one => one.children).find((one): one is Element => typeof one !== "string" && one.ns === owning);
+
+it("register, claim, question to an owner who is away, kill -9 in between, rule, clearCache, grant", async () => {
+  await using device = await login("gw");
+  const found = await discover(device.session, domain, silentLog, forever);
+  expect([found.registry?.jid, found.provisioning?.jid]).toEqual([service, service]);
+
+  expect(await ask(device, "set", `<register xmlns='${disco}' id='heat-3' src='M'>${tags}</register>`)).toBe("");
+  await letIn(device);
+  {
+    await using ana = await login("ana");
+    const claimed = await ask(ana, "set", `<mine xmlns='${disco}'>${tags}</mine>`);
+    expect(claimed).toBe(xml(`<claimed xmlns='${disco}' jid='gw@${domain}' id='heat-3' src='M' public='true'/>`));
+    await letIn(ana);
+    await until("claimed and clearCache at the device", () => pushes(device).length === 2);
+    expect(pushes(device)).toEqual([
+      xml(`<claimed xmlns='${disco}' jid='ana@${domain}' id='heat-3' src='M' public='true'/>`),
+      xml(`<clearCache xmlns='${deciding}' id='heat-3' src='M'/>`),
+    ]);
+  }
+
+  // Ana is away: her broker keeps the question for her.
+  expect(await canRead(device)).toContain("result='false'");
+  await registry.kill();
+  registry = await start();
+  await until("a clearCache after the restart", () => pushes(device).length === 3);
+
+  await using ana = await login("ana");
+  await until("the question", () => questionIn(ana) !== undefined);
+  const question = questionIn(ana) as Element;
+  expect(question.attrs).toMatchObject({ jid: `gw@${domain}`, remoteJid: `bob@${domain}`, m: "true" });
+  await expect(canRead(device)).resolves.toContain("result='false'");
+  const rule = `<canReadRule xmlns='${owning}' jid='gw@${domain}' remoteJid='bob@${domain}' key='${question.attrs.key}' result='true'><nd id='heat-3' src='M'/><partial m='true'><f n='Energy'/></partial><fromJid/></canReadRule>`;
+  const before = pushes(device).length;
+  expect(await ask(ana, "set", rule)).toBe("");
+  await until("clearCache at the device", () => pushes(device).length > before);
+  expect(pushes(device).at(-1)).toContain("<clearCache");
+  expect(await canRead(device)).toBe(
+    xml(
+      `<canReadResponse xmlns='${deciding}' jid='bob@${domain}' result='true' m='true'><nd id='heat-3' src='M'/><f n='Energy'/></canReadResponse>`,
+    ),
+  );
+
+  // A stranger with the right key is nobody, and the broker keeps everybody from saying he is the service.
+  await using bob = await login("bob");
+  await expect(ask(bob, "set", rule)).rejects.toMatchObject({ condition: "item-not-found" });
+});
+
+it("a disown reaches the device before its owner is answered, and an owner whose device is away is told no", async () => {
+  await using ana = await login("ana");
+  const disown = `<disown xmlns='${disco}' jid='gw@${domain}' id='heat-3' src='M'/>`;
+  await expect(ask(ana, "set", disown)).rejects.toMatchObject({ condition: "not-allowed" });
+  await using device = await login("gw");
+  // Online to the service when its presence has arrived there; an answered request is later than that.
+  await ask(device, "get", `<isFriend xmlns='${deciding}' jid='bob@${domain}'/>`);
+  expect(await ask(ana, "set", disown)).toBe("");
+  expect(pushes(device)).toContain(xml(`<disowned xmlns='${disco}' id='heat-3' src='M'/>`));
+});
+
+it("the broker restarts: the service comes back by itself and answers", async () => {
+  await prosody.restart();
+  await using device = await login("gw");
+  let answered = false;
+  for (let tries = 0; tries < 100 && !answered; tries++) {
+    answered = await ask(device, "get", "<ping xmlns='urn:xmpp:ping'/>").then(
+      () => true,
+      () => false,
+    );
+    if (!answered) await systemClock.sleep(200, forever);
+  }
+  expect(answered).toBe(true);
+});
+
+it("PRES-CMP-01: a wrong secret ends the program with a sentence that does not contain it", async () => {
+  const wrong = join(home.path, "wrong.yaml");
+  await writeFile(join(home.path, "wrong-secret"), "not the secret", { mode: 0o600 });
+  const settings = { jid: service, port: prosody.ports.component, secretFile: "wrong-secret", database: "wrong.db" };
+  await writeFile(wrong, JSON.stringify(settings));
+  const { spawn } = await import("node:child_process");
+  const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/registry/main.ts"), "--config", wrong]);
+  let said = "";
+  child.stderr.on("data", chunk => {
+    said += chunk;
+  });
+  const code = await new Promise(resolve => child.once("exit", resolve));
+  expect(code).toBe(1);
+  expect(said).toContain(`the broker does not accept the secret of the component ${service}`);
+  expect(said).not.toContain("not the secret");
+});
