@@ -92,7 +92,14 @@ export function createClaims(deps: ClaimsDeps): Claims {
     owners: () => owners,
 
     add(refs) {
-      const missing = refs.filter(ref => records.get(nodeKey(ref))?.leaving !== false).map(fresh);
+      // Deleted and made again before the registry heard of it: nothing of the former thing is the new one's.
+      for (const ref of refs) {
+        const former = records.get(nodeKey(ref));
+        if (!former?.leaving) continue;
+        putWithNewRights(fresh(ref));
+        lost(former);
+      }
+      const missing = refs.filter(ref => !records.has(nodeKey(ref))).map(fresh);
       if (missing.length === 0) return;
       store.atomically(() => {
         for (const record of missing) store.put(record);

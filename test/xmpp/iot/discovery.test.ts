@@ -206,6 +206,18 @@ describe("registration", () => {
     expect(createOwnershipStore(database).all()).toHaveLength(1);
   });
 
+  it("DISCO-UNREG-01: a node deleted and made again before the registry heard of it has no owner from before", async () => {
+    await connected();
+    await link.push(registry, claimed());
+    link.online = false;
+    discovery.removed(meter);
+    discovery.thingsChanged();
+    expect(state()).toMatchObject({ state: "unregistered", owner: undefined });
+    expect(discovery.isOwner("ana@home.example")).toBe(false);
+    expect(hooks.at(-1)).toBe("disowned mbus-12 ana@home.example false");
+    expect(forgotten).toEqual([meter, meter]);
+  });
+
   it("a thing that is merely missing from the tree is left alone: an owner is not lost by a faulty start", async () => {
     await connected();
     await link.push(registry, claimed());
