@@ -86,7 +86,6 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log)
             } as const,
           ]),
     ],
-    closed: line.closed,
     async [Symbol.asyncDispose]() {
       isOpen = false;
     },

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseHex } from "#base/bytes.ts";
 import { DeviceFault } from "#contract/faults.ts";
+import { readMeter } from "#drivers/mbus/readout.ts";
 import { createMbusMeter } from "#lab/mbus-meter.ts";
-import { fieldOf, openBench, readAll } from "./bench.ts";
+import { fieldOf, never, openBench, readAll } from "./bench.ts";
 
 const faultOf = async (work: Promise<unknown>): Promise<DeviceFault> => {
   const error = await work.then(
@@ -113,6 +114,41 @@ describe("reading", () => {
     expect(bench.water.readouts).toBe(2);
     expect(next[0]?.at).toBeGreaterThan(first[0]?.at ?? 0);
   });
+});
+
+interface Multi {
+  address: number;
+  start: string;
+  startResponse: string;
+  exchanges: { request: string; response: string }[];
+  expectRecords: { raw: string }[];
+}
+const { multi } = JSON.parse(readFileSync(join(import.meta.dirname, "../../vectors/mbus/session.json"), "utf8")) as {
+  multi: Multi[];
+};
+
+it.each(multi.map((one, n) => ({ ...one, n })))("M-Bus 1.3: recorded readout $n, octet for octet", async vector => {
+  await using bench = await openBench(() => []);
+  const script = [{ request: vector.start, response: vector.startResponse }, ...vector.exchanges];
+  const asked: string[] = [];
+  bench.converter.meters.push({
+    answer(request) {
+      asked.push(Buffer.from(request).toString("hex").toUpperCase());
+      return parseHex(script[asked.length - 1]?.response ?? "");
+    },
+    behaviour: "normal",
+    slowMs: 0,
+    primary: vector.address,
+    readouts: 0,
+    identity: { id: "0", manufacturer: "ABB", version: 0, medium: 4 },
+  });
+  const how = { address: { kind: "primary", address: vector.address }, probing: false, retried: () => {} } as const;
+  const readout = await bench.settle(bench.line.line.take("read", never, bus => readMeter(bus, how, never)));
+  expect(asked).toEqual(script.map(({ request }) => request));
+  expect(readout.items.map(({ raw }) => Buffer.from(raw).toString("hex"))).toEqual(
+    vector.expectRecords.map(({ raw }) => raw),
+  );
+  expect(readout.telegrams).toBe(script.length - 1);
 });
 
 describe("trouble", () => {
