@@ -269,6 +269,14 @@ export const mqttConnectMs = 10_000;
 export const mqttPublishMs = 10_000;
 /** A device's message; firmware images and pictures are none of ours. */
 export const mqttPayloadBytesMax = 262_144;
+/** With a topic of 64 KiB and some properties before it: what a broker that speaks MQTT 5 is asked to keep to. */
+export const mqttPacketBytesMax = mqttPayloadBytesMax + 70_000;
+/** A field is no document: what is longer could not be passed on in one stanza. */
+export const mqttTextCharsMax = 4_096;
+/** A device's clock may be this far ahead of ours before its times are marked and replaced by the time of receipt. */
+export const mqttClockOffMs = 300_000;
+/** A half-open connection is noticed after one and a half times this. */
+export const mqttKeepAliveSeconds = 30;
 /** Messages a slow reader may fall behind before the oldest go. */
 export const mqttSamplesMax = 256;
 

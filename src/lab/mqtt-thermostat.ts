@@ -71,8 +71,9 @@ export async function startThermostat({ port, name, clock, reportMs = 5_000 }: T
     },
     async [Symbol.asyncDispose]() {
       stop.abort();
-      await living;
+      // First: a report may wait for a broker that is gone.
       await client.endAsync(true);
+      await living;
     },
   };
 }

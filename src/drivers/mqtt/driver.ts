@@ -6,12 +6,17 @@ import type { Driver, NodeType } from "#contract/driver.ts";
 import { categoryNames } from "#contract/field.ts";
 import { fieldName, flag, host, secret, tcpPort, unit, userName } from "#contract/settings.ts";
 import { type MqttBroker, openBroker } from "./broker.ts";
+import { isTemplate } from "./command.ts";
 import { isPointer } from "./payload.ts";
 import { type MqttTopic, openTopic } from "./topic.ts";
 
 const brokerSettings = z.object({
   host,
   port: tcpPort(1883),
+  version: z
+    .enum(["3.1.1", "5.0"])
+    .default("3.1.1")
+    .meta({ title: "MQTT version", description: "Brokers understand 3.1.1; newer ones 5.0 too.", page: "Connection" }),
   tls: flag("TLS", "Encrypted from the first byte; usually port 8883.", false),
   caFile: z.string().max(4096).default("").meta({
     title: "Certificate authority",
@@ -44,7 +49,7 @@ const topicText = (description: string) =>
   z
     .string()
     .max(1024)
-    .regex(/^[^#+\0]*$/, "a topic without + and #")
+    .regex(/^(?!\$share\/)[^#+\0]*$/, "one topic, without + and #")
     .meta({ title: "Topic", description, page: "Message" });
 
 const topicSettings = z.object({
@@ -62,7 +67,10 @@ const topic: NodeType<typeof topicSettings, MqttBroker, MqttTopic> = {
   open: openTopic,
 };
 
-const valueSettings = z.object({
+const word = (title: string, description: string, standard: string) =>
+  z.string().min(1).max(64).default(standard).meta({ title, description, page: "Field" });
+
+const valueFields = z.object({
   fieldName,
   pointer: pointer("Value in the message", "JSON pointer such as /temperature; empty where the message is the value."),
   kind: z
@@ -81,6 +89,8 @@ const valueSettings = z.object({
     .positive()
     .default(1)
     .meta({ title: "Factor", description: "Multiplies the number in the message.", page: "Field" }),
+  onText: word("On", "How the device writes on; the usual words are understood besides.", "true"),
+  offText: word("Off", "How the device writes off.", "false"),
   category: z
     .enum(categoryNames)
     .default("momentary")
@@ -92,7 +102,7 @@ const valueSettings = z.object({
     .string()
     .max(1024)
     .default("{value}")
-    .refine(text => text.includes("{value}"), "a text with {value} in it")
+    .refine(isTemplate, 'a text with {value} in it; JSON such as {"setpoint": {value}} must be whole')
     .meta({ title: "Command", description: "What is sent; {value} stands for the value.", page: "Control" }),
   min: z.number().optional().meta({ title: "Least value", description: "Smaller ones are refused.", page: "Control" }),
   max: z
@@ -104,6 +114,11 @@ const valueSettings = z.object({
     description: "How long to wait until the device reports the new value.",
     page: "Control",
   }),
+});
+
+const valueSettings = valueFields.refine(({ min, max }) => min === undefined || max === undefined || min <= max, {
+  path: ["max"],
+  message: "not less than the least value",
 });
 
 const value: NodeType<typeof valueSettings, MqttTopic> = {

@@ -1,30 +1,21 @@
-// A topic as a device: it speaks unasked, each message a sample of the fields that its value nodes declare. Commands go to a
-// value's command topic and are confirmed by what the device then reports.
+// A topic as a device: it speaks unasked, each message a sample of the fields that its value nodes declare. What it was told
+// before stays known with the time it was told, for who listens or declares a value later.
 
-import { createBroadcast } from "#base/broadcast.ts";
-import { TimeoutError, within } from "#base/deadline.ts";
-import type { ControlParameter, ControlValue, WriteOutcome } from "#contract/control.ts";
+import { type Broadcast, createBroadcast } from "#base/broadcast.ts";
+import { createScope } from "#base/scope.ts";
+import type { ControlParameter } from "#contract/control.ts";
 import type { Device, Env } from "#contract/driver.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { type Category, categories, type Field, type Quality, type Sample } from "#contract/field.ts";
-import { mqttSamplesMax } from "#limits.ts";
+import { mqttClockOffMs, mqttSamplesMax } from "#limits.ts";
 import type { MqttBroker, MqttMessage } from "./broker.ts";
-import { absent, fieldValue, parsePayload, pointTo, timeOf, type ValueKind } from "./payload.ts";
+import { type CommandSettings, createParameter } from "./command.ts";
+import { absent, fieldValue, parsePayload, pointTo, timeOf, type ValueMap } from "./payload.ts";
 
-export interface ValueSettings {
+export interface ValueSettings extends ValueMap, CommandSettings {
   readonly fieldName: string;
   readonly pointer: string;
-  readonly kind: ValueKind;
-  readonly unit: string;
-  readonly decimals?: number | undefined;
-  readonly factor: number;
   readonly category: Category;
-  readonly commandTopic: string;
-  /** `{value}` stands for the value. */
-  readonly commandTemplate: string;
-  readonly min?: number | undefined;
-  readonly max?: number | undefined;
-  readonly confirmMs: number;
 }
 
 export interface TopicSettings {
@@ -36,6 +27,18 @@ export interface TopicSettings {
 export interface MqttTopic extends Device {
   /** Declares one value of the messages, until disposed. Throws `DeviceFault` refused when the name is taken. */
   declare(value: ValueSettings): Disposable;
+  /** Grows and shrinks with the values: they are opened after their topic. */
+  readonly parameters: readonly ControlParameter[];
+}
+
+interface Value {
+  readonly settings: ValueSettings;
+  latest: { readonly at: number; readonly field: Field } | undefined;
+}
+
+interface Readable {
+  readonly message: MqttMessage;
+  readonly content: unknown;
 }
 
 export async function openTopic(
@@ -43,128 +46,121 @@ export async function openTopic(
   env: Env<MqttBroker>,
   signal: AbortSignal,
 ): Promise<MqttTopic> {
-  const values = new Map<string, ValueSettings>();
+  const values = new Map<string, Value>();
+  const parameters: ControlParameter[] = [];
   const samples = createBroadcast<Sample>(mqttSamplesMax);
-  let last: MqttMessage | undefined;
+  const ended = new AbortController();
+  let last: Readable | undefined;
   let unreadable = 0;
 
-  const sampleOf = (message: MqttMessage, wanted: Iterable<ValueSettings>): Sample | undefined => {
-    const content = parsePayload(message.payload);
-    if (content === undefined) return undefined;
-    const own = settings.timePointer === "" ? undefined : timeOf(pointTo(content, settings.timePointer));
-    const quality: Quality =
-      message.retained && own === undefined ? { automaticReadout: true, warning: true } : { automaticReadout: true };
-    const fields = [...wanted].flatMap(value => fieldOf(value, content, quality));
-    return fields.length === 0 ? undefined : { at: own ?? env.clock.now(), fields };
+  const tell = ({ message, content }: Readable, wanted: Iterable<Value>) => {
+    const { at, quality } = timeAndQuality(message, content, settings.timePointer);
+    const fields = [...wanted].flatMap(value => {
+      const field = fieldOf(value.settings, content, quality);
+      if (field === undefined) return [];
+      value.latest = { at, field };
+      return [field];
+    });
+    if (fields.length > 0) samples.send({ at, fields });
   };
 
   const take = (message: MqttMessage) => {
-    // An empty retained payload takes the last one back: there is nothing to say any more.
-    if (message.payload.length === 0) return;
-    last = message;
-    const sample = sampleOf(message, values.values());
-    if (sample !== undefined) samples.send(sample);
-    else if (parsePayload(message.payload) === undefined) unreadable++;
+    if (message.payload.length === 0) {
+      // The device takes back what it said last: there is nothing to repeat any more.
+      last = undefined;
+      for (const value of values.values()) value.latest = undefined;
+      return;
+    }
+    const content = parsePayload(message.payload);
+    if (content === undefined) {
+      unreadable++;
+      return;
+    }
+    last = { message, content };
+    tell(last, values.values());
   };
   const subscription = await env.parent.subscribe(settings.topic, take, signal);
-  const ended = new AbortController();
 
   return {
+    parameters,
     declare(value) {
-      if (values.has(value.fieldName))
-        throw new DeviceFault("refused", `The topic has a field ${value.fieldName} already.`);
-      values.set(value.fieldName, value);
+      const { fieldName } = value;
+      if (values.has(fieldName)) throw new DeviceFault("refused", `The topic has a field ${fieldName} already.`);
+      const entry: Value = { settings: value, latest: undefined };
+      values.set(fieldName, entry);
+      const parameter = createParameter(value, env, samples.listen, ended.signal, () => entry.latest?.field.value);
+      if (parameter !== undefined) parameters.push(parameter);
       // Values are opened after their topic: what was retained is told to the late ones too.
-      const before = last === undefined ? undefined : sampleOf(last, [value]);
-      if (before !== undefined) samples.send(before);
-      return { [Symbol.dispose]: () => void values.delete(value.fieldName) };
+      if (last !== undefined) tell(last, [entry]);
+      return {
+        [Symbol.dispose]() {
+          if (values.get(fieldName) !== entry) return;
+          values.delete(fieldName);
+          // Of a lost line the parameters stay known: a form may show them meanwhile.
+          const at = parameter === undefined ? -1 : parameters.indexOf(parameter);
+          if (at >= 0 && env.parent.isOpen) parameters.splice(at, 1);
+        },
+      };
     },
-    async *watch(watching) {
-      const either = AbortSignal.any([watching, ended.signal]);
-      const heard = samples.listen(either);
-      const before = last === undefined ? undefined : sampleOf(last, values.values());
-      if (before !== undefined) yield before;
-      yield* heard;
-    },
-    get parameters() {
-      return [...values.values()]
-        .filter(one => one.commandTopic !== "")
-        .map(one => parameterOf(one, env, samples.listen));
-    },
+    watch: watching => watch(watching, ended.signal, samples, values),
     describe: () => [
       { id: "Topic", name: "Topic", value: { kind: "string", value: settings.topic } },
       { id: "Unreadable", name: "Messages not understood", value: { kind: "int", value: unreadable } },
     ],
     async [Symbol.asyncDispose]() {
-      ended.abort();
+      ended.abort(new DeviceFault("unreachable", "The topic is closed."));
       subscription[Symbol.dispose]();
     },
   };
 }
 
-function fieldOf(value: ValueSettings, content: unknown, quality: Quality): Field[] {
-  const raw = pointTo(content, value.pointer);
-  if (raw === absent) return [];
-  return [
-    {
-      name: value.fieldName,
-      value: fieldValue(raw, value),
-      categories: categories(value.category),
-      quality,
-      ...(value.commandTopic === "" ? {} : { writable: true as const }),
-    },
-  ];
+/** What is known already, each with its own time, oldest first; then what is said. */
+async function* watch(
+  watching: AbortSignal,
+  ended: AbortSignal,
+  samples: Broadcast<Sample>,
+  values: ReadonlyMap<string, Value>,
+): AsyncGenerator<Sample> {
+  using scope = createScope(watching);
+  const onEnd = () => scope.abort(ended.reason);
+  if (ended.aborted) onEnd();
+  ended.addEventListener("abort", onEnd, { once: true });
+  const heard = samples.listen(scope.signal);
+  try {
+    const known = [...values.values()].flatMap(({ latest }) => latest ?? []);
+    const byTime = [...Map.groupBy(known, one => one.at)].sort(([a], [b]) => a - b);
+    for (const [at, group] of byTime) yield { at, fields: group.map(one => one.field) };
+    yield* heard;
+  } finally {
+    ended.removeEventListener("abort", onEnd);
+    await heard.return?.();
+  }
 }
 
-const kinds = { number: "double", boolean: "boolean", text: "string" } as const;
+/** Before that no such device was made: its clock was never set. */
+const firstPlausibleMs = Date.UTC(2001, 0, 1);
 
-function parameterOf(
-  value: ValueSettings,
-  env: Env<MqttBroker>,
-  listen: (signal: AbortSignal) => AsyncIterable<Sample>,
-): ControlParameter {
+/** The message's own time; of an impossible one the time of receipt, marked; of a retained message without one it is a guess. */
+function timeAndQuality({ at, retained }: MqttMessage, content: unknown, timePointer: string) {
+  const own = timePointer === "" ? undefined : timeOf(pointTo(content, timePointer));
+  const isRight = own !== undefined && own >= firstPlausibleMs && own <= at + mqttClockOffMs;
+  const quality: Quality = {
+    automaticReadout: true,
+    ...(own !== undefined && !isRight ? { timeOffset: true } : {}),
+    ...(retained && !isRight ? { warning: true } : {}),
+  };
+  return { at: isRight ? own : at, quality };
+}
+
+function fieldOf(value: ValueSettings, content: unknown, quality: Quality): Field | undefined {
+  const raw = pointTo(content, value.pointer);
+  if (raw === absent) return undefined;
+  const found = fieldValue(raw, value);
   return {
     name: value.fieldName,
-    kind: kinds[value.kind],
-    label: value.fieldName,
-    ...(value.unit === "" ? {} : { unit: value.unit }),
-    ...(value.min === undefined ? {} : { min: value.min }),
-    ...(value.max === undefined ? {} : { max: value.max }),
-    async set(wanted, signal) {
-      const stop = new AbortController();
-      const reports = listen(AbortSignal.any([signal, stop.signal]));
-      let reported: string | undefined;
-      try {
-        await env.parent.publish(value.commandTopic, commandOf(value, wanted), signal);
-        return await within(env.clock, value.confirmMs, value.fieldName, signal, async (): Promise<WriteOutcome> => {
-          for await (const { fields } of reports) {
-            const field = fields.find(one => one.name === value.fieldName);
-            if (field === undefined) continue;
-            if (isSame(field, wanted)) return "confirmed";
-            reported = "value" in field.value ? String(field.value.value) : "no value";
-          }
-          throw signal.reason;
-        });
-      } catch (error) {
-        if (!(error instanceof TimeoutError)) throw error;
-        if (reported === undefined) return "unconfirmed";
-        throw new DeviceFault("refused", `The device still reports ${reported}.`);
-      } finally {
-        stop.abort();
-      }
-    },
+    value: found,
+    categories: categories(value.category),
+    quality: found.kind === "missing" ? { missing: true } : quality,
+    ...(value.commandTopic === "" ? {} : { writable: true as const }),
   };
-}
-
-const isSame = (field: Field, wanted: ControlValue): boolean =>
-  field.value.kind === "quantity"
-    ? Math.abs(field.value.value - Number(wanted.value)) < 10 ** -field.value.decimals / 2
-    : "value" in field.value && field.value.value === wanted.value;
-
-/** JSON text of the value in the template's place; text that is not a JSON template goes out bare. */
-export function commandOf({ commandTemplate, factor }: ValueSettings, { value }: ControlValue): string {
-  const scaled = typeof value === "number" ? Number((value / factor).toPrecision(12)) : value;
-  const inJson = commandTemplate.trimStart().startsWith("{") && commandTemplate.trim() !== "{value}";
-  const text = typeof scaled === "string" && inJson ? JSON.stringify(scaled) : String(scaled);
-  return commandTemplate.replaceAll("{value}", () => text);
 }
