@@ -8,11 +8,9 @@ import { createInbox } from "#client/inbox.ts";
 import { createOwner, type Owner, type Services } from "#client/owner.ts";
 import { createThings, type Things } from "#client/things.ts";
 import { namespaces } from "#iot/generations.ts";
-import { element } from "#xml/element.ts";
 import { askService, discover } from "#xmpp/disco.ts";
 import { bareJid } from "#xmpp/jid.ts";
 import { createSession } from "#xmpp/session.ts";
-import { clientNs } from "#xmpp/stanza.ts";
 import { CommandError, type Invocation, type Option, UsageError } from "./command.ts";
 import { type Identity, loadIdentity } from "./identity.ts";
 
@@ -58,9 +56,6 @@ export async function connectClient(identity: Identity, signal: AbortSignal): Pr
   inbox.attach(session);
   // Things and services we deal with may see us: the registry asks back to know when its questions can be delivered.
   const contacts = createContacts(inbox, session, () => true);
-  inbox.onOnline(resumed => {
-    if (!resumed) session.send(element("presence", clientNs));
-  });
   const running = session.run(life);
   const services = rememberPerKey((domain, inner) => discover(session, domain, silentLog, inner));
   const owner = createOwner({

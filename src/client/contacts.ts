@@ -1,8 +1,9 @@
 // Presence consent from the asking side: who has let us see where he is, under which full JID, and asking for it. A thing
 // can only be asked under its full JID, which it tells those it has accepted (PRES-ID-02).
 
-import { element } from "#xml/element.ts";
+import { element, elements } from "#xml/element.ts";
 import type { Connection } from "#xmpp/connection.ts";
+import { bareJid } from "#xmpp/jid.ts";
 import type { Inbox } from "./inbox.ts";
 
 export type ConsentAnswer =
@@ -21,9 +22,10 @@ export interface Contacts {
   ask(bare: string, signal: AbortSignal): Promise<ConsentAnswer>;
 }
 
-export const presenceNs = "jabber:client";
+const presenceNs = "jabber:client";
+const rosterNs = "jabber:iq:roster";
 
-/** `acceptFrom`: whose requests to see *our* presence are accepted (the appliance, the registry); others are left open. */
+/** Shows us as present at each new stream. `acceptFrom`: whose requests to see *our* presence are accepted (the appliance, the registry); others are left open. */
 export function createContacts(inbox: Inbox, connection: Connection, acceptFrom: (bare: string) => boolean): Contacts {
   const online = new Map<string, Set<string>>();
   const waiting = new Map<string, Set<() => void>>();
@@ -42,7 +44,19 @@ export function createContacts(inbox: Inbox, connection: Connection, acceptFrom:
     tell(fromBare);
   });
   inbox.onOnline(resumed => {
-    if (!resumed) online.clear();
+    if (resumed) return;
+    online.clear();
+    // Who has not asked for the roster is not told of answers about subscriptions (RFC 6121 section 2.1.6); so first the
+    // roster, then our presence, whether it came or not.
+    const announce = () => connection.send(element("presence", presenceNs));
+    connection.request("get", undefined, element("query", rosterNs)).then(roster => {
+      for (const one of roster === undefined ? [] : elements(roster)) {
+        const bare = bareJid(one.attrs.jid);
+        const sees = one.attrs.subscription === "to" || one.attrs.subscription === "both";
+        if (bare !== undefined && sees) consent.set(bare, "subscribed");
+      }
+      announce();
+    }, announce);
   });
 
   const fullJid = (bare: string) => [...(online.get(bare) ?? [])].at(-1);

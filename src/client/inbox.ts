@@ -1,5 +1,6 @@
 // What comes in on a client's connection, handed to those who wait for it: data messages and questions by the name of their
-// payload, presence by contact. A client serves nothing: every iq that asks is refused.
+// payload, presence by contact. A client serves nothing:
+// every iq that asks is refused, but for the roster pushes of its own server.
 
 import { type Element, element, elements } from "#xml/element.ts";
 import type { Connection, Inbound } from "#xmpp/connection.ts";
@@ -66,6 +67,13 @@ export function createInbox(): Inbox {
     },
     iq(stanza) {
       if (stanza.attrs.type !== "get" && stanza.attrs.type !== "set") return;
+      const { from } = stanza.attrs;
+      const own = from === undefined || (connection !== undefined && bareJid(from) === bareJid(connection.jid));
+      if (own && elements(stanza)[0]?.ns === "jabber:iq:roster") {
+        // A roster push of our own server: what it says comes as presence too.
+        connection?.send(element("iq", stanza.ns, { type: "result", id: stanza.attrs.id }));
+        return;
+      }
       const error = encodeError(asStanzaError(new StanzaError("cancel", "service-unavailable")), stanza.ns);
       connection?.send(
         element("iq", stanza.ns, { type: "error", id: stanza.attrs.id, to: stanza.attrs.from }, [error]),

@@ -157,7 +157,13 @@ export function createRouter(deps: RouterDeps): Router {
       // Without a sender there is nobody to answer and nobody to have asked (COM-STZ-11).
       if (from === undefined || fromBare === undefined || id === undefined) return;
       const reply = await replays.once(from, id, stanza, () => answer(stanza, from, fromBare));
-      if (!deps.signal.aborted) deps.reply(reply);
+      if (deps.signal.aborted) return;
+      try {
+        deps.reply(reply);
+      } catch (error) {
+        // Nothing can be said any more, not even that: the asker's own timeout tells him.
+        deps.log.warning("reply-lost", { to: from, error });
+      }
     },
 
     async message(stanza) {

@@ -11,6 +11,8 @@ export interface Program extends AsyncDisposable {
   /** As a power cut would. */
   kill(): Promise<void>;
   readonly pid: number;
+  /** The last lines it wrote. */
+  output(): string;
 }
 
 const source = resolve(import.meta.dirname, "../..");
@@ -45,6 +47,7 @@ export function createProgram(
     async kill() {
       await child?.kill();
     },
+    output: () => child?.output() ?? "",
     get pid() {
       return child?.pid ?? 0;
     },

@@ -2,10 +2,11 @@
 
 import type { OwnerQuestion } from "#client/owner.ts";
 import type { Reading } from "#contract/field.ts";
-import { parseNode } from "#contract/node.ts";
+import { describeNode, parseNode } from "#contract/node.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import { describeQuestion } from "../commands/owner.ts";
 import type { Client } from "../connect.ts";
+import type { Status } from "../status-text.ts";
 import { type Checks, demand, until } from "./checks.ts";
 import type { World } from "./world.ts";
 
@@ -68,8 +69,9 @@ export async function decisionSteps(world: World, checks: Checks, signal: AbortS
     const after = await until("online again", answerMs, signal, () =>
       world.statusWhere(one => one.connection.phase === "online"),
     );
-    const shape = (nodes: typeof before.nodes) => JSON.stringify(nodes.map(({ ref, thing }) => [ref, thing?.owner]));
-    demand(shape(before.nodes) === shape(after.nodes), "nodes or owners differ");
+    const lines = ({ nodes }: Status) => nodes.map(({ ref, thing }) => `${describeNode(ref)} ${thing?.owner ?? ""}`);
+    const lost = lines(before).filter(line => !lines(after).includes(line));
+    demand(lost.length === 0 && before.nodes.length === after.nodes.length, `not as before: ${lost.join("; ")}`);
     const text = await until("permitted", answerMs, signal, async () =>
       onlyEnergy(await readings(world, stranger, ["Energy", "Flow"], signal)),
     );

@@ -15,6 +15,10 @@ export async function faultSteps(world: World, { step, check }: Checks, signal: 
   const stranger = await world.client("stranger");
   const inbox = collect(owner);
   const thermostat = [parseNode("thermostat-2")];
+  await check("the owner claims the thermostat", async () => {
+    const uri = (await world.status()).nodes.find(one => one.ref.nodeId === "thermostat-2")?.thing?.uri ?? "";
+    return (await owner.owner.claim(uri, true, signal)).ref.nodeId;
+  });
   await check("the device takes the set point, and the result is read back", async () => {
     const values = [{ name: "Set Point", value: { kind: "double", value: wantedPoint } }] as const;
     const done = await owner.things.set(await owner.appliance(signal), thermostat, values, signal);
@@ -25,10 +29,6 @@ export async function faultSteps(world: World, { step, check }: Checks, signal: 
     const read = await world.readText(owner, ["thermostat-2"], ["Set Point"], signal);
     demand(read.includes(wantedPoint.toFixed(1)), read);
     return `device ${world.setPoint()}, read back ${read}`;
-  });
-  await check("the owner claims the thermostat too", async () => {
-    const uri = (await world.status()).nodes.find(one => one.ref.nodeId === "thermostat-2")?.thing?.uri ?? "";
-    return (await owner.owner.claim(uri, true, signal)).ref.nodeId;
   });
   await check("the stranger's attempt is refused, and the device keeps its set point", async () => {
     await until(

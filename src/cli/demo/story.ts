@@ -13,6 +13,10 @@ export async function playStory(world: World, print: (line: string) => void, sig
   await claimSteps(world, checks, signal);
   await decisionSteps(world, checks, signal);
   await faultSteps(world, checks, signal);
+  if (checks.failed > 0) {
+    print(`\nLast words of the appliance:\n${world.edge.output()}`);
+    print(`\nLast words of the registry:\n${world.registry.output()}`);
+  }
   print(`\n${checks.passed} passed, ${checks.failed} failed`);
   return checks.failed === 0 ? 0 : 1;
 }
