@@ -12,7 +12,7 @@ import type { Before, Negotiated } from "./negotiate.ts";
 import type { Outbox } from "./outbox.ts";
 import { createRequests } from "./requests.ts";
 import { answerText, askText, CountError, isManagement } from "./resume.ts";
-import { clientNs, StanzaError } from "./stanza.ts";
+import { clientNs, encodeError, StanzaError } from "./stanza.ts";
 import type { StreamEnded, XmlStream } from "./stream.ts";
 import { createTraffic } from "./traffic.ts";
 import { type Element, element, firstElement } from "./xml/element.ts";
@@ -143,6 +143,17 @@ export function createServing(options: ServingOptions, inbound: Inbound, deps: S
     }
   };
 
+  const onTooLarge = (node: Element, why: string) => {
+    traffic.management.received();
+    log.warning("stanza-too-large", { from: node.attrs.from, why });
+    if (node.name !== "iq") return;
+    const error = encodeError(new StanzaError("modify", "policy-violation", why), ns);
+    const { id, from, to, type } = node.attrs;
+    if (type === "get" || type === "set") {
+      traffic.send(element("iq", ns, { type: "error", id, to: from, from: options.from && to }, [error]));
+    } else requests.settle({ ...node, attrs: { ...node.attrs, type: "error" }, children: [error] });
+  };
+
   const before: Before = {
     management: traffic.management,
     get jid() {
@@ -164,7 +175,7 @@ export function createServing(options: ServingOptions, inbound: Inbound, deps: S
     const watching = liveness.run(scope.signal);
     traffic.open(stream, resumed, bound, () => give("online", () => inbound.online?.(bound, resumed)));
     early.forEach(onStanza);
-    stream.listen(onElement);
+    stream.listen(onElement, onTooLarge);
     const left = Promise.withResolvers<void>();
     scope.signal.addEventListener("abort", () => left.resolve(), { once: true });
     await Promise.race([stream.ended, left.promise]);

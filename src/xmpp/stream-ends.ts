@@ -11,6 +11,7 @@ export function createReader(overflow: () => void) {
   let waiting: PromiseWithResolvers<Element> | undefined;
   let opening: PromiseWithResolvers<Element> | undefined;
   let listener: ((node: Element) => void) | undefined;
+  let largeListener: ((node: Element, why: string) => void) | undefined;
   let reason: Error | undefined;
   return {
     restart(): Promise<Element> {
@@ -18,6 +19,7 @@ export function createReader(overflow: () => void) {
       // Bytes after the element that ended the old stream belong to nobody; a well-behaved broker sends none.
       unread.length = 0;
       listener = undefined;
+      largeListener = undefined;
       return opening.promise;
     },
     header(root: Element) {
@@ -41,7 +43,13 @@ export function createReader(overflow: () => void) {
       waiting = Promise.withResolvers<Element>();
       return waiting.promise;
     },
-    listen(handler: (node: Element) => void) {
+    /** False when nobody listens yet. */
+    tooLarge(node: Element, why: string): boolean {
+      largeListener?.(node, why);
+      return largeListener !== undefined;
+    },
+    listen(handler: (node: Element) => void, tooLarge: (node: Element, why: string) => void) {
+      largeListener = tooLarge;
       for (let node = unread.shift(); node !== undefined; node = unread.shift()) handler(node);
       listener = handler;
     },

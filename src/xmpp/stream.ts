@@ -7,7 +7,8 @@ import type { Clock } from "#base/clock.ts";
 import { attributesMax, stanzaBytesMax, stanzaDepthMax, stanzaElementsMax, streamCloseMs } from "#limits.ts";
 import { createReader, createWriter } from "./stream-ends.ts";
 import { type Element, elements, escapeAttribute, textOf } from "./xml/element.ts";
-import { createParser, XmlError, type XmlLimits, type XmlParser } from "./xml/parser.ts";
+import { createParser, type XmlLimits, type XmlParser } from "./xml/parser.ts";
+import { XmlError } from "./xml/tags.ts";
 
 export const streamsNs = "http://etherx.jabber.org/streams";
 export const streamErrorsNs = "urn:ietf:params:xml:ns:xmpp-streams";
@@ -40,8 +41,11 @@ export interface XmlStream {
   restart(): Promise<Element>;
   /** The next element, for handshakes. Rejects with `StreamEnded`. One reader at a time. */
   read(): Promise<Element>;
-  /** From now on elements go to the handler at once, those not yet read first. */
-  listen(handler: (node: Element) => void): void;
+  /**
+   * From now on elements go to the handler at once, those not yet read first. `tooLarge` gets those that were larger than
+   * a limit, without their content: anybody may have sent them through the broker, so they must not cost the stream.
+   */
+  listen(handler: (node: Element) => void, tooLarge: (node: Element, why: string) => void): void;
   /** Leaves in the same turn of the event loop, together with whatever else is written in it. */
   write(text: string): void;
   /** Closes both halves, waiting for the peer at most `streamCloseMs`. */
@@ -94,6 +98,9 @@ export function createStream(socket: Socket, options: StreamOptions, clock: Cloc
       if (over !== undefined) return;
       if (node.ns === streamsNs && node.name === "error") end(peerError(node));
       else reader.element(node);
+    },
+    tooLarge(node: Element, why: string) {
+      if (over === undefined && !reader.tooLarge(node, why)) fail("policy-violation", `the broker sent ${why}`);
     },
     closed() {
       if (!closing) writer.write("</stream:stream>");

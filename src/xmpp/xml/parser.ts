@@ -1,19 +1,8 @@
 // A strict streaming parser for the XML that XMPP allows (RFC 6120 section 11.1): no comments, processing instructions or
-// document types, the five named entities and character references, every prefix declared, no attribute twice. Depth,
-// size and number of elements are bounded while reading, before anything is built on them.
+// document types. Depth, size and number of elements are bounded while reading, before anything is built on them.
 
 import type { Element } from "./element.ts";
-
-/** The text is not the XML we accept. For a stream this is the end of the stream (`not-well-formed`, `policy-violation`). */
-export class XmlError extends Error {
-  override name = "XmlError";
-  /** limit: well-formed so far but larger than allowed. */
-  readonly kind: "not-well-formed" | "restricted-xml" | "limit";
-  constructor(kind: "not-well-formed" | "restricted-xml" | "limit", message: string) {
-    super(message);
-    this.kind = kind;
-  }
-}
+import { characters, literal, type Open, openTag, rootScope, tagEnd, XmlError } from "./tags.ts";
 
 export interface XmlLimits {
   /** Characters of one element of depth `emitDepth` with all its content. */
@@ -28,6 +17,11 @@ export interface XmlHandler {
   opened?(root: Element): void;
   /** A complete element at the emit depth. */
   element(node: Element): void;
+  /**
+   * An element at the emit depth that was larger than a limit: itself, without content, after it was read to its end and
+   * thrown away. Without this, and always beyond sixteen times `charsMax`, that is an `XmlError`.
+   */
+  tooLarge?(node: Element, why: string): void;
   /** The end tag of the root. */
   closed?(): void;
 }
@@ -37,54 +31,83 @@ export interface XmlParser {
   write(text: string): void;
 }
 
-interface Open {
-  node: { name: string; ns: string; attrs: Record<string, string>; children: (Element | string)[] };
-  qname: string;
-  scope: Readonly<Record<string, string>>;
+/** What is left of an element that is being thrown away. */
+interface Skipped {
+  readonly node: Element;
+  readonly why: string;
+  /** Elements of it that are open. */
+  depth: number;
 }
 
-const xmlNs = "http://www.w3.org/XML/1998/namespace";
-const rootScope: Readonly<Record<string, string>> = Object.assign(Object.create(null), { xml: xmlNs, "": "" });
-const entities: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
-const qualifiedName = /^(?:([\p{L}_][\p{L}\p{N}._-]*):)?([\p{L}_][\p{L}\p{N}._-]*)$/u;
-const forbidden = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/;
-const attribute = /\s+([^\s=<>"'/]+)\s*=\s*(?:"([^"<]*)"|'([^'<]*)')/uy;
+const skippedFactor = 16;
+/** Below this it is not worth knowing whether new text can complete what waits. */
+const shortRest = 4_096;
+const cdata = "<![CDATA[";
 
 /** `emitDepth` 0 parses one whole document, 1 a stream whose root stays open. */
 export function createParser(handler: XmlHandler, limits: XmlLimits, emitDepth: 0 | 1): XmlParser {
   const stack: Open[] = [];
+  const tooLong = `an element of more than ${limits.charsMax} characters`;
+  let skipped: Skipped | undefined;
   let rest = "";
+  /** The character without which what waits in `rest` cannot be completed. */
+  let missing = "";
   let chars = 0;
   let count = 0;
   let ended = false;
   let began = false;
 
+  const inside = () => skipped !== undefined || stack.length > emitDepth;
+
+  /** The element at the emit depth is larger than allowed: from here on it is only looked through for its end. */
+  const exceed = (why: string) => {
+    const top = stack[emitDepth];
+    if (handler.tooLarge === undefined || top === undefined) throw new XmlError("limit", why);
+    skipped = { node: { ...top.node, children: [] }, why, depth: stack.length - emitDepth };
+    stack.length = emitDepth;
+  };
+
   /** `length` more characters belong to the element being read. */
   const spend = (length: number) => {
     chars += length;
-    if (chars > limits.charsMax) throw new XmlError("limit", `an element of more than ${limits.charsMax} characters`);
+    if (chars > skippedFactor * limits.charsMax) throw new XmlError("limit", tooLong);
+    if (skipped === undefined && chars > limits.charsMax) exceed(tooLong);
+  };
+
+  /** One tag or CDATA section, which is held in one piece until its end is seen. */
+  const spendMarkup = (length: number) => {
+    if (length > limits.charsMax) throw new XmlError("limit", tooLong);
+    spend(length);
+  };
+
+  const append = (parent: Open, text: string) => {
+    const { children } = parent.node;
+    const last = children.at(-1);
+    if (typeof last === "string") children[children.length - 1] = last + text;
+    else if (text !== "") children.push(text);
   };
 
   const text = (raw: string) => {
-    if (raw === "") return;
-    if (forbidden.test(raw)) throw new XmlError("not-well-formed", "a control character");
-    const open = stack.at(-1);
-    if (open === undefined || stack.length <= emitDepth) {
-      if (/[^\s\uFEFF]/.test(raw)) throw new XmlError("not-well-formed", "text outside an element");
+    if (!inside()) {
+      if (/[^ \t\r\n]/.test(raw)) throw new XmlError("not-well-formed", "text outside an element");
+      began = true;
       return;
     }
-    const children = open.node.children;
-    const decoded = decode(raw.replace(/\r\n?/g, "\n"));
-    const last = children.at(-1);
-    if (typeof last === "string") children[children.length - 1] = last + decoded;
-    else children.push(decoded);
+    spend(raw.length);
+    // What is thrown away may come in pieces and is not looked at.
+    const open = skipped === undefined ? stack.at(-1) : undefined;
+    if (open !== undefined) append(open, characters(raw));
+  };
+
+  const begin = () => {
+    chars = 0;
+    count = 0;
   };
 
   const finish = (open: Open) => {
     stack.pop();
     if (stack.length === emitDepth) {
-      chars = 0;
-      count = 0;
+      begin();
       handler.element(open.node);
     } else if (stack.length > emitDepth) {
       stack.at(-1)?.node.children.push(open.node);
@@ -95,50 +118,75 @@ export function createParser(handler: XmlHandler, limits: XmlLimits, emitDepth: 
     }
   };
 
+  const finishSkipped = () => {
+    if (skipped === undefined || --skipped.depth > 0) return;
+    const { node, why } = skipped;
+    skipped = undefined;
+    begin();
+    handler.tooLarge?.(node, why);
+    if (emitDepth === 0) ended = true;
+  };
+
   const startTag = (raw: string) => {
     if (ended) throw new XmlError("not-well-formed", "an element after the end");
-    if (stack.length >= limits.depthMax)
-      throw new XmlError("limit", `elements nested more than ${limits.depthMax} deep`);
-    if (++count > limits.elementsMax) throw new XmlError("limit", `more than ${limits.elementsMax} elements in one`);
-    const selfClosing = raw.endsWith("/");
-    const open = openTag(selfClosing ? raw.slice(0, -1) : raw, stack.at(-1)?.scope ?? rootScope, limits);
-    stack.push(open);
     began = true;
-    if (stack.length <= emitDepth) {
-      count = 0;
-      handler.opened?.(open.node);
+    const selfClosing = raw.endsWith("/");
+    if (skipped === undefined && stack.length >= limits.depthMax) {
+      exceed(`elements nested more than ${limits.depthMax} deep`);
     }
-    if (selfClosing) finish(open);
+    if (skipped === undefined && ++count > limits.elementsMax)
+      exceed(`more than ${limits.elementsMax} elements in one`);
+    if (skipped !== undefined) {
+      skipped.depth++;
+      if (selfClosing) finishSkipped();
+      return;
+    }
+    const scope = stack.at(-1)?.scope ?? rootScope;
+    const open = openTag(selfClosing ? raw.slice(0, -1) : raw, scope, limits.attributesMax);
+    stack.push(open);
+    if (stack.length <= emitDepth) {
+      if (open.overfull) exceed(`more than ${limits.attributesMax} attributes`);
+      begin();
+      handler.opened?.(open.node);
+    } else if (open.overfull) exceed(`more than ${limits.attributesMax} attributes`);
+    if (!selfClosing) return;
+    if (skipped === undefined) finish(open);
+    else finishSkipped();
   };
 
   const endTag = (raw: string) => {
+    if (skipped !== undefined) return finishSkipped();
     const open = stack.at(-1);
-    if (open === undefined || raw.trimEnd() !== open.qname)
+    if (open === undefined || raw.replace(/[ \t\r\n]+$/, "") !== open.qname) {
       throw new XmlError("not-well-formed", "an end tag that does not match");
+    }
     finish(open);
+  };
+
+  const cdataSection = (at: number): number => {
+    const seen = rest.slice(at, at + cdata.length);
+    if (!cdata.startsWith(seen)) throw new XmlError("restricted-xml", "a comment or document type");
+    const end = rest.indexOf("]]>", at + cdata.length);
+    if (seen.length < cdata.length || end < 0) return -1;
+    if (!inside()) throw new XmlError("not-well-formed", "text outside an element");
+    spendMarkup(end + 3 - at);
+    const open = skipped === undefined ? stack.at(-1) : undefined;
+    if (open !== undefined) append(open, literal(rest.slice(at + cdata.length, end)));
+    return end + 3;
   };
 
   /** Handles one markup from `at` (its "<"); returns where it ends, or -1 when it is not complete yet. */
   const markup = (at: number): number => {
     const next = rest[at + 1];
     if (next === undefined) return -1;
-    if (next === "!") {
-      const start = "<![CDATA[";
-      const seen = rest.slice(at, at + start.length);
-      if (!start.startsWith(seen)) throw new XmlError("restricted-xml", "a comment or document type");
-      const end = rest.indexOf("]]>", at + start.length);
-      if (seen.length < start.length || end < 0) return -1;
-      if (stack.length <= emitDepth) throw new XmlError("not-well-formed", "text outside an element");
-      const literal = rest.slice(at + start.length, end);
-      if (forbidden.test(literal)) throw new XmlError("not-well-formed", "a control character");
-      stack.at(-1)?.node.children.push(literal);
-      return end + 3;
-    }
+    if (next === "!") return cdataSection(at);
     const end = tagEnd(rest, at + 1);
     if (end < 0) return -1;
+    spendMarkup(end + 1 - at);
     const raw = rest.slice(at + 1, end);
     if (next === "?") {
-      if (began || !/^\?xml\s/.test(raw)) throw new XmlError("restricted-xml", "a processing instruction");
+      if (began || !/^\?xml[ \t\r\n].*\?$/s.test(raw)) throw new XmlError("restricted-xml", "a processing instruction");
+      began = true;
     } else if (next === "/") endTag(raw.slice(1));
     else startTag(raw);
     return end + 1;
@@ -147,108 +195,42 @@ export function createParser(handler: XmlHandler, limits: XmlLimits, emitDepth: 
   return {
     write(chunk) {
       rest += chunk;
+      if (rest.length > shortRest && missing !== "" && rest.length <= limits.charsMax && !chunk.includes(missing))
+        return;
       let at = 0;
-      for (;;) {
+      missing = "";
+      while (at < rest.length) {
         const open = rest.indexOf("<", at);
+        // Text inside is kept until its end is seen, so that a reference is never cut in two.
+        if (open < 0 && inside() && skipped === undefined && chars + rest.length - at <= limits.charsMax) {
+          missing = "<";
+          break;
+        }
+        if (open !== at) text(rest.slice(at, open < 0 ? rest.length : open));
         if (open < 0) {
-          // Text inside is kept until its end is seen, so that a reference is never cut in two; white space between
-          // stanzas (a keep-alive) is not.
-          if (stack.length <= emitDepth) {
-            text(rest.slice(at));
-            at = rest.length;
-          }
+          at = rest.length;
           break;
         }
-        if (open > at) text(rest.slice(at, open));
         const after = markup(open);
-        if (stack.length > emitDepth) spend((after < 0 ? open : after) - at);
+        at = after < 0 ? open : after;
         if (after < 0) {
-          at = open;
+          missing = ">";
           break;
         }
-        at = after;
       }
       rest = rest.slice(at);
-      if (chars + rest.length > limits.charsMax) spend(rest.length);
+      if (rest.length > limits.charsMax) throw new XmlError("limit", tooLong);
     },
   };
 }
+
+const generous: XmlLimits = { charsMax: 64 * 1_048_576, depthMax: 64, elementsMax: 1_000_000, attributesMax: 64 };
 
 /** Parses one whole document, for files, tests and the local link. Throws `XmlError`. */
 export function parse(text: string, limits: XmlLimits = generous): Element {
   let result: Element | undefined;
   const parser = createParser({ element: node => (result = node) }, limits, 0);
   parser.write(text);
-  parser.write(" ");
   if (result === undefined) throw new XmlError("not-well-formed", "the text ends before its element does");
   return result;
-}
-
-const generous: XmlLimits = { charsMax: 64 * 1_048_576, depthMax: 64, elementsMax: 1_000_000, attributesMax: 64 };
-
-/** Where the tag that starts at `from` ends: the first ">" outside quotes, or -1. */
-function tagEnd(text: string, from: number): number {
-  for (let at = from; at < text.length; at++) {
-    const one = text[at];
-    if (one === ">") return at;
-    if (one === '"' || one === "'") {
-      at = text.indexOf(one, at + 1);
-      if (at < 0) return -1;
-    } else if (one === "<") throw new XmlError("not-well-formed", "'<' inside a tag");
-  }
-  return -1;
-}
-
-function openTag(raw: string, outer: Readonly<Record<string, string>>, limits: XmlLimits): Open {
-  const qname = /^[^\s=<>"'/]+/.exec(raw)?.[0] ?? "";
-  const attrs: Record<string, string> = Object.create(null);
-  let scope = outer;
-  let count = 0;
-  attribute.lastIndex = qname.length;
-  let at = qname.length;
-  for (let found = attribute.exec(raw); found !== null; found = attribute.exec(raw)) {
-    at = attribute.lastIndex;
-    if (++count > limits.attributesMax) throw new XmlError("limit", `more than ${limits.attributesMax} attributes`);
-    const name = found[1] as string;
-    const rawValue = found[2] ?? found[3] ?? "";
-    if (forbidden.test(rawValue)) throw new XmlError("not-well-formed", "a control character");
-    const value = decode(rawValue.replace(/[\t\n\r]/g, " "));
-    if (name === "xmlns" || name.startsWith("xmlns:")) {
-      const prefix = name.slice(6);
-      if (scope !== outer && Object.hasOwn(scope, prefix))
-        throw new XmlError("not-well-formed", "a namespace declared twice");
-      if (scope === outer) scope = Object.create(outer);
-      (scope as Record<string, string>)[prefix] = value;
-    } else {
-      if (!qualifiedName.test(name)) throw new XmlError("not-well-formed", "a bad attribute name");
-      if (name in attrs) throw new XmlError("not-well-formed", `the attribute ${name} twice`);
-      attrs[name] = value;
-    }
-  }
-  if (raw.slice(at).trim() !== "") throw new XmlError("not-well-formed", "a malformed tag");
-  for (const name in attrs) {
-    const prefix = name.includes(":") ? name.slice(0, name.indexOf(":")) : undefined;
-    if (prefix !== undefined && !(prefix in scope))
-      throw new XmlError("not-well-formed", `undeclared prefix ${prefix}`);
-  }
-  const parts = qualifiedName.exec(qname);
-  if (parts === null) throw new XmlError("not-well-formed", "a bad element name");
-  const ns = scope[parts[1] ?? ""];
-  if (ns === undefined) throw new XmlError("not-well-formed", `undeclared prefix ${parts[1]}`);
-  return { node: { name: parts[2] as string, ns, attrs, children: [] }, qname, scope };
-}
-
-function decode(raw: string): string {
-  if (!raw.includes("&")) return raw;
-  return raw.replace(/&([^;&]{0,10});?|&/g, (whole, name: string | undefined) => {
-    if (name === undefined || !whole.endsWith(";")) throw new XmlError("not-well-formed", "a bare '&'");
-    const known = Object.hasOwn(entities, name) ? entities[name] : undefined;
-    if (known !== undefined) return known;
-    const digits = /^#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}))$/.exec(name);
-    const code = digits ? Number.parseInt(digits[1] ?? digits[2] ?? "", digits[1] ? 16 : 10) : -1;
-    const one =
-      code > 0 && code <= 0x10ffff && !(code >= 0xd800 && code < 0xe000) ? String.fromCodePoint(code) : "\u0000";
-    if (forbidden.test(one)) throw new XmlError("not-well-formed", `the reference &${name};`);
-    return one;
-  });
 }
