@@ -3,6 +3,7 @@
 
 import { connectAsync } from "mqtt";
 import type { Clock } from "#base/clock.ts";
+import { within } from "#base/deadline.ts";
 
 export interface Thermostat extends AsyncDisposable {
   /** What the device itself is set to, in degrees Celsius. */
@@ -38,7 +39,10 @@ export async function startThermostat({ port, name, clock, reportMs = 5_000 }: T
       setpoint: setPoint,
       valve: Math.round(Math.min(100, Math.max(0, (setPoint - temperature) * 40))),
     };
-    await client.publishAsync(`${name}/state`, JSON.stringify(state), { qos: 1, retain: true }).catch(() => {});
+    // Without a broker nobody hears it, and the library would keep it, and us waiting, until there is one.
+    if (!client.connected) return;
+    const publish = () => client.publishAsync(`${name}/state`, JSON.stringify(state), { qos: 1, retain: true });
+    await within(clock, reportMs, name, stop.signal, publish).catch(() => {});
   };
   const obey = async (text: string) => {
     await clock.sleep(thinkingMs, stop.signal);
@@ -49,6 +53,7 @@ export async function startThermostat({ port, name, clock, reportMs = 5_000 }: T
   client.on("message", (_, payload) => void obey(payload.toString()).catch(() => {}));
   await client.subscribeAsync(`${name}/set`, { qos: 1 });
   await report();
+  client.on("connect", () => void report());
 
   const living = (async () => {
     while (!stop.signal.aborted) {
@@ -71,9 +76,8 @@ export async function startThermostat({ port, name, clock, reportMs = 5_000 }: T
     },
     async [Symbol.asyncDispose]() {
       stop.abort();
-      // First: a report may wait for a broker that is gone.
-      await client.endAsync(true);
       await living;
+      await client.endAsync(true);
     },
   };
 }

@@ -128,12 +128,16 @@ function truth(raw: unknown, { onText, offText }: ValueMap): boolean | undefined
 
 const shownCharsMax = 40;
 
-function wrongKind(raw: unknown, wanted: string): FieldValue {
-  const found = literalOf(raw) ?? JSON.stringify(raw) ?? typeof raw;
-  return {
-    kind: "missing",
-    reason: `${wanted} expected, the message has ${found.slice(0, shownCharsMax).toWellFormed()}`,
-  };
+const wrongKind = (raw: unknown, wanted: string): FieldValue => ({
+  kind: "missing",
+  reason: `${wanted} expected, the message has ${show(raw)}`,
+});
+
+/** Short, and of what is nested only its kind: how deep it goes is up to the sender. */
+function show(raw: unknown): string {
+  const written = literalOf(raw);
+  if (written === undefined && typeof raw === "object") return Array.isArray(raw) ? "a list" : "an object";
+  return (written ?? JSON.stringify(raw) ?? "nothing").slice(0, shownCharsMax).toWellFormed();
 }
 
 /** 9999-12-31, the last day that has four digits to its year. */
