@@ -4,6 +4,7 @@
 import { element, elements } from "#xml/element.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { bareJid } from "#xmpp/jid.ts";
+import { StanzaError } from "#xmpp/stanza.ts";
 import type { Inbox } from "./inbox.ts";
 
 export type ConsentAnswer =
@@ -24,6 +25,9 @@ export interface Contacts {
 
 const presenceNs = "jabber:client";
 const rosterNs = "jabber:iq:roster";
+const pingNs = "urn:xmpp:ping";
+/** A living appliance answers a ping at once. */
+const pingMs = 3_000;
 
 /** Shows us as present at each new stream. `acceptFrom`: whose requests to see *our* presence are accepted (the appliance, the registry); others are left open. */
 export function createContacts(inbox: Inbox, connection: Connection, acceptFrom: (bare: string) => boolean): Contacts {
@@ -61,8 +65,22 @@ export function createContacts(inbox: Inbox, connection: Connection, acceptFrom:
 
   const fullJid = (bare: string) => [...(online.get(bare) ?? [])].at(-1);
 
-  const answer = (bare: string): ConsentAnswer => {
-    const full = fullJid(bare);
+  /** After a crash the broker keeps the lost session for a while beside the new one: the one that answers is alive. */
+  const alive = async (bare: string, signal: AbortSignal): Promise<string | undefined> => {
+    const all = [...(online.get(bare) ?? [])];
+    if (all.length < 2) return all[0];
+    const ping = async (to: string) => {
+      await connection.request("get", to, element("ping", pingNs), { signal, timeoutMs: pingMs }).catch(error => {
+        // A refusal is an answer too.
+        if (!(error instanceof StanzaError) || error.condition === "recipient-unavailable") throw error;
+      });
+      return to;
+    };
+    return await Promise.any(all.map(ping)).catch(() => all.at(-1));
+  };
+
+  const answer = async (bare: string, signal: AbortSignal): Promise<ConsentAnswer> => {
+    const full = await alive(bare, signal);
     if (full !== undefined) return { state: "online", fullJid: full };
     const said = consent.get(bare);
     return { state: said === "subscribed" ? "accepted" : said === "unsubscribed" ? "declined" : "pending" };
@@ -71,25 +89,24 @@ export function createContacts(inbox: Inbox, connection: Connection, acceptFrom:
   return {
     fullJid,
     async ask(bare, signal) {
-      const before = answer(bare);
-      if (before.state === "online") return before;
+      if (fullJid(bare) !== undefined) return await answer(bare, signal);
       consent.delete(bare);
       send(bare, "subscribe");
-      return await new Promise(resolve => {
+      await new Promise<void>(resolve => {
         const done = () => {
           those.delete(look);
           signal.removeEventListener("abort", done);
-          resolve(answer(bare));
+          resolve();
         };
         const look = () => {
-          const now = answer(bare);
-          if (now.state === "online" || now.state === "declined") done();
+          if (fullJid(bare) !== undefined || consent.get(bare) === "unsubscribed") done();
         };
         const those = waiting.get(bare) ?? new Set();
         waiting.set(bare, those.add(look));
         signal.addEventListener("abort", done, { once: true });
         if (signal.aborted) done();
       });
+      return await answer(bare, signal);
     },
   };
 }

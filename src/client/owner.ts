@@ -1,44 +1,18 @@
 // The owner's side: claiming things, seeing what one owns, taking the service's questions and answering them. Discovery and
 // Provisioning for owners.
 
-import { type Categories, noCategories } from "#contract/field.ts";
 import type { NodeRef, Tag } from "#contract/node.ts";
 import * as disco from "#iot/discovery.wire.ts";
-import { type Generation, generationOf, namespace, namespaces } from "#iot/generations.ts";
+import { type Generation, namespace, namespaces } from "#iot/generations.ts";
 import { type ClaimUri, decodeUri } from "#iot/iotdisco.ts";
 import * as owner from "#iot/provisioning-owner.wire.ts";
 import type { Codec } from "#xml/codec.ts";
 import { child, type Element, element, elements, textOf } from "#xml/element.ts";
 import type { Connection } from "#xmpp/connection.ts";
-import { bareJid, domainOf, isDomainJid } from "#xmpp/jid.ts";
+import { domainOf, isDomainJid } from "#xmpp/jid.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
-import type { ClientMessage, Inbox } from "./inbox.ts";
-
-/** What somebody wants of a thing of ours. */
-export interface OwnerQuestion {
-  readonly kind: "isFriend" | "canRead" | "canControl";
-  readonly key: string;
-  /** The device, bare JID. */
-  readonly device: string;
-  /** Who asks, bare JID. Hostile input: show it whole, escaped. */
-  readonly remote: string;
-  readonly node: NodeRef;
-  readonly categories: Categories;
-  /** Fields or parameters asked for; empty = all. */
-  readonly names: readonly string[];
-  /** The service that asked and that gets the answer; validated by `accepts`. */
-  readonly service: string;
-  readonly generation: Generation;
-}
-
-export interface Answer {
-  readonly allow: boolean;
-  /** Whom the answer is for, beside the caller himself. Never preselect more than "caller". */
-  readonly range: "caller" | "domain" | "all";
-  /** Limits: empty names = all names; undefined categories = all categories. */
-  readonly names: readonly string[];
-  readonly categories?: Categories;
-}
+import type { Inbox } from "./inbox.ts";
+import { type Answer, type OwnerQuestion, questionOf, ruleOf } from "./questions.ts";
 
 export interface OwnedThing {
   readonly jid: string;
@@ -236,39 +210,6 @@ export function createOwner(deps: OwnerDeps): Owner {
 const generationFor = (service: Service, family: "discovery" | "provisioningOwner"): Generation =>
   (["nf", "nfi", "ieee"] as const).find(one => service.features.has(namespace(family, one))) ?? "nf";
 
-/** The question of a message, or undefined when it is none or does not come from a service (a domain JID). */
-function questionOf(kind: OwnerQuestion["kind"], { from, payload }: ClientMessage): OwnerQuestion | undefined {
-  const generation = generationOf("provisioningOwner", payload.ns);
-  const service = bareJid(from);
-  if (generation === undefined || service === undefined || !isDomainJid(from)) return undefined;
-  const base = { kind, service, generation, node: nowhere, categories: noCategories, names: [] };
-  if (kind === "isFriend") {
-    const said = owner.isFriendQuestion.decode(payload);
-    return { ...base, key: said.key, device: said.jid, remote: said.remoteJid };
-  }
-  if (kind === "canRead") {
-    const said = owner.canReadQuestion.decode(payload);
-    return {
-      ...base,
-      key: said.key,
-      device: said.jid,
-      remote: said.remoteJid,
-      node: said.nodes[0] ?? nowhere,
-      categories: said.categories,
-      names: said.names,
-    };
-  }
-  const said = owner.canControlQuestion.decode(payload);
-  return {
-    ...base,
-    key: said.key,
-    device: said.jid,
-    remote: said.remoteJid,
-    node: said.nodes[0] ?? nowhere,
-    names: said.parameters.names,
-  };
-}
-
 /** XEP-0050. */
 const commandsNs = "http://jabber.org/protocol/commands";
 
@@ -286,24 +227,4 @@ function ruleOfItem(item: Element): OwnerRule {
     allow: value("allow") === "true",
     limits: value("limits"),
   };
-}
-
-function ruleOf(question: OwnerQuestion, answer: Answer): Element {
-  const ns = namespace("provisioningOwner", question.generation);
-  const about = { jid: question.device, remoteJid: question.remote, key: question.key, result: answer.allow };
-  if (question.kind === "isFriend") {
-    const range = ({ caller: "Caller", domain: "Domain", all: "All" } as const)[answer.range];
-    return owner.isFriendRule.encode({ ...about, range }, ns);
-  }
-  const node = question.node.nodeId === "" ? undefined : question.node;
-  const origin = { kind: ({ caller: "fromJid", domain: "fromDomain", all: "all" } as const)[answer.range] };
-  const limited = answer.allow && (answer.names.length > 0 || answer.categories !== undefined);
-  if (question.kind === "canControl") {
-    return owner.canControlRule.encode(
-      { ...about, node, partial: limited ? { names: answer.names } : undefined, origin },
-      ns,
-    );
-  }
-  const partial = limited ? { categories: answer.categories ?? noCategories, names: answer.names } : undefined;
-  return owner.canReadRule.encode({ ...about, node, partial, origin }, ns);
 }

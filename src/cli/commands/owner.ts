@@ -1,7 +1,7 @@
 // `isthmus owner …`: claiming things, seeing what is asked of them, and deciding.
 
 import { systemClock } from "#base/clock.ts";
-import type { OwnerQuestion } from "#client/owner.ts";
+import type { OwnerQuestion } from "#client/questions.ts";
 import { type Category, categories, categoryNames } from "#contract/field.ts";
 import { describeNode, parseNode } from "#contract/node.ts";
 import { type Command, CommandError, type Invocation, UsageError } from "../command.ts";

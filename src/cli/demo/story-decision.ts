@@ -1,6 +1,6 @@
 // Steps 3 and 4 of the story: a stranger asks, the owner decides, and what was decided holds while the service is away.
 
-import type { OwnerQuestion } from "#client/owner.ts";
+import type { OwnerQuestion } from "#client/questions.ts";
 import type { Reading } from "#contract/field.ts";
 import { describeNode, parseNode } from "#contract/node.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
