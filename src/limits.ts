@@ -61,6 +61,8 @@ export const serialOpenMs = 5_000;
 
 // Status socket.
 export const statusMs = 3_000;
+/** People and scripts of one machine that ask at the same moment. */
+export const statusReadersMax = 8;
 /** 10,000 nodes of a few hundred characters each. */
 export const statusBytesMax = 16 * 1_048_576;
 /** History is written in one transaction a second at most: an SD card wears by transactions, not by rows. */
@@ -350,3 +352,5 @@ export const restartMsMax = 60_000;
 export const taskHealthyMs = 60_000;
 /** The technician's table is printed when all things are registered, or after this. */
 export const announceMs = 60_000;
+/** Before this release there was no such program: a clock that says so has not been set yet. */
+export const clockEarliestMs = Date.UTC(2026, 10, 1);

@@ -121,6 +121,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     ],
     clock,
     log,
+    synchronised: () => clock.now() >= limits.clockEarliestMs,
   });
   const sensorData = createSensorData({
     concentrator,
@@ -220,7 +221,7 @@ type Decided = Awaited<ReturnType<ReturnType<typeof createProvisioning>["decideS
 
 const consentOf = (decided: Decided): Consent => {
   if (decided.kind === "accept") return decided.subscribeBack ? "accept-and-subscribe" : "accept";
-  return decided.kind;
+  return decided.kind === "decline" && decided.unanswered ? "decline-for-now" : decided.kind;
 };
 
 const applianceTags = ({ name, room }: BootSettings): Tag[] => [

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { type BootSettings, ConfigError } from "#config.ts";
+import { clockEarliestMs } from "#limits.ts";
 import { openDatabase } from "#store/database.ts";
 import { createDecisionStore } from "#store/decisions.ts";
 import { openHistory } from "#store/history.ts";
@@ -22,6 +23,7 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
     clock,
     log,
     keepMs: settings.historyDays * 86_400_000,
+    clockTrusted: () => clock.now() >= clockEarliestMs,
   });
   const waiting = openOutboxDatabase(join(settings.dataFolder, "outbox.db"), log);
   return {

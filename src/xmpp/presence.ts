@@ -13,8 +13,11 @@ import type { Gate } from "./router.ts";
 import { clientNs } from "./stanza.ts";
 import { createSubscriptionBook } from "./subscription-book.ts";
 
-/** accept: may see us · accept-and-subscribe: and we want to see him · ignore: no answer · pending: an operator decides. */
-export type Consent = "accept" | "accept-and-subscribe" | "decline" | "ignore" | "pending";
+/**
+ * accept: may see us · accept-and-subscribe: and we want to see him · decline-for-now: nobody could be asked, the next
+ * request is decided anew (PROV-ISFRIEND-02) · ignore: no answer · pending: an operator decides.
+ */
+export type Consent = "accept" | "accept-and-subscribe" | "decline" | "decline-for-now" | "ignore" | "pending";
 
 export interface PresenceDeps {
   readonly connection: Pick<Connection, "jid" | "send">;
@@ -70,8 +73,7 @@ export function createPresence(deps: PresenceDeps): Presence {
   roster.onWithdrawn(withdraw);
 
   const apply = (jid: string, consent: Consent) => {
-    log.notice("presence-request", { from: jid, consent });
-    if (consent === "decline") send(jid, "unsubscribed");
+    if (consent === "decline" || consent === "decline-for-now") send(jid, "unsubscribed");
     if (consent === "accept" || consent === "accept-and-subscribe") send(jid, "subscribed");
     if (consent === "accept-and-subscribe") askToSee(jid);
   };
@@ -87,6 +89,7 @@ export function createPresence(deps: PresenceDeps): Presence {
         deps.decide(jid, signal),
       );
       book.decided(jid, consent);
+      log.notice("presence-request", { from: jid, consent });
       apply(jid, consent);
     } catch (error) {
       if (deps.signal.aborted) return;

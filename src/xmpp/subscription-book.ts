@@ -55,6 +55,7 @@ export function createSubscriptionBook(clock: Clock): SubscriptionBook {
     decided(jid, outcome) {
       deciding.delete(jid);
       open.delete(jid);
+      if (outcome === "decline-for-now") return;
       if (outcome === "pending" || outcome === "undecided") {
         // Beyond the bound it is dropped here; the server holds it and gives it to us again at the next log-in.
         if (open.size < subscriptionsPendingMax) open.set(jid, outcome);

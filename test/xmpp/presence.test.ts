@@ -151,6 +151,7 @@ describe("requests to see us", () => {
       accept: [presenceTo(bob, "subscribed")],
       "accept-and-subscribe": [presenceTo(bob, "subscribed"), presenceTo(bob, "subscribe")],
       decline: [presenceTo(bob, "unsubscribed")],
+      "decline-for-now": [presenceTo(bob, "unsubscribed")],
       ignore: [],
       pending: [],
     };
@@ -177,6 +178,16 @@ describe("requests to see us", () => {
     await comes("subscribe", "gw@hub.example");
     expect(asked).toEqual([]);
     expect(left).toEqual([]);
+  });
+
+  it("PROV-ISFRIEND-02: who was declined because nobody could be asked is decided anew at once", async () => {
+    const { comes, decideBy, left, asked } = createScene();
+    decideBy(async () => "decline-for-now");
+    await comes("subscribe", bob);
+    decideBy(async () => "accept");
+    await comes("subscribe", bob);
+    expect(asked).toEqual([bob, bob]);
+    expect(left).toEqual([presenceTo(bob, "unsubscribed"), presenceTo(bob, "subscribed")]);
   });
 
   it("PRES-SUB-06: the same JID within the hour gets the answer it had, then the rules are asked again", async () => {

@@ -54,7 +54,8 @@ export interface ProvisioningHooks {
 /** What to answer who asks for our presence. `subscribeBack`: we want his too. pending: nobody can decide, an operator may. */
 export type SubscriptionDecision =
   | { readonly kind: "accept"; readonly subscribeBack: boolean }
-  | { readonly kind: "decline"; readonly reason: string }
+  /** `unanswered`: the service could not be asked; the next request is a new one (PROV-ISFRIEND-02). */
+  | { readonly kind: "decline"; readonly reason: string; readonly unanswered?: true }
   | { readonly kind: "pending"; readonly reason: string };
 
 export interface Provisioning {
@@ -147,7 +148,8 @@ export function createProvisioning(deps: ProvisioningDeps): Provisioning {
       if (service === undefined) return { kind: "pending", reason: "no provisioning service is known" };
       const decided = await decider.decide(friendKey(jid), noTokens, signal);
       if ("answer" in decided && decided.answer.allow) return { kind: "accept", subscribeBack: true };
-      return { kind: "decline", reason: "answer" in decided ? "the owner's service refused" : decided.failed };
+      if ("answer" in decided) return { kind: "decline", reason: "the owner's service refused" };
+      return { kind: "decline", reason: decided.failed, unanswered: true };
     },
     ...words,
     serviceFound(found) {

@@ -771,7 +771,7 @@ describe("presence", () => {
 
   it("PROV-ISFRIEND-02: yes and no are the service's, remembered; unanswered is declined and not remembered", async () => {
     link.script = away;
-    expect(await decide(bob)).toMatchObject({ kind: "decline" });
+    expect(await decide(bob)).toMatchObject({ kind: "decline", unanswered: true });
     link.script = yes;
     expect(await decide(bob)).toEqual({ kind: "accept", subscribeBack: true });
     expect(link.sent.at(-1)?.text).toBe(`<isFriend xmlns='urn:nf:iot:prov:d:1.0' jid='${bob}'/>`);
