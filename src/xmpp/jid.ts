@@ -11,20 +11,33 @@ const domainText =
 /** RFC 7622 section 3.3.1: never in a local part; white space and controls neither. */
 const localForbidden = /["&'/:<>@\s\p{Cc}\p{Cf}]/u;
 
-/** Parsed and normalised: local and domain part NFC and lower case, the resource as it is. Undefined when it is no JID. */
+/** RFC 7622 sections 3.2 to 3.4: octets of each part. */
+const partBytesMax = 1023;
+const fits = (part: string): boolean => part.length * 3 <= partBytesMax || utf8.encode(part).length <= partBytesMax;
+const utf8 = new TextEncoder();
+
+/** RFC 8265 section 3.3.1, in its order: full and half width forms as their usual ones, lower case, NFC. */
+const fold = (part: string): string =>
+  /^[!-~]*$/.test(part)
+    ? part.toLowerCase()
+    : part
+        .replace(/[\uFF01-\uFFEE]/g, wide => wide.normalize("NFKC"))
+        .toLowerCase()
+        .normalize("NFC");
+
+/**
+ * Parsed and normalised: local and domain part folded as RFC 7622 has it, the resource NFC. Undefined when it is no JID.
+ */
 export function parseJid(text: string): Jid | undefined {
   if (text.length > 3071) return undefined;
   const slash = text.indexOf("/");
   const bare = slash < 0 ? text : text.slice(0, slash);
-  const resource = slash < 0 ? "" : text.slice(slash + 1);
+  const resource = slash < 0 ? "" : text.slice(slash + 1).normalize("NFC");
   const at = bare.indexOf("@");
-  const local = at < 0 ? "" : bare.slice(0, at).normalize("NFC").toLowerCase();
-  const domain = bare
-    .slice(at + 1)
-    .normalize("NFC")
-    .toLowerCase()
-    .replace(/\.$/, "");
+  const local = at < 0 ? "" : fold(bare.slice(0, at));
+  const domain = fold(bare.slice(at + 1)).replace(/\.$/, "");
   if (at === 0 || localForbidden.test(local) || (slash >= 0 && resource === "")) return undefined;
+  if (/\p{Cc}/u.test(resource) || !fits(local) || !fits(resource)) return undefined;
   return isDomain(domain) ? { local, domain, resource } : undefined;
 }
 

@@ -1,6 +1,7 @@
 // From {type, namespace, name} to a handler. One lookup, one reply an iq (COM-STZ-04): refusals become stanza errors here,
 // and what is routed is what disco announces.
 
+import { createHash } from "node:crypto";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { bareJid, normalJid } from "./jid.ts";
@@ -117,6 +118,9 @@ export function createRouter(deps: RouterDeps): Router {
   const answer = async (stanza: Element, from: string, fromBare: string): Promise<Element> => {
     const payload = firstElement(stanza);
     try {
+      if (stanza.attrs.type !== "get" && stanza.attrs.type !== "set") {
+        throw new StanzaError("modify", "bad-request", "an iq is of type get, set, result or error");
+      }
       if (payload === undefined) throw new StanzaError("modify", "bad-request", "an iq without payload");
       const found = find(stanza.attrs.type ?? "", payload, fromBare);
       if (running >= deps.concurrentMax)
@@ -146,24 +150,29 @@ export function createRouter(deps: RouterDeps): Router {
     }
   };
 
+  const send = (reply: Element) => {
+    if (deps.signal.aborted) return;
+    try {
+      deps.reply(reply);
+    } catch (error) {
+      // Nothing can be said any more, not even that: the asker's own timeout tells him.
+      deps.log.warning("reply-lost", { to: reply.attrs.to, error });
+    }
+  };
+
   return {
     features: [...served].sort(),
 
     async iq(stanza) {
       const { type, id } = stanza.attrs;
-      if (type !== "get" && type !== "set") return;
+      // Without an id no answer would find its question.
+      if (type === "result" || type === "error" || id === undefined) return;
       const from = normalJid(stanza.attrs.from);
       const fromBare = bareJid(stanza.attrs.from);
-      // Without a sender there is nobody to answer and nobody to have asked (COM-STZ-11).
-      if (from === undefined || fromBare === undefined || id === undefined) return;
-      const reply = await replays.once(from, id, stanza, () => answer(stanza, from, fromBare));
-      if (deps.signal.aborted) return;
-      try {
-        deps.reply(reply);
-      } catch (error) {
-        // Nothing can be said any more, not even that: the asker's own timeout tells him.
-        deps.log.warning("reply-lost", { to: from, error });
-      }
+      if (from === undefined || fromBare === undefined) {
+        // Nobody who may ask anything (COM-STZ-11); the broker itself is stamped by the session.
+        send(replyTo(stanza, "error", encodeError(new StanzaError("auth", "forbidden"), stanza.ns)));
+      } else send(await replays.once(from, id, stanza, () => answer(stanza, from, fromBare)));
     },
 
     async message(stanza) {
@@ -206,7 +215,10 @@ function createReplays({ clock, replayMs, replaysMax }: RouterDeps) {
       // Reads change nothing: only `set` is guarded, so that readings are not kept in memory.
       if (stanza.attrs.type !== "set") return work();
       forget();
-      const one = `${from}\n${id}\n${format(stanza)}`;
+      // A digest, for a thousand requests kept whole would be a quarter of a gigabyte.
+      const one = createHash("sha256")
+        .update(`${from}\n${id}\n${format(stanza)}`)
+        .digest("base64");
       const before = seen.get(one);
       if (before) return before.reply;
       const reply = work();
