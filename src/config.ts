@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { parse as parseYaml, YAMLParseError } from "yaml";
+import { parse as parseYaml } from "yaml";
 import * as z from "zod";
 import type { SiteNode } from "#concentrator/tree.ts";
 
@@ -83,8 +83,8 @@ export function readYaml(file: string): unknown {
   try {
     return parseYaml(text, { prettyErrors: true });
   } catch (error) {
-    if (error instanceof YAMLParseError) throw new ConfigError(`${file}: ${error.message.split("\n")[0]}`);
-    throw error;
+    // The first line says what and where; the others draw it.
+    throw new ConfigError(`${file}: ${(error as Error).message.split("\n")[0]}`);
   }
 }
 

@@ -58,6 +58,8 @@ export const lineConnectMs = 10_000;
 export const lineKeepAliveMs = 30_000;
 /** Opening a serial port is immediate, unless the adapter hangs. */
 export const serialOpenMs = 5_000;
+/** A socket or port that takes nothing for so long is lost. */
+export const lineWriteMs = 5_000;
 
 // Status socket.
 export const statusMs = 3_000;
@@ -171,8 +173,6 @@ export const modbusBroadcastMs = 200;
 export const modbusRefusedFieldMs = 86_400_000;
 /** Unanswered requests of one serial line whose answers may still come; a unit rests after three. */
 export const modbusOwedMax = 64;
-/** A socket or port that takes nothing for so long is lost. */
-export const modbusWriteMs = 5_000;
 
 // Presence and service discovery.
 /** Requests to see us that wait for a decision, the operator's among them (PRES-SUB-06). */
@@ -227,13 +227,12 @@ export const mbusRetriesMax = 2;
 export const mbusTelegramsMax = 16;
 /** Failed readouts in a row after which a meter rests. */
 export const mbusFailedMax = 2;
-/** How long it rests before one cheap try; doubled up to the cap, sixteen of the usual polling intervals. */
+/** How long it rests before one cheap try; doubled up to the cap, which is below the usual polling interval: a silent meter's
+ * polls are slowed down anyway, and a poll that comes must not be wasted on a rest. */
 export const mbusRestFirstMs = 30_000;
-export const mbusRestMsMax = 14_400_000;
+export const mbusRestMsMax = 600_000;
 /** A line that never falls silent is used all the same after this: the next answer must prove itself anyway. */
 export const mbusDrainMsMax = 5_000;
-/** A socket or port that takes nothing for so long is lost. */
-export const mbusWriteMs = 5_000;
 /** A frame that equals one accepted so recently may be that one arriving twice: a different one is waited for. */
 export const mbusRecallMs = 10_000;
 /** A meter's clock may be this far off before its stored values are flagged. */

@@ -1,7 +1,16 @@
 // Who the person at the command line is on the network: a JID, how to reach its broker and, in a file only its user can
 // read, the password. The running demonstration offers "owner" and "stranger" the same way.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
@@ -30,13 +39,19 @@ export const demoPointer = (): string => join(tmpdir(), `isthmus-demo-${userInfo
 const demoSchema = z.object({ identities: z.string(), dataFolder: z.string() });
 export type RunningDemo = z.output<typeof demoSchema>;
 
-/** The folder for temporary files is everybody's: only a file of our own user is believed. */
+/** The folder for temporary files is everybody's: only a file that our own user alone can write is believed. */
 export function runningDemo(): RunningDemo | undefined {
   const pointer = demoPointer();
-  const found = statSync(pointer, { throwIfNoEntry: false });
-  if (found === undefined || !found.isFile() || found.uid !== userInfo().uid) return undefined;
-  const parsed = demoSchema.safeParse(parseJson(pointer));
-  return parsed.success && existsSync(parsed.data.identities) ? parsed.data : undefined;
+  // Not through a link: another user may have made it.
+  const found = lstatSync(pointer, { throwIfNoEntry: false });
+  if (!found?.isFile() || found.uid !== userInfo().uid || (found.mode & 0o022) !== 0) return undefined;
+  try {
+    const parsed = demoSchema.safeParse(parseJson(pointer));
+    return parsed.success && existsSync(parsed.data.identities) ? parsed.data : undefined;
+  } catch {
+    // Left half written by a demonstration that was killed: no reason to refuse other identities.
+    return undefined;
+  }
 }
 
 function folders(): string[] {
@@ -80,7 +95,11 @@ export function saveIdentity(name: string, identity: Identity, folder = identiti
     throw new CommandError(`"${name}" cannot be the name of a file: use letters, digits, . _ -`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, `${name}.json`);
-  writeFileSync(file, `${JSON.stringify(identity, undefined, 2)}\n`, { mode: 0o600 });
+  // A new file each time: an existing one would keep its own permissions, and be cut short by a full disk.
+  const fresh = join(folder, `.${name}.${process.pid}`);
+  rmSync(fresh, { force: true });
+  writeFileSync(fresh, `${JSON.stringify(identity, undefined, 2)}\n`, { mode: 0o600, flag: "wx" });
+  renameSync(fresh, file);
   return file;
 }
 

@@ -3,7 +3,10 @@
 
 export interface Output {
   readonly json: boolean;
+  /** One line for people, made safe; silent with --json. */
   line(text?: string): void;
+  /** Lines of our own making that steer the terminal, such as a QR code: never text from outside. */
+  drawing(text: string): void;
   /** For people; silent with --json, so that programs read nothing but values. */
   note(text: string): void;
   /** One JSON value on a line; nothing for people. */
@@ -12,17 +15,20 @@ export interface Output {
 }
 
 export function createOutput(json: boolean, write: (text: string) => void): Output {
-  const line = (text = "") => write(`${text}\n`);
+  const line = (text: string) => write(`${text}\n`);
   return {
     json,
-    line: text => {
+    line: (text = "") => {
+      if (!json) line(safe(text));
+    },
+    drawing: text => {
       if (!json) line(text);
     },
     note: text => {
-      if (!json) line(text);
+      if (!json) line(safe(text));
     },
     value: value => {
-      if (json) line(JSON.stringify(value, (_, one) => (typeof one === "bigint" ? one.toString() : one)));
+      if (json) line(formatJson(value));
     },
     table(headers, rows) {
       if (json) return;
@@ -42,6 +48,13 @@ export function formatTable(headers: readonly string[], rows: readonly (readonly
   return [format(headers), widths.map(width => "─".repeat(width)).join("  "), ...shown.map(format)];
 }
 
-/** Control, format and direction characters as \u{…}: nothing from outside moves the cursor or hides its own letters. */
-export const safe = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, one => `\\u{${one.codePointAt(0)?.toString(16)}}`);
+/** Control, format, direction and invisible characters as \u{…}: nothing from outside moves the cursor or hides its own letters. */
+export const safe = (text: string): string => text.replace(unsafe, one => `\\u{${one.codePointAt(0)?.toString(16)}}`);
+
+const unsafe = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** JSON of any value on one line, safe on a terminal too: in it such characters stand only within texts, where \uXXXX is the same. */
+const formatJson = (value: unknown): string =>
+  JSON.stringify(value, (_, one) => (typeof one === "bigint" ? one.toString() : one)).replace(unsafe, one =>
+    Array.from({ length: one.length }, (_, at) => `\\u${one.charCodeAt(at).toString(16).padStart(4, "0")}`).join(""),
+  );

@@ -65,7 +65,7 @@ export function printCodes(nodes: readonly StatusNode[], out: Output): void {
     out.line();
     out.line(`To claim ${describeNode(node.ref)}${node.name ? `, ${node.name}` : ""}:`);
     out.line(uri);
-    out.line(qrCode(uri));
+    out.drawing(qrCode(uri));
   }
 }
 
@@ -74,7 +74,8 @@ export function qrCode(text: string): string {
   const { modules } = QRCode.create(text, { errorCorrectionLevel: "M" });
   const dark = (x: number, y: number) =>
     x >= 0 && y >= 0 && x < modules.size && y < modules.size && modules.get(y, x) === 1;
-  const quiet = 2;
+  // ISO/IEC 18004: four modules on each side.
+  const quiet = 4;
   const lines: string[] = [];
   for (let y = -quiet; y < modules.size + quiet; y += 2) {
     let line = "";

@@ -2,10 +2,10 @@
 // that only the appliance's user can open. Read only; whoever wants to act is a client like any other.
 
 import { rmSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "#base/clock.ts";
 import { within } from "#base/deadline.ts";
-import { statusBytesMax, statusMs } from "#limits.ts";
+import { statusBytesMax, statusMs, statusReadersMax } from "#limits.ts";
 
 /** Nobody listens there: the appliance does not run, or not with this data folder. */
 export class NotRunningError extends Error {
@@ -15,23 +15,41 @@ export class NotRunningError extends Error {
 /** Serves `describe()` to each who connects, until aborted. A file left behind by a killed process is replaced. */
 export async function serveStatus(path: string, describe: () => unknown, signal: AbortSignal): Promise<void> {
   rmSync(path, { force: true });
+  const open = new Set<Socket>();
   const server = createServer(socket => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
     socket.on("error", () => socket.destroy());
-    socket.end(JSON.stringify(describe(), (_, value) => (typeof value === "bigint" ? value.toString() : value)));
+    // Who does not take the answer shall not keep one of the few places.
+    socket.setTimeout(statusMs, () => socket.destroy());
+    try {
+      socket.end(JSON.stringify(describe(), (_, value) => (typeof value === "bigint" ? value.toString() : value)));
+    } catch {
+      socket.destroy();
+    }
   });
-  server.maxConnections = 8;
-  const before = process.umask(0o177);
-  try {
-    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(path, resolve));
-  } finally {
-    process.umask(before);
-  }
+  server.maxConnections = statusReadersMax;
+  await listenPrivately(server, path);
+  server.on("error", () => {});
   await new Promise<void>(resolve => {
-    const close = () => server.close(() => resolve());
+    const close = () => {
+      server.close(() => resolve());
+      for (const socket of open) socket.destroy();
+    };
     if (signal.aborted) close();
     else signal.addEventListener("abort", close, { once: true });
   });
   rmSync(path, { force: true });
+}
+
+/** The mask is the whole process's: it is changed only for the moment in which the socket is made, which is within `listen`. */
+function listenPrivately(server: Server, path: string): Promise<void> {
+  const before = process.umask(0o177);
+  try {
+    return new Promise((resolve, reject) => server.once("error", reject).listen(path, resolve));
+  } finally {
+    process.umask(before);
+  }
 }
 
 /** The state of the appliance that serves at `path`. Throws `NotRunningError`, `TimeoutError`. */
@@ -56,5 +74,9 @@ export const askStatus = (path: string, clock: Clock, signal: AbortSignal): Prom
       inner.removeEventListener("abort", leave);
       socket.destroy();
     }
-    return JSON.parse(text);
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw new NotRunningError(`The appliance with ${path} broke off its answer: ask again.`);
+    }
   });
