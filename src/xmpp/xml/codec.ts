@@ -4,7 +4,7 @@
 // unknown attributes and elements are ignored, so that peers may be newer than us.
 
 import { type Element, elements, isElement, element as make, textOf } from "./element.ts";
-import { type Scalar, ScalarError } from "./scalars.ts";
+import { boolean, type Scalar, ScalarError } from "./scalars.ts";
 
 /** The peer's XML breaks its schema. `path` names the fault: `req/nd[2]@id`. */
 export class WireError extends Error {
@@ -133,7 +133,7 @@ export const flags = <N extends string>(names: Readonly<Record<N, string>>): Par
       const value = {} as Record<N, boolean>;
       for (const [name, attribute] of entries) {
         const raw = node.attrs[attribute];
-        value[name] = raw === undefined || raw === "" ? false : scalarAt(booleanScalar, raw, `${path}@${attribute}`);
+        value[name] = raw === undefined || raw === "" ? false : scalarAt(boolean, raw, `${path}@${attribute}`);
       }
       return value;
     },
@@ -141,16 +141,6 @@ export const flags = <N extends string>(names: Readonly<Record<N, string>>): Par
       for (const [name, attribute] of entries) if (value[name]) into.attrs[attribute] = "true";
     },
   };
-};
-
-const booleanScalar: Scalar<boolean> = {
-  parse(raw) {
-    const lower = raw.trim().toLowerCase();
-    if (lower === "true" || lower === "1" || lower === "yes" || lower === "on") return true;
-    if (lower === "false" || lower === "0" || lower === "no" || lower === "off") return false;
-    throw new ScalarError(`"${raw.slice(0, 40)}" is not a boolean`);
-  },
-  format: String,
 };
 
 /** The element's own text. */

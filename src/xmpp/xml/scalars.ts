@@ -23,19 +23,13 @@ export const identifier: Scalar<string> = {
   format: value => value,
 };
 
-const truths: Record<string, boolean> = {
-  true: true,
-  "1": true,
-  yes: true,
-  on: true,
-  false: false,
-  "0": false,
-  no: false,
-  off: false,
-};
+const truths: ReadonlyMap<string, boolean> = new Map([
+  ...["true", "1", "yes", "on"].map(word => [word, true] as const),
+  ...["false", "0", "no", "off"].map(word => [word, false] as const),
+]);
 
 export const boolean: Scalar<boolean> = {
-  parse: value => truths[value.trim().toLowerCase()] ?? fail(value, "a boolean"),
+  parse: value => truths.get(value.trim().toLowerCase()) ?? fail(value, "a boolean"),
   format: value => (value ? "true" : "false"),
 };
 
@@ -113,11 +107,19 @@ export const dateTime: Scalar<number> = {
     const [, year, month, day, hour, minute, second = "00", fraction = "", zone = ""] = parts;
     const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}.${fraction.slice(0, 3).padEnd(3, "0")}${zone}`;
     const at = Date.parse(iso);
-    const exists = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
-    return Number.isFinite(at) && exists ? at : fail(value, "a date and time");
+    return Number.isFinite(at) && exists(Number(year), Number(month), Number(day))
+      ? at
+      : fail(value, "a date and time");
   },
   format: value => new Date(value).toISOString(),
 };
+
+/** The calendar has this day. `Date.parse` takes 31 February for a day in March, and `Date.UTC` the year 20 for 1920. */
+function exists(year: number, month: number, day: number): boolean {
+  const at = new Date(0);
+  at.setUTCFullYear(year, month - 1, day);
+  return at.getUTCMonth() === month - 1 && at.getUTCDate() === day;
+}
 
 const matching = (
   pattern: RegExp,
@@ -131,10 +133,9 @@ const matching = (
   format: value => value,
 });
 
-export const date = matching(/^(\d{4})-(\d\d)-(\d\d)$/, "a date (yyyy-mm-dd)", ([, year, month, day]) => {
-  const at = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)));
-  return at.getUTCMonth() === Number(month) - 1 && at.getUTCDate() === Number(day);
-});
+export const date = matching(/^(\d{4})-(\d\d)-(\d\d)$/, "a date (yyyy-mm-dd)", ([, year, month, day]) =>
+  exists(Number(year), Number(month), Number(day)),
+);
 export const time = matching(
   /^(\d\d):(\d\d):(\d\d)(\.\d{1,7})?(Z|[+-]\d\d:\d\d)?$/,
   "a time below 24 h (hh:mm:ss)",
