@@ -39,6 +39,17 @@ export const compileCache = (folder = projectFolder) => ({
   NODE_COMPILE_CACHE: join(folder, "node_modules", ".cache", "node"),
 });
 
+/** Runs a program of ours with the words of this command line, as the whole of what this process does. */
+export async function startProgram(name, file) {
+  const node = node24();
+  if (node === undefined) {
+    console.error(`${name}: the npm packages are missing: run "npm run setup" in ${projectFolder} first.`);
+    process.exitCode = 1;
+    return;
+  }
+  process.exitCode = await runInForeground(node, [join(projectFolder, file), ...process.argv.slice(2)]);
+}
+
 /**
  * Runs a program in the foreground, hands SIGINT, SIGTERM and SIGHUP on to it and resolves with its exit code, or with
  * 128 + the signal that ended it, as a shell does.

@@ -31,10 +31,8 @@ export interface Invocation {
   readonly signal: AbortSignal;
 }
 
-export interface Command {
-  /** "owner claim": one or two words. */
-  readonly name: string;
-  readonly summary: string;
+/** Name and summary stand in the list of commands.ts, which is printed without loading any. */
+export interface CommandBody {
   /** What follows the name: "URI [--private]". */
   readonly usage: string;
   readonly details?: string;
@@ -43,6 +41,12 @@ export interface Command {
   readonly words: readonly [min: number, max: number];
   /** Exit code. */
   run(call: Invocation): Promise<number>;
+}
+
+export interface Command extends CommandBody {
+  /** "owner claim": one or two words. */
+  readonly name: string;
+  readonly summary: string;
 }
 
 export const everyCommand: Readonly<Record<string, Option>> = {

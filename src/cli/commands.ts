@@ -1,31 +1,79 @@
-// Every command of the program, in the order of the overview.
+// Every command of the program, in the order of the overview. Each is loaded when it is called: the appliance shall not carry
+// the demonstration in its memory for years.
 
-import type { Command } from "./command.ts";
-import { decodeMbusCommand, decodeModbusCommand } from "./commands/decode.ts";
-import { demo } from "./commands/demo.ts";
-import { identityAdd, identityList } from "./commands/identity.ts";
-import { nodes } from "./commands/nodes.ts";
-import { answer, claim, questions, rules, things } from "./commands/owner.ts";
-import { read, watch } from "./commands/read.ts";
-import { run } from "./commands/run.ts";
-import { set } from "./commands/set.ts";
-import { status } from "./commands/status.ts";
+import type { CommandBody } from "./command.ts";
 
-export const commands: readonly Command[] = [
-  run,
-  demo,
-  status,
-  nodes,
-  read,
-  watch,
-  set,
-  claim,
-  things,
-  questions,
-  answer,
-  rules,
-  decodeMbusCommand,
-  decodeModbusCommand,
-  identityAdd,
-  identityList,
+export interface Listed {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<CommandBody>;
+}
+
+const owner = () => import("./commands/owner.ts");
+
+export const commands: readonly Listed[] = [
+  { name: "run", summary: "Run the appliance.", load: async () => (await import("./commands/run.ts")).run },
+  {
+    name: "demo",
+    summary: "Show the whole thing on this machine, with simulated devices.",
+    load: async () => (await import("./commands/demo.ts")).demo,
+  },
+  {
+    name: "status",
+    summary: "Show how the appliance on this machine is doing.",
+    load: async () => (await import("./commands/status.ts")).status,
+  },
+  {
+    name: "nodes",
+    summary: "List the nodes one may see.",
+    load: async () => (await import("./commands/nodes.ts")).nodes,
+  },
+  { name: "read", summary: "Read values of nodes, now.", load: async () => (await import("./commands/read.ts")).read },
+  {
+    name: "watch",
+    summary: "Read values of nodes again and again, until Ctrl-C.",
+    load: async () => (await import("./commands/read.ts")).watch,
+  },
+  {
+    name: "set",
+    summary: "Set control parameters of a node.",
+    load: async () => (await import("./commands/set.ts")).set,
+  },
+  {
+    name: "owner claim",
+    summary: "Claim a thing with the code of its label.",
+    load: async () => (await owner()).claim,
+  },
+  { name: "owner things", summary: "List the things one owns.", load: async () => (await owner()).things },
+  {
+    name: "owner questions",
+    summary: "List what was asked of one's things and not decided yet.",
+    load: async () => (await owner()).questions,
+  },
+  { name: "owner answer", summary: "Decide a question.", load: async () => (await owner()).answer },
+  {
+    name: "owner rules",
+    summary: "List the rules of one's things, or delete them.",
+    load: async () => (await owner()).rules,
+  },
+  {
+    name: "decode mbus",
+    summary: "Say what an M-Bus telegram means.",
+    load: async () => (await import("./commands/decode.ts")).decodeMbusCommand,
+  },
+  {
+    name: "decode modbus",
+    summary: "Say what a Modbus frame means.",
+    load: async () => (await import("./commands/decode.ts")).decodeModbusCommand,
+  },
+  {
+    name: "identity add",
+    summary: "Remember an account to act as.",
+    load: async () => (await import("./commands/identity.ts")).identityAdd,
+  },
+  {
+    name: "identity list",
+    summary: "List the accounts one can act as.",
+    load: async () => (await import("./commands/identity.ts")).identityList,
+  },
 ];

@@ -4,7 +4,7 @@
 import { describe } from "#base/log.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import { type Command, CommandError, helpOf, parseWords, UsageError } from "./command.ts";
-import { commands } from "./commands.ts";
+import { commands, type Listed } from "./commands.ts";
 import { createOutput, safe } from "./output.ts";
 
 process.exitCode = await main(process.argv.slice(2));
@@ -25,8 +25,8 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function dispatch(args: readonly string[], signal: AbortSignal): Promise<number> {
   const words = args.filter(word => !word.startsWith("-"));
-  const command = find(args);
-  if (command === undefined) {
+  const listed = find(args);
+  if (listed === undefined) {
     if (words.length === 0 && (args.length === 0 || args.includes("--help") || args.includes("-h"))) {
       process.stdout.write(`${overview(commands)}\n`);
       return 0;
@@ -42,6 +42,7 @@ async function dispatch(args: readonly string[], signal: AbortSignal): Promise<n
     }
     throw new UsageError(`There is no command "${words.slice(0, 2).join(" ")}".`);
   }
+  const command: Command = { ...(await listed.load()), name: listed.name, summary: listed.summary };
   const { words: rest, values } = parseWords(command, args.slice(command.name.split(" ").length));
   if (values.help === true) {
     process.stdout.write(`${helpOf(command)}\n`);
@@ -59,11 +60,11 @@ async function dispatch(args: readonly string[], signal: AbortSignal): Promise<n
 }
 
 /** The command whose words the line begins with; two words win over one. */
-function find(args: readonly string[]): Command | undefined {
+function find(args: readonly string[]): Listed | undefined {
   return commands.find(one => one.name === args.slice(0, 2).join(" ")) ?? commands.find(one => one.name === args[0]);
 }
 
-function overview(list: readonly Command[]): string {
+function overview(list: readonly Listed[]): string {
   const width = Math.max(...list.map(one => one.name.length));
   return [
     "isthmus: meters, sensors and actuators as nodes of an XMPP concentrator",

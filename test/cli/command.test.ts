@@ -75,7 +75,8 @@ describe("the words of a command", () => {
 describe("every command of the program", () => {
   it.each(commands.map(one => [one.name, one] as const))(
     "%s explains itself and understands its own help",
-    (_, one) => {
+    async (_, listed) => {
+      const one = { ...(await listed.load()), name: listed.name, summary: listed.summary };
       expect(one.name).toMatch(/^[a-z]+( [a-z]+)?$/);
       expect(one.summary).toMatch(/^[A-Z].*\.$/);
       for (const option of Object.values(one.options)) expect(option.help).toMatch(/^\S.*[.…]$/);

@@ -1,7 +1,7 @@
 // `isthmus decode …`: octets of a bus to what they say; one input a line, from the words or from standard input.
 
 import { createInterface } from "node:readline";
-import { type Command, CommandError, type Invocation } from "../command.ts";
+import { type CommandBody, CommandError, type Invocation } from "../command.ts";
 import { decodeMbus } from "./decode-mbus.ts";
 import { decodeModbus } from "./decode-modbus.ts";
 
@@ -33,9 +33,7 @@ async function* inputs({ words, signal }: Invocation): AsyncGenerator<string> {
   for await (const line of createInterface({ input: process.stdin, signal })) if (line.trim() !== "") yield line;
 }
 
-export const decodeMbusCommand: Command = {
-  name: "decode mbus",
-  summary: "Say what an M-Bus telegram means.",
+export const decodeMbusCommand: CommandBody = {
   usage: "[HEX...]",
   details:
     "HEX is one telegram, blanks between octets or not. Without words, one telegram a line is read from standard input.",
@@ -44,9 +42,7 @@ export const decodeMbusCommand: Command = {
   run: call => decodeAll(call, text => decodeMbus(text, call.text("key"))),
 };
 
-export const decodeModbusCommand: Command = {
-  name: "decode modbus",
-  summary: "Say what a Modbus frame means.",
+export const decodeModbusCommand: CommandBody = {
   usage: "[HEX...]",
   details: "HEX is one frame. Without words, one frame a line is read from standard input.",
   options: {

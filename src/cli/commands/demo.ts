@@ -2,15 +2,13 @@
 
 import { systemClock } from "#base/clock.ts";
 import { LabError } from "#lab/child.ts";
-import { type Command, CommandError } from "../command.ts";
+import { type CommandBody, CommandError } from "../command.ts";
 import { playStory } from "../demo/story.ts";
 import { startWorld, type World } from "../demo/world.ts";
 import { createOutput } from "../output.ts";
 import { printStatus, type Status } from "../status-text.ts";
 
-export const demo: Command = {
-  name: "demo",
-  summary: "Show the whole thing on this machine, with simulated devices.",
+export const demo: CommandBody = {
   usage: "[--once]",
   details:
     "Ctrl-C ends it and leaves nothing behind. In another terminal, `isthmus … --as owner` and `--as stranger` are its people.",

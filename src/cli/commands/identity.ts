@@ -2,12 +2,10 @@
 
 import { createInterface } from "node:readline/promises";
 import { bareJid } from "#xmpp/jid.ts";
-import { type Command, CommandError, UsageError } from "../command.ts";
+import { type CommandBody, CommandError, UsageError } from "../command.ts";
 import { type Identity, identityNames, loadIdentity, saveIdentity } from "../identity.ts";
 
-export const identityAdd: Command = {
-  name: "identity add",
-  summary: "Remember an account to act as.",
+export const identityAdd: CommandBody = {
   usage: "NAME --jid JID [--of APPLIANCE]",
   details: "The password is asked for, or read from standard input; it is kept in a file that only you can read.",
   options: {
@@ -37,9 +35,7 @@ export const identityAdd: Command = {
   },
 };
 
-export const identityList: Command = {
-  name: "identity list",
-  summary: "List the accounts one can act as.",
+export const identityList: CommandBody = {
   usage: "",
   options: {},
   words: [0, 0],

@@ -1,12 +1,10 @@
 // `isthmus nodes`: what the appliance lets one see.
 
 import { describeNode } from "#contract/node.ts";
-import type { Command } from "../command.ts";
+import type { CommandBody } from "../command.ts";
 import { clientOptions, withClient } from "../connect.ts";
 
-export const nodes: Command = {
-  name: "nodes",
-  summary: "List the nodes one may see.",
+export const nodes: CommandBody = {
   usage: "[--of JID]",
   options: clientOptions,
   words: [0, 0],

@@ -4,12 +4,10 @@ import { systemClock } from "#base/clock.ts";
 import type { OwnerQuestion } from "#client/questions.ts";
 import { type Category, categories, categoryNames } from "#contract/field.ts";
 import { describeNode, parseNode } from "#contract/node.ts";
-import { type Command, CommandError, type Invocation, UsageError } from "../command.ts";
+import { type CommandBody, CommandError, type Invocation, UsageError } from "../command.ts";
 import { type Client, clientOptions, withClient } from "../connect.ts";
 
-export const claim: Command = {
-  name: "owner claim",
-  summary: "Claim a thing with the code of its label.",
+export const claim: CommandBody = {
   usage: "URI [--private]",
   details: "URI is the text of the label's code: iotdisco:… Quote it, it holds semicolons.",
   options: { ...clientOptions, private: { type: "boolean", help: "Do not list the thing in searches." } },
@@ -23,9 +21,7 @@ export const claim: Command = {
     }),
 };
 
-export const things: Command = {
-  name: "owner things",
-  summary: "List the things one owns.",
+export const things: CommandBody = {
   usage: "",
   options: clientOptions,
   words: [0, 0],
@@ -58,9 +54,7 @@ async function openQuestions(client: Client, call: Invocation): Promise<OwnerQue
   return open;
 }
 
-export const questions: Command = {
-  name: "owner questions",
-  summary: "List what was asked of one's things and not decided yet.",
+export const questions: CommandBody = {
   usage: "[--wait]",
   options: { ...clientOptions, wait: { type: "boolean", help: "Go on listening until Ctrl-C." } },
   words: [0, 0],
@@ -91,9 +85,7 @@ export function describeQuestion({ kind, remote, device, node, names, categories
   return `${remote} ${verbs[kind]} ${what}${which.length > 0 ? `: ${which.join(", ")}` : ""}`;
 }
 
-export const answer: Command = {
-  name: "owner answer",
-  summary: "Decide a question.",
+export const answer: CommandBody = {
   usage: "KEY yes|no [--field NAME] [--for caller|domain|all]",
   details:
     "KEY is the first column of `isthmus owner questions`. Yes without --field or --category grants all that kind of access to that node.",
@@ -137,9 +129,7 @@ export const answer: Command = {
   },
 };
 
-export const rules: Command = {
-  name: "owner rules",
-  summary: "List the rules of one's things, or delete them.",
+export const rules: CommandBody = {
   usage: "[--delete] [--thing JID] [--node NODE[@PARTITION]]",
   details: "Deleting rules makes the next request a question again.",
   options: {

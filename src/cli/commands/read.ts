@@ -12,7 +12,7 @@ import {
 } from "#contract/field.ts";
 import { describeNode, parseNode } from "#contract/node.ts";
 import { dateTime } from "#xml/scalars.ts";
-import { type Command, type Invocation, type Option, UsageError } from "../command.ts";
+import { type CommandBody, type Invocation, type Option, UsageError } from "../command.ts";
 import { type Client, clientOptions, readoutMs, withClient } from "../connect.ts";
 
 const readOptions: Record<string, Option> = {
@@ -28,9 +28,7 @@ const readOptions: Record<string, Option> = {
   to: { type: "string", value: "TIME", help: "Not newer than this." },
 };
 
-export const read: Command = {
-  name: "read",
-  summary: "Read values of nodes, now.",
+export const read: CommandBody = {
   usage: "NODE... [--field NAME] [--category NAME]",
   details: "NODE is a NodeId as `isthmus nodes` shows it, or NodeId@partition.",
   options: readOptions,
@@ -42,9 +40,7 @@ export const read: Command = {
     }),
 };
 
-export const watch: Command = {
-  name: "watch",
-  summary: "Read values of nodes again and again, until Ctrl-C.",
+export const watch: CommandBody = {
   usage: "NODE... [--every SECONDS]",
   options: { ...readOptions, every: { type: "string", value: "SECONDS", help: "How often; 10 unless said." } },
   words: [1, 1000],

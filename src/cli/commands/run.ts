@@ -4,12 +4,10 @@ import { systemClock } from "#base/clock.ts";
 import { createLog, formatLogEvent } from "#base/log.ts";
 import { ConfigError, readBootSettings } from "#config.ts";
 import { runEdge } from "../../main.ts";
-import { type Command, CommandError } from "../command.ts";
+import { type CommandBody, CommandError } from "../command.ts";
 import { printCodes, printStatus } from "../status-text.ts";
 
-export const run: Command = {
-  name: "run",
-  summary: "Run the appliance.",
+export const run: CommandBody = {
   usage: "--config FILE",
   details:
     "Prints its nodes and, for the appliance and every unclaimed thing, the code to claim it with. Ctrl-C stops it.",

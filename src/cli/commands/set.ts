@@ -4,12 +4,10 @@ import { parseControlValue } from "#client/things.ts";
 import { describeNode, parseNode } from "#contract/node.ts";
 import { parameterFaults } from "#iot/control.wire.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
-import { type Command, CommandError, UsageError } from "../command.ts";
+import { type CommandBody, CommandError, UsageError } from "../command.ts";
 import { clientOptions, withClient } from "../connect.ts";
 
-export const set: Command = {
-  name: "set",
-  summary: "Set control parameters of a node.",
+export const set: CommandBody = {
   usage: "NODE NAME=VALUE...",
   details: "The device takes all values or says which it does not take; what can be read back is read back.",
   options: clientOptions,

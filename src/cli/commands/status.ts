@@ -3,13 +3,11 @@
 import { resolve } from "node:path";
 import { systemClock } from "#base/clock.ts";
 import { askStatus, NotRunningError } from "#link/status-socket.ts";
-import { type Command, CommandError } from "../command.ts";
+import { type CommandBody, CommandError } from "../command.ts";
 import { runningDemo } from "../identity.ts";
 import { printStatus, type Status } from "../status-text.ts";
 
-export const status: Command = {
-  name: "status",
-  summary: "Show how the appliance on this machine is doing.",
+export const status: CommandBody = {
   usage: "[--data FOLDER]",
   options: {
     data: {
