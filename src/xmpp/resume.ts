@@ -80,7 +80,8 @@ export function createManagement(): Management {
     acknowledge(h) {
       const value = h !== undefined && /^\d{1,10}$/.test(h) ? Number(h) : Number.NaN;
       const count = (value - acknowledged + counterModulus) % counterModulus;
-      if (!(count <= queue.length)) throw new CountError("the broker acknowledges what was never sent");
+      if (!(value < counterModulus && count <= queue.length))
+        throw new CountError("the broker acknowledges what was never sent");
       acknowledged = value;
       const covered = queue.splice(0, count);
       for (const { text } of covered) chars -= text.length;
