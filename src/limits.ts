@@ -126,6 +126,8 @@ export const guessesDelayedMax = 200;
 export const disownMs = 10_000;
 /** A request of a device waits so long for the device's own acknowledgement of what is pending (PROV-CLEAR-02). */
 export const clearBeforeAnswerMs = 2_000;
+/** One session of a device has refused: others, perhaps mere ghosts at the broker, have so long to agree. */
+export const answerGraceMs = 1_500;
 export const pushRetriesMs = [10_000, 60_000, 600_000] as const;
 /** Pushes are sent right after the answer to whoever caused them; this is when the retries look, should that have been cut short. */
 export const pushNetMs = 1_000;

@@ -8,7 +8,6 @@ import { Refusal } from "#contract/faults.ts";
 import type { NodeRef, Tag } from "#contract/node.ts";
 import { countedSendersMax, disownMs, guessDelayMs, guessesDelayedMax } from "#limits.ts";
 import { domainOf } from "#xmpp/jid.ts";
-import type { Peers } from "./peers.ts";
 import { disownedPush, type Pushes } from "./pushes.ts";
 import { createRate } from "./rate.ts";
 import type { RegistryStore, Thing } from "./store.ts";
@@ -17,7 +16,6 @@ import { beginDisown, claim, endDisown, notFound } from "./things.ts";
 
 export interface ClaimsDeps {
   readonly store: RegistryStore;
-  readonly peers: Peers;
   readonly pushes: Pushes;
   readonly clock: Clock;
   readonly log: Log;
@@ -36,7 +34,7 @@ export interface Claims {
 }
 
 export function createClaims(deps: ClaimsDeps): Claims {
-  const { store, peers, pushes, clock, log } = deps;
+  const { store, pushes, clock, log } = deps;
   const perMinute = createRate(clock, 5, 60_000 / 5, countedSendersMax);
   const perDay = createRate(clock, 30, 86_400_000 / 30, countedSendersMax);
   const perDomain = createRate(clock, 60, 3_600_000 / 60, countedSendersMax);
@@ -86,7 +84,7 @@ export function createClaims(deps: ClaimsDeps): Claims {
       using _ = scope;
       const byItself = new Promise<true>(resolve => disowning.set(thing.id, () => resolve(true)));
       try {
-        const asked = pushes.ask(jid, peers.fulls(jid), disownedPush(ref), disownMs);
+        const asked = pushes.ask(jid, disownedPush(ref), disownMs);
         const done = await Promise.race([asked, byItself, tooLong(scope.signal)]);
         const changed = await store.change(async records => {
           if (done) return endDisown(records, thing.id, clock.now());

@@ -24,6 +24,7 @@ export function createDoor({ peers, pushes }: Service): (route: Route) => Route 
         busy.set(fromBare, mine + 1);
         try {
           if (generation !== undefined) await peers.spoke(fromBare, generation);
+          await peers.heard(from);
           await pushes.beforeAnswer(fromBare, from);
           return await route.handle(request);
         } finally {

@@ -20,16 +20,23 @@ export interface PeersDeps {
   readonly isLocal: (domain: string) => boolean;
   /** Somebody came online with this resource, `first` when none was before. */
   readonly available: (bare: string, full: string, first: boolean) => void;
+  /** A suspect has shown life: it may have missed what others were told. */
+  readonly revived: (bare: string) => Promise<void>;
   /** For work that a stanza causes; failures are logged there. */
   readonly background: (what: string, work: () => Promise<void>) => void;
   readonly signal: AbortSignal;
 }
 
 export interface Peers {
-  /** Full JIDs known to be online. */
+  /** Full JIDs known to be online, suspects last. */
   fulls(bare: string): readonly string[];
   /** This resource has answered that it is not there. */
   gone(full: string): void;
+  /** This resource was silent while another of the same JID answered: a session that the broker still keeps, perhaps. */
+  suspect(full: string): void;
+  isSuspect(full: string): boolean;
+  /** This resource has spoken; resolves when that is dealt with. */
+  heard(full: string): Promise<void>;
   /** What that JID speaks, nf when it never said (DISCO-NS-02). */
   generation(bare: string): Promise<Generation>;
   /** A known peer used this generation. */
@@ -43,7 +50,8 @@ export interface Peers {
 
 export function createPeers(deps: PeersDeps): Peers {
   const { store, connection, clock, jid } = deps;
-  const resources = new Map<string, Set<string>>();
+  /** By bare JID the full ones, in order of arrival, true for suspects. */
+  const resources = new Map<string, Map<string, boolean>>();
   const askedAt = new Map<string, number>();
   const handling = new Map<string, Promise<void>>();
   let probing: Scope | undefined;
@@ -68,11 +76,24 @@ export function createPeers(deps: PeersDeps): Peers {
 
   const cameOnline = async (bare: string, full: string) => {
     if ((await store.peer(bare))?.to !== "both") return;
-    const known = resources.get(bare) ?? new Set();
+    const known = resources.get(bare) ?? new Map<string, boolean>();
     const first = known.size === 0;
-    if (known.size >= resourcesPerPeerMax && !known.has(full)) return;
-    resources.set(bare, known.add(full));
+    await heard(full);
+    if (known.size >= resourcesPerPeerMax && !known.has(full)) {
+      // What was left behind by falls gives way to what has just logged in.
+      const [oldest = ""] = known.keys();
+      known.delete([...known].find(([, isSuspect]) => isSuspect)?.[0] ?? oldest);
+    }
+    known.delete(full);
+    resources.set(bare, known.set(full, false));
     deps.available(bare, full, first);
+  };
+  const isSuspect = (full: string): boolean => resources.get(bareJid(full) ?? "")?.get(full) === true;
+  const heard = async (full: string) => {
+    if (!isSuspect(full)) return;
+    const bare = bareJid(full) ?? "";
+    resources.get(bare)?.set(full, false);
+    await deps.revived(bare);
   };
   const wentOffline = (bare: string, full: string) => {
     const known = resources.get(bare);
@@ -129,8 +150,15 @@ export function createPeers(deps: PeersDeps): Peers {
   };
 
   return {
-    fulls: bare => [...(resources.get(bare) ?? [])],
+    fulls: bare =>
+      [...(resources.get(bare) ?? [])].toSorted(([, a], [, b]) => Number(a) - Number(b)).map(([full]) => full),
     gone: full => wentOffline(bareJid(full) ?? "", full),
+    suspect(full) {
+      const known = resources.get(bareJid(full) ?? "");
+      if (known?.has(full)) known.set(full, true);
+    },
+    isSuspect,
+    heard,
     generation: async bare => (await store.peer(bare))?.generation ?? "nf",
     async spoke(bare, generation) {
       const peer = await store.peer(bare);
@@ -189,8 +217,8 @@ export function createPeers(deps: PeersDeps): Peers {
       case "probe":
         return () => probe(bare, full);
       case "error":
-        // Not there, or not willing: nothing is known of who is online. A subscription is asked for at the next contact.
-        return async () => wentOffline(bare, bare);
+        // Not there, or not willing; from the bare JID, nobody is. A subscription is asked for at the next contact.
+        return async () => wentOffline(bare, full);
       default:
         return async () => {};
     }

@@ -1,5 +1,6 @@
 // What the registry tells devices unasked: claimed, removed, clearCache. Kept until acknowledged, sent to every full JID
-// that is online, in order, and again after 10 s, 1 min, 10 min, and then at the next sign of life (PROV-CLEAR-02).
+// that is online, in order, until one of them agrees; again after 10 s, 1 min, 10 min, and then at the next sign of life
+// (PROV-CLEAR-02).
 
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
@@ -13,6 +14,7 @@ import type { Element } from "#xml/element.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import type { Peers } from "./peers.ts";
+import { type Answer, type Round, startRound } from "./round.ts";
 import type { Pending, RegistryStore } from "./store.ts";
 
 export interface PushesDeps {
@@ -29,8 +31,8 @@ export interface Pushes {
   deliver(bare: string, also?: string): Promise<void>;
   /** Before an answer: what is pending reaches the device first, and is waited for a little. */
   beforeAnswer(bare: string, full: string): Promise<void>;
-  /** Asks these resources one thing, falling back through the generations; true when one of them agreed. */
-  ask(bare: string, fulls: readonly string[], push: Push, timeoutMs: number): Promise<boolean>;
+  /** Asks the device one thing, falling back through the generations; true as soon as one of its sessions agreed. */
+  ask(bare: string, push: Push, timeoutMs: number): Promise<boolean>;
   /** Something may have become due. */
   wake(): void;
   /** The retries. */
@@ -49,11 +51,20 @@ interface Parcel {
   readonly isClear: boolean;
 }
 
-type Answer = "agreed" | "refused" | "settled" | "silent" | "gone";
+/** One device being told. */
+interface Delivery {
+  done: Promise<void>;
+  /** Somebody asked for it once more; with a full JID that nobody had asked yet when `isFresh`. */
+  again: boolean;
+  isFresh: boolean;
+  /** A full JID that has just spoken, presence or not. */
+  also: string | undefined;
+}
 
 export function createPushes(deps: PushesDeps): Pushes {
   const { store, connection, peers, clock, log } = deps;
-  const delivering = new Map<string, { done: Promise<void>; again: boolean; also: string | undefined }>();
+  const delivering = new Map<string, Delivery>();
+  const rounds = new Map<string, Set<Round>>();
   const clearedAt = new Map<string, number>();
   const failedAt = new Map<string, number>();
   let wake = Promise.withResolvers<void>();
@@ -86,11 +97,26 @@ export function createPushes(deps: PushesDeps): Pushes {
     return last;
   };
 
-  const send = async (bare: string, fulls: readonly string[], parcel: Parcel): Promise<Answer> => {
-    if (parcel.isClear) note(clearedAt, bare);
-    const answers = await Promise.all(fulls.map(full => askOne(bare, full, parcel.push, requestMs)));
-    for (const bad of ["silent", "refused"] as const) if (answers.includes(bad)) return bad;
-    return answers.find(one => one !== "gone") ?? "gone";
+  /** To all sessions at once, those included that come online meanwhile. */
+  const round = async (bare: string, fulls: readonly string[], push: Push, timeoutMs: number): Promise<Answer> => {
+    const one = startRound(fulls, {
+      ask: full => askOne(bare, full, push, timeoutMs),
+      isSuspect: peers.isSuspect,
+      suspect: peers.suspect,
+      clock,
+      signal: deps.signal,
+    });
+    const those = rounds.get(bare) ?? new Set();
+    rounds.set(bare, those.add(one));
+    try {
+      return await one.answer;
+    } finally {
+      those.delete(one);
+      if (those.size === 0) rounds.delete(bare);
+    }
+  };
+  const join = (bare: string, full: string) => {
+    for (const one of rounds.get(bare) ?? []) one.add(full);
   };
 
   const note = (times: Map<string, number>, bare: string) => {
@@ -106,22 +132,23 @@ export function createPushes(deps: PushesDeps): Pushes {
     return at !== undefined && clock.monotonic() - at < ms;
   };
 
-  /** One pass over what waits. `now`: a stanza of the device waits for it, so pacing has to stand back. */
-  const pass = async (bare: string, also: string | undefined): Promise<void> => {
+  /** One pass over what waits. `also`: the device itself waits for it, so pacing has to stand back. */
+  const pass = async (bare: string, job: Delivery): Promise<void> => {
     const rows = await store.pendingOf(bare);
     if (rows.length === 0) return;
     const tries = Math.max(...rows.map(row => row.tries));
     const defer = (count: number, due: number | undefined) =>
       store.change(records => records.deferPending(bare, count, due));
-    const fulls = [...new Set([...peers.fulls(bare), ...(also === undefined ? [] : [also])])];
-    if (fulls.length === 0 || !connection.online) return defer(tries, undefined);
+    const sessions = () => [...new Set([...peers.fulls(bare), ...(job.also === undefined ? [] : [job.also])])];
+    if (sessions().length === 0 || !connection.online) return defer(tries, undefined);
     let failed = false;
     for (const parcel of parcels(rows)) {
-      if (parcel.isClear && also === undefined && recently(clearedAt, bare, clearSpacingMs)) {
+      if (parcel.isClear && job.also === undefined && recently(clearedAt, bare, clearSpacingMs)) {
         await defer(tries, clock.now() + clearSpacingMs);
         return wakeUp();
       }
-      const answer = await send(bare, fulls, parcel);
+      if (parcel.isClear) note(clearedAt, bare);
+      const answer = await round(bare, sessions(), parcel.push, requestMs);
       if (answer === "agreed" || answer === "settled") {
         await store.change(records => records.deletePending(parcel.ids));
         continue;
@@ -143,20 +170,22 @@ export function createPushes(deps: PushesDeps): Pushes {
   };
 
   const deliver = (bare: string, also?: string): Promise<void> => {
+    if (also !== undefined) join(bare, also);
     const running = delivering.get(bare);
     if (running !== undefined) {
       running.again = true;
+      running.isFresh ||= also !== undefined && also !== running.also;
       running.also = also ?? running.also;
       return running.done;
     }
-    const job = { done: Promise.resolve(), again: false, also };
+    const job: Delivery = { done: Promise.resolve(), again: false, isFresh: false, also };
     delivering.set(bare, job);
     job.done = (async () => {
       try {
         do {
-          job.again = false;
-          await pass(bare, job.also);
-        } while (job.again && !recently(failedAt, bare, 1));
+          job.again = job.isFresh = false;
+          await pass(bare, job);
+        } while (job.again && (job.isFresh || !recently(failedAt, bare, 1)));
       } finally {
         delivering.delete(bare);
       }
@@ -175,10 +204,7 @@ export function createPushes(deps: PushesDeps): Pushes {
       const patience = recently(failedAt, bare, pushRetriesMs[0]) ? clearSpacingMs / 10 : clearBeforeAnswerMs;
       await Promise.race([sent, clock.sleep(patience, scope.signal).catch(() => {})]);
     },
-    async ask(bare, fulls, push, timeoutMs) {
-      const answers = await Promise.all(fulls.map(full => askOne(bare, full, push, timeoutMs)));
-      return answers.includes("agreed");
-    },
+    ask: async (bare, push, timeoutMs) => (await round(bare, peers.fulls(bare), push, timeoutMs)) === "agreed",
     wake: wakeUp,
     async run(signal) {
       while (!signal.aborted) {

@@ -5,9 +5,11 @@ import type { Clock } from "#base/clock.ts";
 import { backoff } from "#base/delays.ts";
 import type { Log } from "#base/log.ts";
 import { supervise } from "#base/supervise.ts";
+import { rootRef } from "#contract/node.ts";
 import { namespaces } from "#iot/generations.ts";
 import {
   clearBeforeAnswerMs,
+  pushNetMs,
   questionOnPresenceMs,
   reconnectFirstMs,
   reconnectMsMax,
@@ -74,10 +76,18 @@ export function createRegistry(deps: RegistryDeps): Registry {
     background("pushes", () => pushes.deliver(bare, full));
     if (first) background("questions", () => questions.resend(bare, questionOnPresenceMs));
   };
-  const peers = createPeers({ ...base, available });
+  /** What it missed cannot be known; a clear of everything contains it (PROV-THR-06). */
+  const revived = (bare: string) =>
+    store.change(records =>
+      records.putPending(
+        { jid: bare, what: "clearCache", ref: rootRef, owner: undefined, isPublic: false },
+        clock.now() + pushNetMs,
+      ),
+    );
+  const peers = createPeers({ ...base, available, revived });
   const pushes = createPushes({ ...base, peers });
   const questions = createQuestions({ ...base, peers });
-  const claims = createClaims({ ...base, peers, pushes, allowWeakKey: options.allowWeakKey });
+  const claims = createClaims({ ...base, pushes, allowWeakKey: options.allowWeakKey });
   const service: Service = {
     ...base,
     options,

@@ -19,7 +19,7 @@ export const service = "reg.hub.example";
 
 /** ok: an empty result · silent: no answer · else the name of an error condition. */
 export type Answer = "ok" | "silent" | string;
-export type Answerer = (payload: Element) => Answer;
+export type Answerer = (payload: Element) => Answer | Promise<Answer>;
 
 export interface Pipe extends AsyncDisposable {
   readonly clock: ManualClock;
@@ -78,8 +78,9 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
     async request(type, to, payload, { timeoutMs = 10_000, signal } = {}) {
       const stanza = element("iq", componentNs, { type, to, from: service, id: `push-${++ids}` }, [payload]);
       const arrived = firstElement(out(stanza)) as Element;
-      const answer = answerers.get(to ?? "")?.(arrived) ?? "silent";
+      const answering = answerers.get(to ?? "")?.(arrived) ?? "silent";
       return within(clock, timeoutMs, "push", signal ?? world.stop.signal, async () => {
+        const answer = await answering;
         if (answer === "silent") await new Promise(() => {});
         if (answer !== "ok") throw new StanzaError("cancel", answer as StanzaError["condition"]);
         return undefined;

@@ -130,15 +130,6 @@ describe("pushes", () => {
     );
   });
 
-  it("PROV-CLEAR-02: one of two that does not acknowledge keeps the flag up", async () => {
-    await claimedMeter(pipe);
-    await pipe.presence("gw9@hub.example/second");
-    await pipe.clock.advance(2_100);
-    await clear();
-    await pipe.clock.advance(10_000);
-    expect(await pipe.store.pendingOf(gateway)).toMatchObject([{ what: "clearCache", tries: 1 }]);
-  });
-
   it("PROV-CLEAR-02: unanswered, it is tried after 10 s, 1 min and 10 min, then at the next presence", async () => {
     await claimedMeter(pipe);
     await pipe.clock.advance(2_100);
@@ -268,6 +259,197 @@ describe("pushes", () => {
     await pipe.presence("gw9@hub.example/ghost");
     await pipe.clock.advance(2_100);
     await clear();
+    expect(await pipe.store.pendingOf(gateway)).toEqual([]);
+  });
+});
+
+describe("two sessions of one device, one of them a zombie", () => {
+  const zombie = "gw9@hub.example/before";
+  const live = "gw9@hub.example/after";
+  const said = (to: string) => pipe.pushedTo(to).filter(one => one.startsWith("<clearCache"));
+  const disown = () =>
+    pipe.start("set", anaFull, `<disown xmlns='urn:nf:iot:disco:1.0' jid='${gateway}' ${meter}/>`).then(outcome);
+  const watched = (reply: Promise<string>) => {
+    const seen: { outcome?: string } = {};
+    void reply.then(one => {
+      seen.outcome = one;
+    });
+    return seen;
+  };
+
+  /** Claimed; then the device was killed and logged in anew, and the broker still shows the session it had. */
+  const killed = async () => {
+    await claimedMeter(pipe);
+    await pipe.presence(gatewayFull, "unavailable");
+    await pipe.presence(zombie);
+    await pipe.presence(live);
+    pipe.answers(live, () => "ok");
+    await pipe.clock.advance(2_100);
+  };
+
+  it("PROV-CLEAR-01: is told at once where it answers; the push is done and never tried again", async () => {
+    await killed();
+    await clear();
+    expect([said(zombie).length, said(live).length]).toEqual([1, 1]);
+    expect(await pipe.store.pendingOf(gateway)).toEqual([]);
+    await pipe.clock.advance(86_400_000);
+    expect([said(zombie).length, said(live).length]).toEqual([1, 1]);
+    expect(pipe.log.filter(({ event }) => event.startsWith("push-"))).toEqual([]);
+  });
+
+  it("DISCO-MINE-03: claimed and clearCache reach a device that logs in while its zombie is waited for", async () => {
+    await claimedMeter(pipe);
+    await register(pipe, "id='n2'", meterTags("n2".repeat(16)));
+    pipe.answers(gatewayFull, () => "silent");
+    await pipe.clock.advance(2_100);
+    await mine(pipe, meterTags("n2".repeat(16)));
+    await pipe.clock.advance(1_000);
+    pipe.answers(live, () => "ok");
+    await pipe.presence(live);
+    expect(pipe.pushedTo(live).map(one => /^<(\w+)/.exec(one)?.[1])).toEqual(["claimed", "clearCache"]);
+    expect(await pipe.store.pendingOf(gateway)).toEqual([]);
+  });
+
+  it("DISCO-MINE-03: also when the zombie's silence has already cost a try", async () => {
+    await claimedMeter(pipe);
+    pipe.answers(gatewayFull, () => "silent");
+    await pipe.clock.advance(2_100);
+    await clear();
+    await pipe.clock.advance(10_001);
+    expect(await pipe.store.pendingOf(gateway)).toMatchObject([{ tries: 1 }]);
+    pipe.answers(live, () => "ok");
+    await pipe.presence(live);
+    expect(said(live)).toHaveLength(1);
+    expect(await pipe.store.pendingOf(gateway)).toEqual([]);
+  });
+
+  it("PROV-CLEAR-02: a request of the live session is answered as soon as it has acknowledged what was pending", async () => {
+    await killed();
+    await pipe.presence(zombie, "unavailable");
+    await pipe.presence(live, "unavailable");
+    await clear();
+    await pipe.presence(zombie);
+    const before = pipe.sent.length;
+    const reply = await pipe.iq("get", live, `<isFriend xmlns='urn:nf:iot:prov:d:1.0' jid='${ana}'/>`);
+    expect(outcome(reply)).toBe("result");
+    const order = pipe.sent.slice(before).filter(text => text.startsWith("<iq"));
+    expect(order.at(-2)).toMatch(new RegExp(` to='${live}'.*<clearCache`));
+    expect(order.at(-1)).toContain("<isFriendResponse");
+  });
+
+  it("DISCO-DISOWN-01: the owner is answered when one session has agreed", async () => {
+    await killed();
+    const seen = watched(disown());
+    await pipe.settle();
+    expect(seen).toEqual({ outcome: "result" });
+    expect(pipe.pushedTo(zombie).at(0)).toContain("<disowned");
+  });
+
+  it("DISCO-DISOWN-01: also when the device logs in while it is waited for", async () => {
+    await claimedMeter(pipe);
+    pipe.answers(gatewayFull, () => "silent");
+    const seen = watched(disown());
+    await pipe.clock.advance(3_000);
+    expect(seen).toEqual({});
+    pipe.answers(live, () => "ok");
+    await pipe.presence(live);
+    expect(seen).toEqual({ outcome: "result" });
+  });
+
+  it("DISCO-DISOWN-01: a refusal is the answer, and a zombie is waited for only a little", async () => {
+    await killed();
+    pipe.answers(live, () => "forbidden");
+    const seen = watched(disown());
+    await pipe.clock.advance(2_100);
+    expect(seen).toEqual({ outcome: "not-allowed" });
+  });
+
+  for (const condition of ["forbidden", "conflict"])
+    it(`PROV-CLEAR-02: ${condition} from the live session keeps the flag up`, async () => {
+      await killed();
+      pipe.answers(live, () => condition);
+      await clear();
+      await pipe.clock.advance(2_100);
+      expect(await pipe.store.pendingOf(gateway)).toMatchObject([{ what: "clearCache", tries: 1 }]);
+    });
+
+  it("PROV-CLEAR-02: item-not-found from the live session ends it, for there is nothing to tell", async () => {
+    await killed();
+    pipe.answers(live, () => "item-not-found");
+    await clear();
+    await pipe.clock.advance(2_100);
+    expect(await pipe.store.pendingOf(gateway)).toEqual([]);
+  });
+
+  it("an acknowledgement counts more than a refusal, whichever comes first", async () => {
+    await killed();
+    for (const [one, other] of [
+      [live, zombie],
+      [zombie, live],
+    ] as const) {
+      pipe.answers(one, () => "forbidden");
+      pipe.answers(other, async () => {
+        await pipe.clock.sleep(500, new AbortController().signal);
+        return "ok";
+      });
+      await clear();
+      await pipe.clock.advance(5_000);
+      expect(await pipe.store.pendingOf(gateway)).toEqual([]);
+    }
+  });
+
+  it("who was silent while another answered is suspect: a refusal does not wait for it any more", async () => {
+    await killed();
+    await clear();
+    await pipe.clock.advance(10_001);
+    pipe.answers(live, () => "forbidden");
+    const seen = watched(disown());
+    await pipe.settle();
+    expect(seen).toEqual({ outcome: "not-allowed" });
+    // It is asked all the same: suspicion can be wrong.
+    expect(pipe.pushedTo(zombie).at(-1)).toContain("<disowned");
+  });
+
+  it("PROV-THR-06: a suspect that speaks again may have missed a revocation, and is told to forget before it is answered", async () => {
+    await killed();
+    await clear();
+    await pipe.clock.advance(10_001);
+    pipe.answers(zombie, () => "ok");
+    const before = pipe.sent.length;
+    await pipe.iq("get", zombie, `<isFriend xmlns='urn:nf:iot:prov:d:1.0' jid='${ana}'/>`);
+    const order = pipe.sent.slice(before).filter(text => text.startsWith("<iq"));
+    expect(order[0]).toMatch(new RegExp(` to='${zombie}'.*<clearCache xmlns='urn:nf:iot:prov:d:1.0'/>`));
+    expect(order.at(-1)).toContain("<isFriendResponse");
+    const count = said(zombie).length;
+    await pipe.clock.advance(10_001);
+    await pipe.iq("get", zombie, `<isFriend xmlns='urn:nf:iot:prov:d:1.0' jid='${ana}'/>`);
+    expect(said(zombie)).toHaveLength(count);
+  });
+
+  it("PRES-CMP-02: unavailable and bounces forget that full JID alone", async () => {
+    for (const type of ["unavailable", "error"]) {
+      await using one = await openPipe();
+      await claimedMeter(one);
+      one.answers(live, () => "ok");
+      await one.presence(live);
+      await one.presence(gatewayFull, type);
+      await one.clock.advance(2_100);
+      const before = one.pushedTo(gatewayFull).length;
+      await one.iq("set", anaFull, `<clearCache xmlns='${owning}' jid='${gateway}' ${meter}/>`);
+      expect(one.pushedTo(gatewayFull)).toHaveLength(before);
+      expect(one.pushedTo(live).at(-1)).toContain("<clearCache");
+    }
+  });
+
+  it("PRES-CMP-02: the seventeenth session of a device that keeps falling takes the place of the oldest", async () => {
+    await claimedMeter(pipe);
+    pipe.answers(gatewayFull, () => "silent");
+    for (let n = 0; n < 17; n++) await pipe.presence(`gw9@hub.example/r${n}`);
+    pipe.answers("gw9@hub.example/r16", () => "ok");
+    await pipe.clock.advance(2_100);
+    await clear();
+    expect(said("gw9@hub.example/r16")).toHaveLength(1);
+    expect(said("gw9@hub.example/r0")).toHaveLength(0);
     expect(await pipe.store.pendingOf(gateway)).toEqual([]);
   });
 });
