@@ -15,6 +15,7 @@ import { parse } from "#xml/parser.ts";
 import { discover } from "#xmpp/disco.ts";
 import { clientNs } from "#xmpp/stanza.ts";
 import { forever, temporaryFolder } from "../lab/scene.ts";
+import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { type Peer, startPeer, until } from "../support/xmpp-peer.ts";
 
 const domain = "hub.localhost";
@@ -57,7 +58,7 @@ beforeAll(async () => {
     clock: systemClock,
     signal: forever,
     components: [{ jid: service, secret }],
-    users: ["gw", "ana", "bob"].map(name => ({ name, password: "secret" })),
+    users: ["gw", "fallen", "ana", "bob"].map(name => ({ name, password: "secret" })),
   });
   await writeFile(join(home.path, "secret"), secret, { mode: 0o600 });
   configFile = join(home.path, "registry.yaml");
@@ -71,8 +72,7 @@ afterAll(async () => {
   await home?.[Symbol.asyncDispose]();
 });
 
-const login = async (user: string): Promise<Peer> => {
-  const port = prosody.ports.tls;
+const login = async (user: string, port = prosody.ports.tls): Promise<Peer> => {
   const peer = startPeer({ domain, host: "127.0.0.1", port, tls: "direct", ca: [ca], user });
   await peer.session.whenOnline(forever);
   return peer;
@@ -158,6 +158,49 @@ it("a disown reaches the device before its owner is answered, and an owner whose
   await ask(device, "get", `<isFriend xmlns='${deciding}' jid='bob@${domain}'/>`);
   expect(await ask(ana, "set", disown)).toBe("");
   expect(pushes(device)).toContain(xml(`<disowned xmlns='${disco}' id='heat-3' src='M'/>`));
+});
+
+it("PROV-CLEAR-01, DISCO-DISOWN-01: a device killed and logged in anew is told at once, beside the ghost the broker keeps of it", async () => {
+  await using cable = await startTcpProxy({ targetPort: prosody.ports.tls });
+  await using before = await login("fallen", cable.port);
+  const key = "f".repeat(32);
+  expect(
+    await ask(before, "set", `<register xmlns='${disco}' id='n1'><str name='KEY' value='${key}'/></register>`),
+  ).toBe("");
+  await letIn(before);
+  // Answered later than the consent before it arrived.
+  await ask(before, "get", `<isFriend xmlns='${deciding}' jid='ana@${domain}'/>`);
+  const ghost = before.session.jid;
+  cable.refuse();
+  cable.cut();
+  await using device = await login("fallen");
+  await until("the broker shows both sessions", () => device.presences.some(({ attrs }) => attrs.from === ghost));
+  await using ana = await login("ana");
+
+  const soonMs = 1_500;
+  const timed = async <T>(work: Promise<T>): Promise<T> => {
+    const began = systemClock.monotonic();
+    const result = await work;
+    expect(systemClock.monotonic() - began).toBeLessThan(soonMs);
+    return result;
+  };
+  const told = (name: string) => pushes(device).filter(one => one.startsWith(`<${name}`)).length;
+
+  await timed(ask(ana, "set", `<mine xmlns='${disco}'><str name='KEY' value='${key}'/></mine>`));
+  await until("claimed and clearCache", () => told("claimed") === 1 && told("clearCache") === 1, soonMs);
+  expect(await timed(ask(device, "get", `<isFriend xmlns='${deciding}' jid='ana@${domain}'/>`))).toContain("'true'");
+
+  // A registry that starts anew hears of both sessions, and cannot know which is the ghost.
+  await registry.kill();
+  registry = await start();
+  await until("a clear after the restart", () => told("clearCache") === 2);
+  expect(await timed(ask(device, "get", `<isFriend xmlns='${deciding}' jid='ana@${domain}'/>`))).toContain("'true'");
+
+  const thing = `jid='fallen@${domain}' id='n1'`;
+  expect(await timed(ask(ana, "set", `<disown xmlns='${disco}' ${thing}/>`))).toBe("");
+  expect(told("disowned")).toBe(1);
+  expect(registry.output()).not.toContain("push-unanswered");
+  expect(pushes(before)).toEqual([]);
 });
 
 it("the broker restarts: the service comes back by itself and answers", async () => {
