@@ -1,0 +1,210 @@
+// What a readout costs: round trips through Prosody to the appliance and back, twenty fields each, beside round trips of the
+// same bytes to a bare client that answers at once; one after the other, and with 128 under way.
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { allCategories } from "#contract/field.ts";
+import { meteringTopology, type NodeRef } from "#contract/node.ts";
+import { namespace } from "#iot/generations.ts";
+import * as sensor from "#iot/sensor-data.wire.ts";
+import type { Element } from "#xml/element.ts";
+import { formattedBytes } from "#xml/size.ts";
+import type { EchoOrder } from "./echo-program.ts";
+import { type Figure, percentile } from "./figures.ts";
+import { createScene, type Person, type Scene, startProgram, until } from "./scene.ts";
+
+/** One person may have twenty readouts at once: the 128 come from eight people with sixteen each. */
+const people = 8;
+const eachAtOnce = 16;
+const rounds = 5;
+const roundMs = 2_000;
+const warmUpMs = 1_500;
+const ns = namespace("sensorData", "nf");
+
+export async function readoutFigures(note: (text: string) => void, signal: AbortSignal): Promise<Figure[]> {
+  await using scene = await createScene(signal);
+  note("starting the registry, the appliance and eight owners");
+  const askers = await startReadouts(scene, signal);
+  const sample = await askers[0]?.read();
+  if (sample === undefined) throw new Error("the appliance answers nothing");
+  const fields = sample.children
+    .flatMap(node => (typeof node === "string" ? [] : node.children))
+    .flatMap(ts => (typeof ts === "string" ? [] : ts.children)).length;
+  if (fields !== 20)
+    throw new Error(`the appliance answers with ${fields} fields: ${JSON.stringify(sample).slice(0, 300)}`);
+  await startEcho(scene, sample, askers, signal);
+  const echoed = await askers[0]?.echo();
+  if (echoed === undefined || formattedBytes(echoed) !== formattedBytes(sample))
+    throw new Error("the echo is of another size");
+  note(`an answer has ${formattedBytes(sample)} bytes`);
+
+  const one = askers[0] as Asker;
+  note("one after the other");
+  const sequential = await compare([one.read], [one.echo], signal);
+  note(`${people * eachAtOnce} under way`);
+  const crowd = (kind: "read" | "echo") =>
+    askers.flatMap(asker => Array.from({ length: eachAtOnce }, () => asker[kind]));
+  const parallel = await compare(crowd("read"), crowd("echo"), signal);
+  return [
+    { name: "readout.bytes", text: "answer of twenty fields", value: formattedBytes(sample), unit: "bytes" },
+    ...figuresOf("sequential", "one after the other", sequential),
+    ...figuresOf("parallel", `${people * eachAtOnce} under way`, parallel),
+  ];
+}
+
+interface Asker {
+  /** One round trip; resolves with the answer. */
+  readonly read: () => Promise<Element>;
+  readonly echo: () => Promise<Element>;
+}
+
+interface Partner extends Asker {
+  echoJid: string;
+}
+
+async function startReadouts(scene: Scene, signal: AbortSignal): Promise<Partner[]> {
+  await scene.startRegistry();
+  const nodes = Array.from({ length: people }, (_, at) => ({
+    type: "sim.meter",
+    id: `meter-${at}`,
+    settings: { fields: 20 },
+  }));
+  const edge = scene.edge("edge", JSON.stringify({ nodes }));
+  await edge.start();
+  const status = await until(
+    "every meter registered",
+    async () => {
+      const found = await edge.status();
+      const things = found.nodes.filter(node => node.ref.nodeId.startsWith("meter-"));
+      return things.length === people && things.every(one => one.thing?.uri !== undefined) && found;
+    },
+    signal,
+  );
+  const appliance = status.connection.jid.split("/")[0] ?? "";
+  return await Promise.all(
+    nodes.map(async ({ id }, at) => {
+      const person = await scene.connect(`owner-${at}`);
+      const uri = status.nodes.find(node => node.ref.nodeId === id)?.thing?.uri ?? "";
+      await person.owner.claim(uri, true, signal);
+      await until(
+        "the claim known",
+        async () => (await edge.status()).nodes.some(node => node.ref.nodeId === id && node.thing?.owner !== undefined),
+        signal,
+      );
+      return partnerOf(person, await person.meet(appliance), { nodeId: id, sourceId: meteringTopology, partition: "" });
+    }),
+  );
+}
+
+function partnerOf({ session }: Person, appliance: string, node: NodeRef): Partner {
+  let count = 0;
+  const request = (): Element =>
+    sensor.request.encode(
+      {
+        // Always as long: the bytes shall be the same.
+        id: `r${String(count++).padStart(9, "0")}`,
+        categories: allCategories,
+        from: undefined,
+        to: undefined,
+        when: undefined,
+        tokens: { service: [], device: [], user: [] },
+        nodes: [node],
+        names: [],
+      },
+      ns,
+    );
+  const ask = async (to: string): Promise<Element> => {
+    const reply = await session.request("get", to, request());
+    if (reply?.name !== "resp" || reply.attrs.more === "true") {
+      throw new Error(`the answer is no whole readout: ${JSON.stringify(reply).slice(0, 300)}`);
+    }
+    return reply;
+  };
+  const partner: Partner = { echoJid: "", read: () => ask(appliance), echo: () => ask(partner.echoJid) };
+  return partner;
+}
+
+async function startEcho(
+  scene: Scene,
+  answer: Element,
+  partners: readonly Partner[],
+  signal: AbortSignal,
+): Promise<void> {
+  await scene.prosody.register("echo", "echo-password");
+  const login = { name: "echo", password: "echo-password", port: scene.prosody.ports.tls, ca: scene.ca };
+  const file = join(scene.folder, "echo.json");
+  writeFileSync(file, JSON.stringify({ login, answer } satisfies EchoOrder), { mode: 0o600 });
+  const { child } = await startProgram("the echo", ["bench/echo-program.ts", file], signal);
+  scene.use(child);
+  const jid = /ready jid=(\S+)/.exec(child.output())?.[1];
+  if (jid === undefined) throw new Error("the echo did not say its JID");
+  for (const partner of partners) partner.echoJid = jid;
+}
+
+interface Run {
+  readonly perSecond: number;
+  readonly took: Float64Array;
+}
+
+/** Turn and turn about, so that whatever else the machine does meets both. */
+async function compare(
+  read: readonly (() => Promise<Element>)[],
+  echo: readonly (() => Promise<Element>)[],
+  signal: AbortSignal,
+): Promise<{ read: Run; echo: Run }> {
+  await run(read, warmUpMs, signal);
+  await run(echo, warmUpMs, signal);
+  const took: { read: number[]; echo: number[] } = { read: [], echo: [] };
+  const spent = { read: 0, echo: 0 };
+  for (let round = 0; round < rounds; round++) {
+    for (const [kind, askers] of [
+      ["read", read],
+      ["echo", echo],
+    ] as const) {
+      const began = performance.now();
+      took[kind].push(...(await run(askers, roundMs, signal)));
+      spent[kind] += performance.now() - began;
+    }
+  }
+  const result = (kind: "read" | "echo"): Run => ({
+    perSecond: (took[kind].length / spent[kind]) * 1_000,
+    took: Float64Array.from(took[kind]),
+  });
+  return { read: result("read"), echo: result("echo") };
+}
+
+/** Each asker asks again as soon as he is answered. Milliseconds of every round trip. */
+async function run(askers: readonly (() => Promise<Element>)[], ms: number, signal: AbortSignal): Promise<number[]> {
+  const until = performance.now() + ms;
+  const took: number[] = [];
+  await Promise.all(
+    askers.map(async ask => {
+      while (performance.now() < until) {
+        const began = performance.now();
+        await ask();
+        took.push(performance.now() - began);
+        signal.throwIfAborted();
+      }
+    }),
+  );
+  return took;
+}
+
+function figuresOf(name: string, text: string, { read, echo }: { read: Run; echo: Run }): Figure[] {
+  const of = (kind: string, what: string, { perSecond, took }: Run): Figure[] => [
+    { name: `readout.${name}.${kind}.rate`, text: `${what}, ${text}`, value: perSecond, unit: "/s" },
+    { name: `readout.${name}.${kind}.p50`, text: `${what}, ${text}: p50`, value: percentile(took, 0.5), unit: "ms" },
+    { name: `readout.${name}.${kind}.p99`, text: `${what}, ${text}: p99`, value: percentile(took, 0.99), unit: "ms" },
+  ];
+  return [
+    ...of("readout", "readout", read),
+    ...of("echo", "bare echo", echo),
+    {
+      name: `readout.${name}.ratio`,
+      text: `readout : echo, ${text}`,
+      value: read.perSecond / echo.perSecond,
+      unit: "",
+      target: { atLeast: 0.6 },
+    },
+  ];
+}
