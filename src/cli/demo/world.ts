@@ -2,7 +2,7 @@
 // the appliance, and people. Disposing it leaves nothing behind.
 
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "#base/clock.ts";
@@ -12,7 +12,7 @@ import { createAuthority } from "#lab/certificates.ts";
 import { startProsody } from "#lab/prosody.ts";
 import { askStatus } from "#link/status-socket.ts";
 import { type Client, connectClient } from "../connect.ts";
-import { demoPointer, type Identity, loadIdentity, saveIdentity } from "../identity.ts";
+import { demoPointer, type Identity, saveIdentity } from "../identity.ts";
 import type { Status } from "../status-text.ts";
 import { CheckError } from "./checks.ts";
 import { type Devices, siteOf, startDevices } from "./devices.ts";
@@ -87,11 +87,11 @@ export async function startWorld(print: (line: string) => void, signal: AbortSig
   await edge.start();
 
   const identities = join(folder, "identities");
-  for (const [name, password] of passwords) {
-    saveIdentity(name, identityOf(name, password, prosody.ports.tls, authority.caPath), identities);
-  }
-  writeFileSync(demoPointer(), JSON.stringify({ identities, dataFolder }), { mode: 0o600 });
-  started.defer(() => rmSync(demoPointer(), { force: true }));
+  const known = new Map(
+    [...passwords].map(([name, password]) => [name, identityOf(name, password, prosody.ports.tls, authority.caPath)]),
+  );
+  for (const [name, identity] of known) saveIdentity(name, identity, identities);
+  started.use(pointTo({ identities, dataFolder }));
 
   const stack = started.move();
   return createWorld({
@@ -103,6 +103,7 @@ export async function startWorld(print: (line: string) => void, signal: AbortSig
     print,
     signal,
     identities,
+    known,
     dispose: () => stack.disposeAsync(),
   });
 }
@@ -110,7 +111,9 @@ export async function startWorld(print: (line: string) => void, signal: AbortSig
 interface Parts {
   readonly folder: string;
   readonly dataFolder: string;
+  /** Where the other terminal finds the people; of ours `known` is believed, for another demonstration may run beside this. */
   readonly identities: string;
+  readonly known: ReadonlyMap<string, Identity>;
   readonly devices: Devices;
   readonly edge: Program;
   readonly registry: Program;
@@ -119,16 +122,22 @@ interface Parts {
   readonly dispose: () => Promise<void>;
 }
 
-function createWorld({ dataFolder, identities, devices, edge, registry, print, signal, dispose }: Parts): World {
+function createWorld({ dataFolder, identities, known, devices, edge, registry, print, signal, dispose }: Parts): World {
   const clients = new Map<string, Promise<Client>>();
   let appliance = "";
+
+  const identityOfPerson = (name: string): Identity => {
+    const found = known.get(name);
+    if (found === undefined) throw new Error(`nobody here is called ${name}`);
+    return appliance === "" ? found : { ...found, appliance };
+  };
 
   const status = async (): Promise<Status> => {
     const found = (await askStatus(join(dataFolder, "status.sock"), systemClock, signal)) as Status;
     const bare = found.connection.jid.split("/")[0] ?? "";
     if (bare !== "" && appliance === "") {
       appliance = bare;
-      for (const name of people) saveIdentity(name, { ...loadIdentity(name), appliance }, identities);
+      for (const name of people) saveIdentity(name, identityOfPerson(name), identities);
     }
     return found;
   };
@@ -148,7 +157,7 @@ function createWorld({ dataFolder, identities, devices, edge, registry, print, s
       return wanted(found) ? found : undefined;
     },
     client(name) {
-      const found = clients.get(name) ?? connectClient(loadIdentity(name), signal);
+      const found = clients.get(name) ?? connectClient(identityOfPerson(name), signal);
       clients.set(name, found);
       return found;
     },
@@ -175,6 +184,19 @@ function createWorld({ dataFolder, identities, devices, edge, registry, print, s
     async [Symbol.asyncDispose]() {
       await Promise.allSettled([...clients.values()].map(async one => (await one)[Symbol.asyncDispose]()));
       await dispose();
+    },
+  };
+}
+
+/** Tells the other terminal where this demonstration lives; the last one to start is the one that is meant. */
+function pointTo(running: { identities: string; dataFolder: string }): Disposable {
+  const pointer = demoPointer();
+  const text = JSON.stringify(running);
+  rmSync(pointer, { force: true });
+  writeFileSync(pointer, text, { mode: 0o600, flag: "wx" });
+  return {
+    [Symbol.dispose]() {
+      if (existsSync(pointer) && readFileSync(pointer, "utf8") === text) rmSync(pointer, { force: true });
     },
   };
 }
