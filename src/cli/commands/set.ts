@@ -28,7 +28,7 @@ export const set: CommandBody = {
           call.signal,
         );
         call.out.value({ done: true, nodes: done.nodes, parameters: done.parameters });
-        call.out.note(`Set ${done.parameters.join(", ")} of ${done.nodes.map(describeNode).join(", ")}.`);
+        call.out.note(`${done.nodes.map(describeNode).join(", ")}: ${done.parameters.join(", ")} is set.`);
         return 0;
       } catch (error) {
         if (!(error instanceof StanzaError)) throw error;

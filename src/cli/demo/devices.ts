@@ -38,7 +38,7 @@ nodes:
       - type: mbus.meter
         id: heat-3
         name: Heat meter, flat 3
-        settings: { address: "3", pollSeconds: 0, class: HeatMeter, manufacturer: sensus.example, serialNumber: "66120034" }
+        settings: { address: "3", pollSeconds: 0, class: HeatMeter, manufacturer: kamstrup.example, serialNumber: "66120034" }
         tags: { ROOM: Attic }
       - type: mbus.meter
         id: water-7
