@@ -251,7 +251,7 @@ export const handshakeElementsMax = 200;
 /** Characters written that the broker does not take: beyond, the stream is lost. The outbox alone may fill half of it. */
 export const streamBufferCharsMax = 2 * outboxBytesMax;
 /** An acknowledgement is asked for after so many stanzas, or this long after the first one unasked for (XEP-0198). */
-export const ackStanzas = 25;
+export const ackStanzas = 100;
 export const ackMs = 250;
 /** A broker or mobile link may be as slow as this: acknowledgements of much text are waited for longer. */
 export const slowestLinkCharsPerMs = 4;

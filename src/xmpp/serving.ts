@@ -133,6 +133,9 @@ export function createServing(options: ServingOptions, inbound: Inbound, deps: S
     } else if (isManagement(node, "r")) live?.write(answerText(traffic.management.handled));
     else if (isManagement(node, "a")) {
       liveness.answered();
+      // Brokers leave Nagle's delay on: what follows this little packet waits there until we confirm it, which our kernel
+      // puts off for 40 ms unless something goes out. A blank goes out. Without it 32 questions at once ran at 700/s, not 6 000.
+      live?.write(" ");
       try {
         traffic.acknowledged(traffic.management.acknowledge(node.attrs.h));
       } catch (error) {

@@ -162,6 +162,21 @@ describe("with a scripted broker", () => {
     expect(received).toEqual(["one"]);
   });
 
+  it("an acknowledgement, which needs no answer, gets a blank: a broker with Nagle's delay holds back what follows it", async () => {
+    let blank = false;
+    await using server = await startScriptedServer(certificate, async line => {
+      await logIn(line);
+      await playBind(line);
+      await line.expect(/<r xmlns='urn:xmpp:sm:3'\/>/);
+      line.send("<a xmlns='urn:xmpp:sm:3' h='1'/>");
+      await line.expect(/^ $/);
+      blank = true;
+    });
+    await using edge = startPeer(at(server.port));
+    await until("the blank", () => blank);
+    expect(edge.offlines).toEqual([]);
+  });
+
   it("a log-in that stops half way is given up within connectMs and tried again", async () => {
     await using server = await startScriptedServer(certificate, async (line, connection) => {
       if (connection === 1) return void (await line.header(mechanismsOf(["SCRAM-SHA-256"])));
