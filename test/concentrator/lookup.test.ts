@@ -88,7 +88,7 @@ describe("lookup", () => {
     expect(ids(await all(["Controllable"]))).toEqual(["main", "water-1"]);
     await expect(all(["no.such"])).rejects.toMatchObject({ kind: "not-found" });
     expect(await concentrator.inheritance(callerOf(owner), refOf("main"))).toEqual({
-      baseClasses: ["Meter"],
+      baseClasses: ["Meter", "Device"],
       interfaces: ["Readable", "Controllable"],
     });
     await stop();

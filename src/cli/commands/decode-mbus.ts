@@ -2,8 +2,8 @@
 // records) and as lines for people. A pure function; the command line around it is in decode.ts.
 
 import { formatHex, parseHex } from "#base/bytes.ts";
+import { formatDecimal } from "#base/decimal.ts";
 import type { QualityFlag } from "#contract/field.ts";
-import { formatDecimal } from "#drivers/mbus/decimal.ts";
 import { directionOf, type Frame } from "#drivers/mbus/frame.ts";
 import {
   type FixedStructure,

@@ -2,8 +2,8 @@
 // vectors (modbus-frames/1) and as lines for people. A pure function; the command line around it is in decode.ts.
 
 import { parseHex } from "#base/bytes.ts";
+import { formatScaled } from "#base/decimal.ts";
 import { decodeAscii, encodeAscii } from "#drivers/modbus/ascii.ts";
-import { formatDecimal } from "#drivers/modbus/decimal.ts";
 import {
   type Answer,
   decodeAnswer,
@@ -257,7 +257,7 @@ function valueJson(value: ReturnType<typeof decodeRegisters>, type: RegisterType
     case "none":
       return null;
     case "decimal":
-      return type.endsWith("int64") ? formatDecimal(value.value) : Number(formatDecimal(value.value));
+      return type.endsWith("int64") ? formatScaled(value.value) : Number(formatScaled(value.value));
     case "float":
     case "text":
       return value.value;

@@ -4,11 +4,15 @@
 import * as z from "zod";
 import { within } from "#base/deadline.ts";
 import { createTurns, type TurnOrder } from "#base/turns.ts";
-import type { Device, Driver, NodeType } from "#contract/driver.ts";
+import type { Device, Driver, Env, NodeType } from "#contract/driver.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { type Ask, categories, type Field, type Sample } from "#contract/field.ts";
 import { host, pollSeconds, tcpPort, timeoutMs, unitAddress } from "#contract/settings.ts";
 import { lineQueueMax } from "#limits.ts";
+import { counterFacts } from "../device-facts.ts";
+import { identitySettings, identityTags } from "../identity.ts";
+import { owning } from "../line-ownership.ts";
+import { tcpLineKey } from "../tcp-channel.ts";
 
 /** What a line does for its units: one exchange at a time, whoever asks. It is a device like any other. */
 interface BlueprintLine extends Device {
@@ -26,31 +30,32 @@ const line: NodeType<typeof lineSettings, unknown, BlueprintLine> = {
   // The addresses of its children repeat from line to line.
   line: true,
   inherits: ["Line"],
-  async open(settings, { clock, own }) {
-    // First the line becomes ours: a second node on the same line is refused by our name.
-    const lease = own(`tcp:${settings.host}:${settings.port}`);
-    const turns = createTurns(lineQueueMax);
-    let closed = false;
-    // Here a driver connects. It throws `DeviceFault` unreachable when it cannot, and the tree tries again later.
-    return {
-      exchange: (request, order, signal) =>
-        turns.take(order, signal, () =>
-          within(clock, settings.timeoutMs, "unit", signal, async () => {
-            if (closed) throw new DeviceFault("unreachable", "The line is closed.");
-            // Here a driver writes a frame and waits for the answer, and turns `TimeoutError` into `DeviceFault` timeout.
-            return request * 2;
-          }),
-        ),
-      // A driver of a real line has `closed` too: a promise that settles with the fault when the connection is lost.
-      async [Symbol.asyncDispose]() {
-        closed = true;
-        lease[Symbol.dispose]();
-      },
-    };
-  },
+  // First the line becomes ours: a second node on the same line is refused by our name.
+  open: (settings, env) => owning(env, tcpLineKey(settings), async () => openLine(settings, env)),
 };
 
-const unitSettings = z.object({ address: unitAddress(1, 250), pollSeconds: pollSeconds(900) });
+/** Here a driver connects. It throws `DeviceFault` unreachable when it cannot, and the tree tries again later. */
+function openLine(settings: z.output<typeof lineSettings>, { clock }: Env): BlueprintLine {
+  const turns = createTurns(lineQueueMax);
+  let closed = false;
+  return {
+    exchange: (request, order, signal) =>
+      turns.take(order, signal, () =>
+        within(clock, settings.timeoutMs, "unit", signal, async () => {
+          if (closed) throw new DeviceFault("unreachable", "The line is closed.");
+          // Here a driver writes a frame and waits for the answer, and turns `TimeoutError` into `DeviceFault` timeout.
+          return request * 2;
+        }),
+      ),
+    describe: () => counterFacts({ waiting: turns.waiting }),
+    // A driver of a real line has `closed` too: a promise that settles with the fault when the connection is lost.
+    async [Symbol.asyncDispose]() {
+      closed = true;
+    },
+  };
+}
+
+const unitSettings = z.object({ address: unitAddress(1, 250), pollSeconds: pollSeconds(900), ...identitySettings });
 
 const unit: NodeType<typeof unitSettings, BlueprintLine> = {
   name: "blueprint.unit",
@@ -59,11 +64,9 @@ const unit: NodeType<typeof unitSettings, BlueprintLine> = {
   settings: unitSettings,
   // A thing is registered and can be claimed on its own.
   thing: true,
-  inherits: ["Meter"],
-  tags: ({ address }) => [
-    { name: "CLASS", value: "Meter" },
-    { name: "SN", value: String(address) },
-  ],
+  inherits: ["Meter", "Device"],
+  // What the label says; what the driver knows by itself stands behind it.
+  tags: settings => identityTags(settings, { class: "Meter" }),
   // Opening a unit sends nothing: a unit that is silent now must not keep the others from being opened.
   async open({ address }, { clock, parent }) {
     async function* read(ask: Ask, signal: AbortSignal): AsyncGenerator<Sample> {

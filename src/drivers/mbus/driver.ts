@@ -3,8 +3,9 @@
 import { parseHex } from "#base/bytes.ts";
 import type { Device, Driver, Env, NodeType } from "#contract/driver.ts";
 import { DeviceFault } from "#contract/faults.ts";
-import type { Tag } from "#contract/node.ts";
 import type { ByteChannel } from "../byte-channel.ts";
+import { identityTags } from "../identity.ts";
+import { owning } from "../line-ownership.ts";
 import { openSerialChannel, serialLineKey } from "../serial-port.ts";
 import { openTcpChannel, tcpLineKey } from "../tcp-channel.ts";
 import { parseAddress } from "./address.ts";
@@ -18,31 +19,15 @@ export interface LineDevice extends Device {
   readonly line: Line;
 }
 
-const openLine = (channel: ByteChannel, owned: Disposable, baud: number, margin: number, env: Env): LineDevice => {
-  const line = createLine(channel, createTiming(baud, margin), env.clock);
-  // The line is given back whichever way it ends, so that it can be opened anew.
-  const given = line.closed.then(() => owned[Symbol.dispose]());
+const lineDevice = (channel: ByteChannel, baud: number, marginMs: number, { clock }: Env): LineDevice => {
+  const line = createLine(channel, createTiming(baud, marginMs), clock);
   return {
     line,
     closed: line.closed,
     describe: () => line.describe(),
-    async [Symbol.asyncDispose]() {
-      await line.close();
-      await given;
-    },
+    [Symbol.asyncDispose]: () => line.close(),
   };
 };
-
-/** Owns the line first: a second opener learns who has it instead of disturbing it. */
-async function owning(env: Env, key: string, open: (owned: Disposable) => Promise<LineDevice>): Promise<LineDevice> {
-  const owned = env.own(key);
-  try {
-    return await open(owned);
-  } catch (error) {
-    owned[Symbol.dispose]();
-    throw error;
-  }
-}
 
 const serial: NodeType<typeof serialSettings, unknown, LineDevice> = {
   name: "mbus.serial",
@@ -52,10 +37,10 @@ const serial: NodeType<typeof serialSettings, unknown, LineDevice> = {
   line: true,
   inherits: ["Line"],
   open: async (settings, env, signal) =>
-    owning(env, await serialLineKey(settings.serialDevice), async owned => {
+    owning(env, await serialLineKey(settings.serialDevice), async () => {
       const { serialDevice: path, baudRate: baud, parity: bit } = settings;
       const channel = await openSerialChannel({ path, baudRate: baud, parity: bit, stopBits: 1 }, env.clock, signal);
-      return openLine(channel, owned, baud, settings.answerMarginMs, env);
+      return lineDevice(channel, baud, settings.answerMarginMs, env);
     }),
 };
 
@@ -67,9 +52,9 @@ const tcp: NodeType<typeof tcpSettings, unknown, LineDevice> = {
   line: true,
   inherits: ["Line"],
   open: (settings, env, signal) =>
-    owning(env, tcpLineKey(settings), async owned => {
+    owning(env, tcpLineKey(settings), async () => {
       const channel = await openTcpChannel(settings, env.clock, signal);
-      return openLine(channel, owned, settings.baudRate, settings.answerMarginMs, env);
+      return lineDevice(channel, settings.baudRate, settings.answerMarginMs, env);
     }),
 };
 
@@ -79,14 +64,8 @@ const meter: NodeType<typeof meterSettings, LineDevice, Device> = {
   parents: ["mbus.serial", "mbus.tcp"],
   settings: meterSettings,
   thing: true,
-  inherits: ["Meter"],
-  tags: ({ class: kind, manufacturer, model, serialNumber }): readonly Tag[] =>
-    [
-      { name: "CLASS", value: kind },
-      { name: "MAN", value: manufacturer },
-      { name: "MODEL", value: model },
-      { name: "SN", value: serialNumber },
-    ].filter(tag => tag.value !== ""),
+  inherits: ["Meter", "Device"],
+  tags: settings => identityTags(settings, { class: "Meter" }),
   async open(settings, env) {
     const address = parseAddress(settings.address);
     if (address === undefined) throw new DeviceFault("unreachable", `${settings.address} is no M-Bus address`);

@@ -21,7 +21,10 @@ import type { Value } from "./value.ts";
 import { hex, type Vib } from "./vif.ts";
 import { wallTime } from "./wall-time.ts";
 
-/** The time of a stored value the meter gives no date for. It is not known, and the time of reading it is not. */
+/**
+ * The time of a stored value the meter gives no date for: 1970-01-01T00:00:00Z, with the quality warning. It is not known,
+ * and the time of reading it is not it (docs/field-names.md).
+ */
 export const unknownTime = 0;
 
 /** `timeZone`: the zone the meter's clock is set to. The first sample is what was measured now. */
@@ -43,7 +46,11 @@ export function samplesOf(readout: Readout, timeZone: string): Sample[] {
     if (at === readout.at) now.push(flagged);
     else stored.set(at, [...(stored.get(at) ?? []), flagged]);
   }
-  now.push(...blockFields(readout.items), ...fixedFields(readout, doubts));
+  now.push(...blockFields(readout.items));
+  for (const field of fixedFields(readout, doubts)) {
+    if (field.categories.historical) stored.set(unknownTime, [...(stored.get(unknownTime) ?? []), field]);
+    else now.push(field);
+  }
   const past = [...stored].sort(([a], [b]) => b - a).map(([at, fields]) => ({ at, fields }));
   return [{ at: readout.at, fields: now }, ...past];
 }
@@ -194,6 +201,7 @@ function fixedFields({ fixed }: Readout, doubts: readonly QualityFlag[]): Field[
         ? quantityOf(counter.value.mantissa, { ...counter, addends: [] })
         : { kind: "missing", reason: reasonOf(counter.value.kind === "none" ? counter.value.reason : undefined) };
     const flags: QualityFlag[] = ["automaticReadout", ...doubts];
+    if (counter.stored) flags.push("warning");
     if (value.kind === "missing") flags.push("missing");
     return {
       name: own,

@@ -2,13 +2,14 @@
 // announces, and never takes the answer to an earlier request for the answer to this one.
 
 import type { Clock } from "#base/clock.ts";
-import { TimeoutError, within } from "#base/deadline.ts";
 import { createScope } from "#base/scope.ts";
 import { createTurns, type TurnOrder } from "#base/turns.ts";
-import { DeviceFault } from "#contract/faults.ts";
+import type { DeviceFault } from "#contract/faults.ts";
 import type { DisplayParameter } from "#contract/node.ts";
-import { lineQueueMax, mbusDrainMsMax, mbusRecallMs, mbusTelegramsMax, mbusWriteMs } from "#limits.ts";
+import { lineQueueMax, mbusDrainMsMax, mbusRecallMs, mbusTelegramsMax } from "#limits.ts";
 import type { ByteChannel } from "../byte-channel.ts";
+import { counterFacts } from "../device-facts.ts";
+import { writeBounded } from "../line-ownership.ts";
 import { stripEcho } from "./echo.ts";
 import { type Frame, type LongFrame, longestOctets, sameData } from "./frame.ts";
 import { createFramer } from "./framer.ts";
@@ -44,7 +45,7 @@ export interface Line {
 export interface Counters {
   requests: number;
   answers: number;
-  silences: number;
+  timeouts: number;
   garbled: number;
   /** Sound frames nobody asked for: late, from another meter, from another master. */
   foreign: number;
@@ -55,7 +56,7 @@ export interface Counters {
 
 export function createLine(channel: ByteChannel, timing: Timing, clock: Clock): Line {
   const turns = createTurns(lineQueueMax);
-  const counters: Counters = { requests: 0, answers: 0, silences: 0, garbled: 0, foreign: 0, discarded: 0, echoes: 0 };
+  const counters: Counters = { requests: 0, answers: 0, timeouts: 0, garbled: 0, foreign: 0, discarded: 0, echoes: 0 };
   const chunks = createInbox(clock, channel);
   const recall = createRecall(clock);
   /** The last exchange did not end cleanly: something of it may still arrive. */
@@ -76,10 +77,10 @@ export function createLine(channel: ByteChannel, timing: Timing, clock: Clock): 
     counters.discarded += chunks.clear();
     unsettled = true;
     counters.requests++;
-    await send(channel, clock, request, signal);
+    await writeBounded(channel, request, clock, signal);
     const { outcome, clean } = await receive(request, wanted, signal);
     if (outcome.kind === "answer") recall.add(outcome.frame);
-    if (outcome.kind === "silence") counters.silences++;
+    if (outcome.kind === "silence") counters.timeouts++;
     else if (outcome.kind === "garbled") counters.garbled++;
     else counters.answers++;
     unsettled = !clean;
@@ -132,28 +133,9 @@ export function createLine(channel: ByteChannel, timing: Timing, clock: Clock): 
     closed: channel.closed,
     close: () => channel.close(),
     take: (order, signal, work) => turns.take(order, signal, () => work({ clock, exchange })),
-    describe: () => [
-      ...Object.entries(counters).map(
-        ([id, value]): DisplayParameter => ({
-          id,
-          name: counterNames[id as keyof Counters],
-          value: { kind: "int", value },
-        }),
-      ),
-      { id: "waiting", name: "Waiting Requests", value: { kind: "int", value: turns.waiting } },
-    ],
+    describe: () => counterFacts({ ...counters, waiting: turns.waiting }),
   };
 }
-
-const counterNames: Readonly<Record<keyof Counters, string>> = {
-  requests: "Requests",
-  answers: "Answers",
-  silences: "Requests Without Answer",
-  garbled: "Garbled Answers",
-  foreign: "Foreign Frames",
-  discarded: "Discarded Octets",
-  echoes: "Echoes Removed",
-};
 
 /** An E5 amid damage may be one octet of something broken: it counts only on a clean line. A frame proves itself. */
 function judge(frame: Frame, wanted: Wanted, clean: boolean): Outcome | undefined {
@@ -176,16 +158,6 @@ function createRecall(clock: Clock): Recall {
       recent = [...recent.slice(1 - 2 * mbusTelegramsMax), { frame, at: clock.monotonic() }];
     },
   };
-}
-
-async function send(channel: ByteChannel, clock: Clock, request: Uint8Array, signal: AbortSignal): Promise<void> {
-  try {
-    await within(clock, mbusWriteMs, channel.name, signal, () => channel.write(request));
-  } catch (error) {
-    if (!(error instanceof TimeoutError)) throw error;
-    void channel.close();
-    throw new DeviceFault("unreachable", `${channel.name}: the line takes nothing any more`, { cause: error });
-  }
 }
 
 interface Inbox {

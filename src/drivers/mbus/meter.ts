@@ -2,13 +2,14 @@
 
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
-import { QueueFull } from "#base/turns.ts";
+import type { TurnOrder } from "#base/turns.ts";
 import type { Device } from "#contract/driver.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import type { Sample } from "#contract/field.ts";
-import type { DisplayParameter } from "#contract/node.ts";
+import { mbusFailedMax, mbusRestFirstMs, mbusRestMsMax } from "#limits.ts";
+import { createBreaker } from "../breaker.ts";
+import { counterFacts, createLastFault, textFact } from "../device-facts.ts";
 import { type Address, formatAddress } from "./address.ts";
-import { createBreaker } from "./breaker.ts";
 import { samplesOf } from "./fields.ts";
 import type { Line } from "./line.ts";
 import { type Readout, readMeter } from "./readout.ts";
@@ -21,21 +22,25 @@ export interface MeterPlan {
   readonly timeZone: string;
 }
 
+const rest = { failuresMax: mbusFailedMax, firstMs: mbusRestFirstMs, msMax: mbusRestMsMax };
+
 export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log): Device {
   const who = formatAddress(plan.address);
-  const breaker = createBreaker(who, clock, resting => {
-    if (resting) log.warning("meter does not answer", { meter: who });
-    else log.notice("meter answers again", { meter: who });
+  const breaker = createBreaker(rest, clock, resting => {
+    if (resting) log.warning("mbus.meter.silent", { meter: who });
+    else log.notice("mbus.meter.answers", { meter: who });
   });
   const counters = { readouts: 0, failures: 0, retries: 0 };
   let last: { samples: readonly Sample[]; at: number } | undefined;
-  let lastError: { text: string; at: number } | undefined;
+  const lastFault = createLastFault(clock.now);
   let isOpen = true;
 
-  const readOut = (signal: AbortSignal): Promise<Readout> =>
-    line.take("read", signal, async bus => {
+  const readOut = async (order: TurnOrder, signal: AbortSignal): Promise<Readout> => {
+    // A meter at rest is refused before it queues for the line.
+    breaker.check(order);
+    return line.take(order, signal, async bus => {
       if (!isOpen) throw closedFault(who);
-      return breaker.attempt(probing =>
+      return breaker.attempt(order, probing =>
         readMeter(
           bus,
           {
@@ -48,43 +53,35 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log)
         ),
       );
     });
+  };
 
   return {
-    async *read(_ask, signal) {
+    async *read(ask, signal) {
       signal.throwIfAborted();
       if (!isOpen) throw closedFault(who);
       if (last === undefined || clock.monotonic() - last.at >= plan.minIntervalMs) {
         try {
-          const samples = samplesOf(await readOut(signal), plan.timeZone);
+          const samples = samplesOf(await readOut(ask.order ?? "read", signal), plan.timeZone);
           last = { samples, at: clock.monotonic() };
           counters.readouts++;
         } catch (error) {
           if (signal.aborted) throw error;
-          const fault =
-            error instanceof QueueFull ? new DeviceFault("refused", error.message, { cause: error }) : error;
           counters.failures++;
-          lastError = { text: fault instanceof Error ? fault.message : String(fault), at: clock.now() };
-          throw fault;
+          lastFault.note(error);
+          throw error;
         }
       }
       yield* last.samples;
     },
     describe: () => [
-      text("state", "State", breaker.describe()),
-      number("readouts", "Readouts", counters.readouts),
-      number("failures", "Failed Readouts", counters.failures),
-      number("failuresInARow", "Failures in a Row", breaker.failed),
-      number("retries", "Repeated Requests", counters.retries),
-      ...(lastError === undefined
-        ? []
-        : [
-            text("lastError", "Last Error", lastError.text),
-            {
-              id: "lastErrorAt",
-              name: "Time of Last Error",
-              value: { kind: "dateTime", value: lastError.at },
-            } as const,
-          ]),
+      textFact("state", "State", breaker.describe()),
+      ...counterFacts({
+        readouts: counters.readouts,
+        failures: counters.failures,
+        failuresInARow: breaker.failures,
+        retries: counters.retries,
+      }),
+      ...lastFault.facts(),
     ],
     async [Symbol.asyncDispose]() {
       isOpen = false;
@@ -93,14 +90,3 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log)
 }
 
 const closedFault = (who: string) => new DeviceFault("unreachable", `${who}: the meter is closed`);
-
-const text = (id: string, name: string, value: string): DisplayParameter => ({
-  id,
-  name,
-  value: { kind: "string", value },
-});
-const number = (id: string, name: string, value: number): DisplayParameter => ({
-  id,
-  name,
-  value: { kind: "int", value },
-});

@@ -113,15 +113,14 @@ async function persist(bus: Bus, request: Uint8Array, wanted: Wanted, how: How, 
   }
 }
 
-function faultOf(outcome: Outcome, { address, probing }: How): DeviceFault {
-  const tries = probing ? "1 try" : `${1 + mbusRetriesMax} tries`;
+function faultOf(outcome: Outcome, { address }: How): DeviceFault {
   const who = formatAddress(address);
   return outcome.kind === "garbled"
     ? new DeviceFault(
         "garbled",
-        `${who}: what came could not be read (${outcome.reason}, ${tries}): noise, or two meters with one address`,
+        `${who}: the answer is garbled (${outcome.reason}): noise, or two meters with one address`,
       )
-    : new DeviceFault("timeout", `${who}: no answer (${tries})`);
+    : new DeviceFault("timeout", `${who}: no answer: check the address, the wiring and the meter`);
 }
 
 /** CI 70, EN 13757-3. */

@@ -3,6 +3,7 @@
 import * as z from "zod";
 import { parseHex } from "#base/bytes.ts";
 import { baudRate, host, parity, pollSeconds, secret, serialDevice, tcpPort } from "#contract/settings.ts";
+import { identitySettings } from "../identity.ts";
 import { addressPattern, parseAddress } from "./address.ts";
 import { keyOctets } from "./mode5.ts";
 
@@ -22,9 +23,6 @@ export const tcpSettings = z.object({
   baudRate: baudRate(2400),
   answerMarginMs: marginMs(1500, "Added to the standard's longest answer time, for the network and the converter."),
 });
-
-const label = (title: string, description: string) =>
-  z.string().max(64).default("").meta({ title, description, page: "Identity" });
 
 export const meterSettings = z.object({
   address: z
@@ -52,8 +50,5 @@ export const meterSettings = z.object({
     text => text === "" || parseHex(text)?.length === keyOctets,
     "32 hexadecimal digits, or empty",
   ),
-  class: label("Class", "What it meters: Heat, Water, Gas."),
-  manufacturer: label("Manufacturer", "As on the meter's face."),
-  model: label("Model", "As on the meter's face."),
-  serialNumber: label("Serial number", "As on the meter's face."),
+  ...identitySettings,
 });

@@ -1,8 +1,8 @@
 // The data of one record (EN 13757-3, 6.3 and annex A): integers, BCD, reals, variable length, dates. A pattern that means
 // "no value" becomes none with its reason, never a number.
 
+import { addDecimal, type Decimal, multiplyDecimal } from "#base/decimal.ts";
 import { type DateValue, dateTypes, decodeDate } from "./dates.ts";
-import { addDecimal, type Decimal, timesInteger } from "./decimal.ts";
 import { hex, latin1Reversed, reversedIf, type Vib } from "./vif.ts";
 
 export type Value =
@@ -140,7 +140,7 @@ function variable(bytes: Uint8Array, at: number, end: number, msb: boolean): Dat
 /** A number in the base unit of its VIB, exact: power of ten, unit of time and addends applied. */
 export function scaled(mantissa: number | bigint, vib: Pick<Vib, "exponent" | "seconds" | "addends">): Decimal {
   let decimal: Decimal = { mantissa, exponent: vib.exponent };
-  if (vib.seconds !== undefined) decimal = timesInteger(decimal, vib.seconds);
+  if (vib.seconds !== undefined) decimal = multiplyDecimal(decimal, { mantissa: vib.seconds, exponent: 0 });
   for (const exponent of vib.addends) decimal = addDecimal(decimal, { mantissa: 1, exponent });
   return decimal;
 }

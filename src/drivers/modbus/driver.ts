@@ -2,9 +2,10 @@
 // bits of a unit that has no profile for them.
 
 import type * as z from "zod";
-import type { Device, Driver, Env, NodeType } from "#contract/driver.ts";
+import type { Device, Driver, NodeType } from "#contract/driver.ts";
 import { categories } from "#contract/field.ts";
-import type { Tag } from "#contract/node.ts";
+import { identityTags } from "../identity.ts";
+import { owning } from "../line-ownership.ts";
 import { openSerialChannel, serialLineKey } from "../serial-port.ts";
 import { openTcpChannel, tcpLineKey } from "../tcp-channel.ts";
 import { ascii } from "./ascii.ts";
@@ -15,7 +16,6 @@ import { profiles } from "./profiles/all.ts";
 import { wordsOf } from "./registers.ts";
 import { rtu } from "./rtu.ts";
 import { createSerialSession } from "./serial-session.ts";
-import type { Session } from "./session.ts";
 import {
   coilSettings,
   inputSettings,
@@ -38,9 +38,10 @@ const tcp: NodeType<typeof tcpLineSettings, unknown, ModbusLine> = {
   line: true,
   inherits: ["Line"],
   open: (settings, env, signal) =>
-    openLine(env, tcpLineKey(settings), () =>
-      openTcpSession(inner => openTcpChannel(settings, env.clock, inner), settings, env.clock, signal),
-    ),
+    owning(env, tcpLineKey(settings), async () => {
+      const connect = (inner: AbortSignal) => openTcpChannel(settings, env.clock, inner);
+      return createLine(await openTcpSession(connect, settings, env.clock, signal), env.clock, env.log);
+    }),
 };
 
 const rtuLine: NodeType<typeof rtuLineSettings, unknown, ModbusLine> = {
@@ -51,11 +52,12 @@ const rtuLine: NodeType<typeof rtuLineSettings, unknown, ModbusLine> = {
   line: true,
   inherits: ["Line"],
   open: async (settings, env, signal) =>
-    openLine(env, await serialLineKey(settings.serialDevice), async () => {
+    owning(env, await serialLineKey(settings.serialDevice), async () => {
       const dataBits = settings.framing === "ascii" ? 7 : 8;
       const port = { ...settings, path: settings.serialDevice, dataBits } as const;
       const channel = await openSerialChannel(port, env.clock, signal);
-      return createSerialSession(channel, framings[settings.framing], settings, env.clock);
+      const session = createSerialSession(channel, framings[settings.framing], settings, env.clock);
+      return createLine(session, env.clock, env.log);
     }),
 };
 
@@ -67,9 +69,10 @@ const rtuTcpLine: NodeType<typeof rtuTcpLineSettings, unknown, ModbusLine> = {
   line: true,
   inherits: ["Line"],
   open: (settings, env, signal) =>
-    openLine(env, tcpLineKey(settings), async () => {
+    owning(env, tcpLineKey(settings), async () => {
       const channel = await openTcpChannel(settings, env.clock, signal);
-      return createSerialSession(channel, framings[settings.framing], settings, env.clock);
+      const session = createSerialSession(channel, framings[settings.framing], settings, env.clock);
+      return createLine(session, env.clock, env.log);
     }),
 };
 
@@ -79,12 +82,10 @@ const unit: NodeType<typeof unitSettings, ModbusLine, ModbusUnit> = {
   parents: ["modbus.tcp", "modbus.rtu", "modbus.rtu-tcp"],
   settings: unitSettings,
   thing: true,
-  inherits: ["Meter"],
+  inherits: ["Device"],
   tags(settings) {
     const profile = profiles.find(({ name }) => name === settings.profile);
-    const tags: Tag[] = [{ name: "CLASS", value: profile ? "Meter" : "Modbus Unit" }];
-    if (profile) tags.push({ name: "MAN", value: profile.manufacturer }, { name: "MODEL", value: profile.model });
-    return tags;
+    return identityTags(settings, profile ? { class: "Meter", ...profile } : { class: "Device" });
   },
   async open(settings, { parent: line }) {
     const profile = profiles.find(({ name }) => name === settings.profile);
@@ -101,7 +102,7 @@ const register: NodeType<typeof registerSettings, ModbusUnit> = {
   title: "Modbus register",
   parents: ["modbus.unit"],
   settings: registerSettings,
-  inherits: ["Register"],
+  inherits: ["Value"],
   open: async (settings, { parent }) => openPoint(parent, registerPoint(settings)),
 };
 
@@ -110,7 +111,7 @@ const coil: NodeType<typeof coilSettings, ModbusUnit> = {
   title: "Modbus coil",
   parents: ["modbus.unit"],
   settings: coilSettings,
-  inherits: ["Register"],
+  inherits: ["Value"],
   open: async (settings, { parent }) => openPoint(parent, bitPoint("coil", settings, settings.writable)),
 };
 
@@ -119,7 +120,7 @@ const input: NodeType<typeof inputSettings, ModbusUnit> = {
   title: "Modbus discrete input",
   parents: ["modbus.unit"],
   settings: inputSettings,
-  inherits: ["Register"],
+  inherits: ["Value"],
   open: async (settings, { parent }) => openPoint(parent, bitPoint("discrete", settings, false)),
 };
 
@@ -127,17 +128,6 @@ export const modbusDriver: Driver = {
   name: "modbus",
   nodeTypes: [tcp, rtuLine, rtuTcpLine, unit, register, coil, input],
 };
-
-/** Owns the line by its key for as long as it is open. */
-async function openLine(env: Env, key: string, openSession: () => Promise<Session>): Promise<ModbusLine> {
-  const owned = env.own(key);
-  try {
-    return createLine(await openSession(), env.clock, env.log, owned);
-  } catch (error) {
-    owned[Symbol.dispose]();
-    throw error;
-  }
-}
 
 /** A node of one point: read by itself, and with the unit in the unit's blocks. */
 function openPoint(unit: ModbusUnit, point: Point): Device {

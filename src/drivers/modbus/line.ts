@@ -3,13 +3,22 @@
 
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
-import { createTurns, QueueFull, type TurnOrder } from "#base/turns.ts";
+import { createTurns, type TurnOrder } from "#base/turns.ts";
 import type { Device } from "#contract/driver.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import type { DisplayParameter } from "#contract/node.ts";
-import { lineQueueMax, modbusBusyMs, modbusBusyRetriesMax, modbusRetriesMax } from "#limits.ts";
-import { createBreaker } from "./breaker.ts";
-import type { Answer, Request } from "./pdu.ts";
+import {
+  lineQueueMax,
+  modbusBusyMs,
+  modbusBusyRetriesMax,
+  modbusRestFirstMs,
+  modbusRestMsMax,
+  modbusRetriesMax,
+  modbusSilentMax,
+} from "#limits.ts";
+import { createBreaker } from "../breaker.ts";
+import { counterFacts, createLastFault, textFact } from "../device-facts.ts";
+import { type Answer, describeException, type Request } from "./pdu.ts";
 import type { Session } from "./session.ts";
 
 export interface UnitCounters {
@@ -25,12 +34,12 @@ export interface UnitLink {
   readonly address: number;
   readonly counters: Readonly<UnitCounters>;
   /**
-   * Returns the answer, an exception of the unit included (busy is waited for first). Throws `DeviceFault`. An abort ends the
-   * wait at once; a request that is on the line already is finished there before the next.
+   * Returns the answer, an exception of the unit included (busy is waited for first). Throws `DeviceFault`, or `QueueFull`. An
+   * abort ends the wait at once; a request that is on the line already is finished there before the next.
    */
   ask(request: Request, order: TurnOrder, signal: AbortSignal): Promise<Answer>;
-  /** "answering" or "resting, next try in 40 s" */
-  describeState(): string;
+  /** State ("answering", "resting, next try in 40 s"), counters, the last fault. */
+  describe(): DisplayParameter[];
 }
 
 export interface ModbusLine extends Device {
@@ -40,10 +49,11 @@ export interface ModbusLine extends Device {
   readonly closed: Promise<DeviceFault>;
 }
 
-export function createLine(session: Session, clock: Clock, log: Log, release: Disposable): ModbusLine {
+const rest = { failuresMax: modbusSilentMax, firstMs: modbusRestFirstMs, msMax: modbusRestMsMax };
+
+export function createLine(session: Session, clock: Clock, log: Log): ModbusLine {
   const turns = createTurns(lineQueueMax);
   const units = new Map<number, { link: UnitLink; setGap(ms: number): void }>();
-  let closing: Promise<void> | undefined;
 
   return {
     clock,
@@ -64,24 +74,13 @@ export function createLine(session: Session, clock: Clock, log: Log, release: Di
       });
       return link;
     },
-    describe: () => [
-      ...Object.entries(sum([...units.values()].map(({ link }) => link.counters))).map(([id, value]) =>
-        count(id, counterNames[id] ?? id, value),
-      ),
-      count("late", "Late answers discarded", session.counters.late),
-      count("foreign", "Foreign answers discarded", session.counters.foreign),
-      count("reopened", "Connections reopened", session.counters.reopened),
-    ],
-    async [Symbol.asyncDispose]() {
-      closing ??= (async () => {
-        try {
-          await session[Symbol.asyncDispose]();
-        } finally {
-          release[Symbol.dispose]();
-        }
-      })();
-      await closing;
-    },
+    describe: () =>
+      counterFacts({
+        ...sum([...units.values()].map(({ link }) => link.counters)),
+        ...session.counters,
+        waiting: turns.waiting,
+      }),
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }
 
@@ -94,44 +93,46 @@ interface LineParts {
 function createUnitLink(address: number, line: LineParts, exchange: (request: Request) => Promise<Answer>): UnitLink {
   const { turns, clock, log } = line;
   const counters: UnitCounters = { requests: 0, timeouts: 0, garbled: 0, exceptions: 0, retries: 0 };
-  const breaker = createBreaker(`unit ${address}`, clock, resting => {
+  const breaker = createBreaker(rest, clock, resting => {
     if (resting) log.warning("modbus.unit.silent", { unit: address });
     else log.notice("modbus.unit.answers", { unit: address });
   });
 
-  const attempt = async (request: Request): Promise<Answer> => {
-    counters.requests++;
-    const answer = await breaker.attempt(async () => {
+  const lastFault = createLastFault(clock.now);
+  const attempt = async (request: Request, order: TurnOrder): Promise<Answer> => {
+    const once = async () => {
+      counters.requests++;
       try {
         return await exchange(request);
       } catch (error) {
         if (error instanceof DeviceFault && error.kind === "timeout") counters.timeouts++;
         if (error instanceof DeviceFault && error.kind === "garbled") counters.garbled++;
+        lastFault.note(error);
         throw error;
       }
-    }, isGatewaySilence);
+    };
+    const answer = await breaker.attempt(order, once, answered => gatewaySilence(address, answered));
     if (answer.kind === "exception") counters.exceptions++;
     return answer;
   };
 
   /** Each attempt takes a turn of its own, so that others go in between. */
   const turn = async (request: Request, order: TurnOrder, signal: AbortSignal): Promise<Answer> => {
-    breaker.check();
-    try {
-      return await leavable(
-        turns.take(order, signal, () => attempt(request)),
-        signal,
-      );
-    } catch (error) {
-      if (error instanceof QueueFull) throw new DeviceFault("unreachable", `the line is ${error.message}`);
-      throw error;
-    }
+    breaker.check(order);
+    return leavable(
+      turns.take(order, signal, () => attempt(request, order)),
+      signal,
+    );
   };
 
   return {
     address,
     counters,
-    describeState: () => breaker.describe(),
+    describe: () => [
+      textFact("state", "State", breaker.describe()),
+      ...counterFacts({ ...counters, failuresInARow: breaker.failures }),
+      ...lastFault.facts(),
+    ],
     async ask(request, order, signal) {
       const retriesMax = isRead(request) ? modbusRetriesMax : 0;
       let busy = 0;
@@ -152,7 +153,10 @@ function createUnitLink(address: number, line: LineParts, exchange: (request: Re
 }
 
 /** The gateway answers for a unit that did not. */
-const isGatewaySilence = (answer: Answer) => answer.kind === "exception" && (answer.code === 10 || answer.code === 11);
+const gatewaySilence = (address: number, answer: Answer): string | undefined =>
+  answer.kind === "exception" && (answer.code === 10 || answer.code === 11)
+    ? `unit ${address}: the gateway has no answer from it: ${describeException(answer.code)}`
+    : undefined;
 
 const isRead = ({ function: code }: Request) => code <= 4 || code === 17 || code === 43;
 
@@ -165,23 +169,6 @@ function leavable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
 }
-
-const counterNames: Readonly<Record<string, string>> = {
-  requests: "Requests",
-  timeouts: "Timeouts",
-  garbled: "Damaged answers",
-  exceptions: "Exceptions",
-  retries: "Retries",
-};
-
-export const describeCounters = (counters: UnitCounters): DisplayParameter[] =>
-  Object.entries(counters).map(([id, value]) => count(id, counterNames[id] ?? id, value));
-
-const count = (id: string, name: string, value: number): DisplayParameter => ({
-  id,
-  name,
-  value: { kind: "int", value },
-});
 
 const sum = (all: readonly UnitCounters[]): UnitCounters => {
   const total: UnitCounters = { requests: 0, timeouts: 0, garbled: 0, exceptions: 0, retries: 0 };

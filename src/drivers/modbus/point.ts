@@ -1,11 +1,12 @@
 // A point: what is known of one value of a unit, from profiles and from register nodes alike, and how its raw registers
 // become a field and a written value becomes registers.
 
+import { type Decimal, decimalOf, decimalOfFloat32, formatDecimal, roundDecimal } from "#base/decimal.ts";
 import type { ControlKind, ControlValue } from "#contract/control.ts";
 import type { Categories, Field, FieldValue } from "#contract/field.ts";
-import { type Decimal, decimalOf, decimalOfFloat32, formatDecimal, limited } from "./decimal.ts";
+import { quantityOfDecimal, wholeNumberOf } from "../quantity.ts";
 import type { Span } from "./plan.ts";
-import { encodeRegisters, type Layout, type RegisterValue } from "./registers.ts";
+import { encodeRegisters, type Layout, placesMax, type RegisterValue } from "./registers.ts";
 
 export const tables = ["coil", "discrete", "holding", "input"] as const;
 export type Table = (typeof tables)[number];
@@ -56,7 +57,9 @@ export function fieldValue(point: Point, value: RegisterValue): FieldValue {
     case "float":
       return quantity(value.bits === 32 ? decimalOfFloat32(value.value) : decimalOf(value.value), point);
     case "decimal":
-      return isWhole(point) ? whole(value.value.digits, wholeKind(point)) : quantity(value.value, point);
+      return isWhole(point)
+        ? wholeNumberOf(BigInt(formatDecimal(value.value)), wholeKind(point))
+        : quantity(value.value, point);
   }
 }
 
@@ -68,24 +71,8 @@ const isWhole = ({ unit, scale = 1, offset = 0, type }: Point) =>
 const wholeKind = ({ type }: Point): "int32" | "int64" =>
   type === "uint32" || type === "int64" || type === "uint64" ? "int64" : "int32";
 
-const whole = (digits: bigint, kind: "int32" | "int64"): FieldValue => {
-  if (kind === "int32") return { kind, value: Number(digits) };
-  return digits < 2n ** 63n ? { kind, value: digits } : { kind: "string", value: digits.toString() };
-};
-
-/** A number holds 15 digits: a longer value claims fewer places rather than wrong ones. */
-function quantity(exact: Decimal, { unit, decimals }: Point): FieldValue {
-  for (let claim = limited(exact, decimals); ; claim = limited(claim, claim.decimals - 1)) {
-    const text = formatDecimal(claim);
-    const value = Number(text);
-    if (Math.abs(value) < 1e21 && sameNumber(value.toFixed(claim.decimals), text)) {
-      return { kind: "quantity", value, decimals: claim.decimals, unit };
-    }
-    if (claim.decimals === 0) return { kind: "string", value: unit === "" ? text : `${text} ${unit}` };
-  }
-}
-
-const sameNumber = (a: string, b: string) => a === b || (/^-?[0.]+$/.test(a) && /^-?[0.]+$/.test(b));
+const quantity = (exact: Decimal, { unit, decimals = placesMax }: Point): FieldValue =>
+  quantityOfDecimal(roundDecimal(exact, decimals), unit);
 
 export function controlKind(point: Point): ControlKind {
   if (point.table === "coil") return "boolean";
@@ -106,7 +93,7 @@ function decimalFor(point: Point, { kind, value }: ControlValue): Decimal | stri
     for (const [code, name] of point.names ?? []) if (name === value) return decimalOf(code);
     return `"${value}" is not in the list`;
   }
-  if (typeof value === "bigint") return { digits: value, decimals: 0 };
+  if (typeof value === "bigint") return { mantissa: value, exponent: 0 };
   if (typeof value === "number" && Number.isFinite(value)) return decimalOf(value);
   return `a ${kind} cannot be written here`;
 }

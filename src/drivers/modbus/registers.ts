@@ -1,7 +1,16 @@
 // Register words to values and back: types, word orders, exact decimal scaling, and what stands for "no value". Pure.
 // Modbus itself defines words of 16 bits, high octet first; everything wider is custom, hence the four word orders.
 
-import { type Decimal, decimalOf, decimalOfFloat32, divideExactly, scaleAndShift } from "./decimal.ts";
+import {
+  addDecimal,
+  type Decimal,
+  decimalOf,
+  decimalOfFloat32,
+  divideExactly,
+  formatScaled,
+  multiplyDecimal,
+  roundDecimal,
+} from "#base/decimal.ts";
 
 export const registerTypes = [
   "int16",
@@ -109,11 +118,11 @@ export function encodeRegisters(layout: Layout, value: Decimal): readonly number
   const bytes = new Uint8Array(wordsOf(layout) * 2);
   const view = new DataView(bytes.buffer);
   if (layout.type === "float32" || layout.type === "float64") {
-    const number = (Number(value.digits) / 10 ** value.decimals - (layout.offset ?? 0)) / (layout.scale ?? 1);
+    const number = (Number(formatScaled(value)) - (layout.offset ?? 0)) / (layout.scale ?? 1);
     if (layout.type === "float32") view.setFloat32(0, number);
     else view.setFloat64(0, number);
   } else {
-    const raw = divideExactly(value, decimalOf(layout.scale ?? 1), decimalOf(layout.offset ?? 0));
+    const raw = divideExactly(addDecimal(value, decimalOf(-(layout.offset ?? 0))), decimalOf(layout.scale ?? 1));
     if (raw === undefined) return `is not a multiple of ${layout.scale ?? 1}`;
     const range = integerRanges[layout.type];
     if (range === undefined) return `cannot be written to a register of type ${layout.type}`;
@@ -155,9 +164,16 @@ function inOrder(registers: readonly number[], order: WordOrder, isText: boolean
 
 const none = (reason: string): RegisterValue => ({ kind: "none", reason });
 
+/** A billionth of the unit: beyond it stand the leavings of scales such as 1/3, not measurements. */
+export const placesMax = 9;
+
+/** raw x scale + offset; a scale that is a fraction gives decimals, a whole one none. */
+const scaleAndShift = (raw: Decimal, scale = 1, offset = 0): Decimal =>
+  roundDecimal(addDecimal(multiplyDecimal(raw, decimalOf(scale)), decimalOf(offset)), placesMax);
+
 const integer = (raw: bigint, { scale, offset }: Layout): RegisterValue => ({
   kind: "decimal",
-  value: scaleAndShift({ digits: raw, decimals: 0 }, scale, offset),
+  value: scaleAndShift({ mantissa: raw, exponent: 0 }, scale, offset),
 });
 
 function float(value: number, bits: 32 | 64, { scale, offset }: Layout): RegisterValue {

@@ -3,13 +3,13 @@
 // Modbus over Serial Line 1.02, clauses 2.4 and 2.5.
 
 import type { Clock } from "#base/clock.ts";
-import { TimeoutError, within } from "#base/deadline.ts";
 import { DeviceFault } from "#contract/faults.ts";
-import { modbusBroadcastMs, modbusOwedMax, modbusWriteMs } from "#limits.ts";
+import { modbusBroadcastMs, modbusOwedMax } from "#limits.ts";
 import type { ByteChannel } from "../byte-channel.ts";
+import { writeBounded } from "../line-ownership.ts";
 import type { AnswerReader, SerialFraming } from "./framing.ts";
 import type { Answer, Request } from "./pdu.ts";
-import { createBell, type Session, type SessionCounters } from "./session.ts";
+import { createBell, type Session, type SessionCounters, silence } from "./session.ts";
 
 export interface SerialTiming {
   /** From the last octet of the request to the last of the answer, the time of transfer not counted. */
@@ -114,13 +114,7 @@ export function createSerialSession(
   }
 
   async function send(bytes: Uint8Array): Promise<void> {
-    try {
-      await within(clock, modbusWriteMs, channel.name, stop.signal, () => channel.write(bytes));
-    } catch (error) {
-      if (gone) throw gone;
-      if (error instanceof TimeoutError) throw new DeviceFault("unreachable", `${channel.name}: it takes no octets`);
-      throw error;
-    }
+    await writeBounded(channel, bytes, clock, stop.signal);
     lastOctetAt = clock.monotonic() + bytes.length * characterMs;
   }
 
@@ -171,7 +165,7 @@ export function createSerialSession(
     // What came instead may have been anybody's: the answer may still be owed.
     if (counters.late === heardBefore) debts.add(unit, request);
     if (problem === undefined || problem === "unit-mismatch") {
-      throw new DeviceFault("timeout", `unit ${unit}: no answer within ${timing.timeoutMs} ms`);
+      throw new DeviceFault("timeout", `unit ${unit}: no answer within ${timing.timeoutMs} ms: ${silence}`);
     }
     throw new DeviceFault("garbled", `unit ${unit}: the answer was damaged or not to this request (${problem})`);
   }

@@ -4,6 +4,9 @@
 import type { DeviceFault } from "#contract/faults.ts";
 import type { Answer, Request } from "./pdu.ts";
 
+/** What to do about a unit that does not answer, for the person who stands before it. */
+export const silence = "check the address, the wiring and the unit";
+
 export interface SessionCounters {
   /** Octets or frames that came when nobody waited for them: answers too late. */
   late: number;

@@ -16,6 +16,7 @@ import {
   unit,
   unitAddress,
 } from "#contract/settings.ts";
+import { identitySettings } from "../identity.ts";
 import { profiles } from "./profiles/all.ts";
 import { registerTypes, wordOrders } from "./registers.ts";
 
@@ -88,6 +89,7 @@ export const unitSettings = z.object({
     description: "Unwanted registers that may be read between two wanted ones; 0 for strict units.",
     page: "Timing",
   }),
+  ...identitySettings,
 });
 
 const address = z.int().min(0).max(65_535).meta({

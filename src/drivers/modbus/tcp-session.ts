@@ -3,13 +3,13 @@
 // Modbus Messaging on TCP/IP 1.0b, clause 4.
 
 import type { Clock } from "#base/clock.ts";
-import { TimeoutError, within } from "#base/deadline.ts";
 import { DeviceFault } from "#contract/faults.ts";
-import { modbusMismatchesMax, modbusReopenMs, modbusWriteMs } from "#limits.ts";
+import { modbusMismatchesMax, modbusReopenMs } from "#limits.ts";
 import type { ByteChannel } from "../byte-channel.ts";
+import { writeBounded } from "../line-ownership.ts";
 import { type Answer, encodeRequest, isMismatch, type Request } from "./pdu.ts";
 import { checkAnswer } from "./rtu.ts";
-import { createBell, type Session, type SessionCounters } from "./session.ts";
+import { silence as advice, createBell, type Session, type SessionCounters } from "./session.ts";
 import { createTcpReader, encodeTcp, type TcpFrame } from "./tcp.ts";
 
 export interface TcpTiming {
@@ -127,12 +127,12 @@ export async function openTcpSession(
   async function send(bytes: Uint8Array): Promise<void> {
     const { channel } = connection;
     try {
-      await within(clock, modbusWriteMs, channel.name, stop.signal, () => channel.write(bytes));
+      await writeBounded(channel, bytes, clock, stop.signal);
     } catch (error) {
       const fault =
-        error instanceof TimeoutError
-          ? new DeviceFault("unreachable", `${channel.name}: it takes no octets`)
-          : (connection.gone ?? new DeviceFault("unreachable", `${channel.name}: closed`, { cause: error }));
+        error instanceof DeviceFault
+          ? error
+          : new DeviceFault("unreachable", `${channel.name}: closed`, { cause: error });
       settleClosed(fault);
       throw fault;
     }
@@ -179,7 +179,7 @@ export async function openTcpSession(
     const outOfStep = timing.anyTransaction || Math.max(mismatches, silences) >= modbusMismatchesMax;
     if (present.broken || outOfStep) await reopen();
     if (wrong === undefined) {
-      throw new DeviceFault("timeout", `unit ${mine.unit}: no answer within ${timing.timeoutMs} ms`);
+      throw new DeviceFault("timeout", `unit ${mine.unit}: no answer within ${timing.timeoutMs} ms: ${advice}`);
     }
     throw new DeviceFault("garbled", `unit ${mine.unit}: the answer was not to this request (${wrong})`);
   }

@@ -7,7 +7,8 @@ import type { Device } from "#contract/driver.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { type Ask, type Field, isAsked, type Sample } from "#contract/field.ts";
 import { modbusRefusedFieldMs } from "#limits.ts";
-import { describeCounters, type ModbusLine, type UnitLink } from "./line.ts";
+import { counterFacts } from "../device-facts.ts";
+import type { ModbusLine, UnitLink } from "./line.ts";
 import { type Answer, describeException } from "./pdu.ts";
 import { type Block, plan } from "./plan.ts";
 import { failedField, fieldOf, fieldValue, type Point, type Table, tables } from "./point.ts";
@@ -158,11 +159,7 @@ export function createUnit(
         },
       };
     },
-    describe: () => [
-      { id: "state", name: "State", value: { kind: "string", value: link.describeState() } },
-      ...describeCounters(link.counters),
-      { id: "refused", name: "Fields the unit refuses", value: { kind: "int", value: refused.size } },
-    ],
+    describe: () => [...link.describe(), ...counterFacts({ refused: refused.size })],
     async [Symbol.asyncDispose]() {
       closed = true;
     },

@@ -41,13 +41,10 @@ const meterSettings = z.object({
     .default(0)
     .meta({ title: "Latency (ms)", description: "How long an answer takes.", page: "Timing" }),
   timeoutMs: timeoutMs(2_000),
-  failing: z
-    .enum(["never", "silent", "garbled", "absent"])
-    .default("never")
-    .meta({
-      title: "Failing",
-      description: "silent: does not answer; garbled: answers nonsense; absent: cannot be opened.",
-    }),
+  failing: z.enum(["never", "silent", "garbled", "absent"]).default("never").meta({
+    title: "Failing",
+    description: "silent: does not answer; garbled: answers nonsense; absent: cannot be opened.",
+  }),
   pollSeconds: pollSeconds(0),
 });
 
@@ -57,7 +54,7 @@ const meter: NodeType<typeof meterSettings, SimLine | undefined> = {
   parents: ["", "sim.line"],
   settings: meterSettings,
   thing: true,
-  inherits: ["Meter"],
+  inherits: ["Meter", "Device"],
   tags: () => [
     { name: "CLASS", value: "Meter" },
     { name: "MAN", value: "isthmus.example" },

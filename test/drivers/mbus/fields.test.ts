@@ -100,6 +100,12 @@ describe("values", () => {
     [-170, { unit: "W", exponent: -1 }, "-17.0 W"],
     [1, { unit: "m3", exponent: -3 }, "0.001 m3"],
     [25, { unit: "m3", exponent: 2 }, "2500 m3"],
+    [1_234, { unit: "Wh", exponent: 0 }, "1.234 kWh"],
+    [5, { unit: "Wh", exponent: -3 }, "0.000005 kWh"],
+    [1_234, { unit: "J", exponent: 3 }, "1.234 MJ"],
+    [12, { unit: "m3/min", exponent: -3 }, "0.720 m3/h"],
+    [15, { unit: "m3/s", exponent: -6 }, "0.054000 m3/h"],
+    [415, { unit: "%RH", exponent: -1 }, "41.5 %"],
     [714, { unit: "Cel", exponent: -1 }, "71.4 Cel"],
     [985, { unit: "s", exponent: 0, seconds: 3600 as const }, "985 h"],
     [1_987, { unit: "HCA", exponent: 0 }, "1987"],
@@ -110,7 +116,12 @@ describe("values", () => {
 
   it("0.5: a counter of 64 bits claims no place it does not have", () => {
     const value = quantityOf(904_257_674_017_299_568n, { unit: "m3", exponent: -3, addends: [] });
-    expect(value).toEqual({ kind: "quantity", value: 904_257_674_017_300, decimals: 0, unit: "m3" });
+    expect(value).toEqual({ kind: "quantity", value: 904_257_674_017_299.6, decimals: 1, unit: "m3" });
+    // Not even the whole part fits into a double: every digit, as text.
+    expect(quantityOf(904_257_674_017_299_568n, { unit: "Wh", exponent: 3, addends: [] })).toEqual({
+      kind: "string",
+      value: "904257674017299568 kWh",
+    });
     expect(quantityOf(9_007_199_254_740_993n, { unit: "", exponent: 0, addends: [] })).toEqual({
       kind: "int64",
       value: 9_007_199_254_740_993n,
@@ -163,9 +174,22 @@ describe("values", () => {
   it("1.11: the fixed structure gives its two counters", () => {
     const fields = fieldsOf(readoutOf("6813136808B773628037440300C26962095530810356068D16"));
     expect(fields.map(({ name, value }) => `${name} ${formatValue(value)}`)).toEqual(
-      expect.arrayContaining(["Identification 44378062", "Energy 30550962 Wh", "Volume 6560.381 m3"]),
+      expect.arrayContaining(["Identification 44378062", "Energy 30550.962 kWh", "Volume 6560.381 m3"]),
     );
   });
+});
+
+it("1.10, 1.11: stored counters of the fixed structure have no date, and not the time of reading", () => {
+  const samples = samplesOf(readoutOf("6813136808B773628037440302C26962095530810356068F16"), "UTC");
+  const stored = samples.find(sample => sample.at === unknownTime)?.fields ?? [];
+  expect(stored.map(({ name, value }) => `${name} ${formatValue(value)}`)).toEqual([
+    "Energy, Storage 1 30550.962 kWh",
+    "Volume, Storage 1 6560.381 m3",
+  ]);
+  for (const { categories, quality } of stored) {
+    expect([categories.historical, categories.momentary, quality.warning]).toEqual([true, false, true]);
+  }
+  expect(samples[0]?.fields.some(({ categories }) => categories.historical)).toBe(false);
 });
 
 describe("quality", () => {

@@ -42,7 +42,7 @@ it("our line reads and writes a server that is not ours", async () => {
     systemClock,
     never,
   );
-  await using line = createLine(session, systemClock, silentLog, { [Symbol.dispose]() {} });
+  await using line = createLine(session, systemClock, silentLog);
   const unit = line.unit(9, 0);
   const ask = (request: Parameters<typeof unit.ask>[0]) => unit.ask(request, "read", never);
   expect(await ask({ function: 3, address: 7, quantity: 2 })).toEqual({

@@ -3,8 +3,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { formatHex, parseHex } from "#base/bytes.ts";
+import { formatScaled } from "#base/decimal.ts";
 import { ascii, decodeAscii, encodeAscii } from "#drivers/modbus/ascii.ts";
-import { formatDecimal } from "#drivers/modbus/decimal.ts";
 import { type Answer, decodeAnswer, encodeRequest, exceptionNames, type Request } from "#drivers/modbus/pdu.ts";
 import { plan } from "#drivers/modbus/plan.ts";
 import { decodeRegisters, type Layout, type RegisterType, type RegisterValue } from "#drivers/modbus/registers.ts";
@@ -154,7 +154,7 @@ describe("streams", () => {
 function shown(value: RegisterValue): unknown {
   switch (value.kind) {
     case "decimal":
-      return formatDecimal(value.value);
+      return formatScaled(value.value);
     case "float":
       return value.value;
     case "text":
@@ -231,7 +231,7 @@ describe("register maps: every worked example", () => {
           layout,
           example.registers.map((word: string) => Number.parseInt(word, 16)),
         );
-        const got = value.kind === "decimal" ? Number(formatDecimal(value.value)) : shown(value);
+        const got = value.kind === "decimal" ? Number(formatScaled(value.value)) : shown(value);
         // A scaled float is scaled on its shortest decimal: equal as far as a float32 goes.
         if (point.type === "float32" && typeof got === "number") {
           expect(Math.abs(got - example.value), `${example.name} ${got}`).toBeLessThanOrEqual(

@@ -198,7 +198,7 @@ describe("nodes", () => {
   it("CON-INH-01: bases nearest first, then what it can do; its own type is not among them", async () => {
     await using it = await scene();
     expect(await get(it, wire.inheritance, "getNodeInheritance", "id='heat'")).toEqual({
-      baseClasses: ["Meter"],
+      baseClasses: ["Meter", "Device"],
       interfaces: ["Readable", "Controllable"],
     });
     expect((await get(it, wire.inheritance, "getNodeInheritance", "id='attic'")).interfaces).toBeUndefined();
