@@ -140,6 +140,11 @@ export const serviceGapMs = 10_000;
 export const resourcesPerPeerMax = 16;
 export const subscribeAgainMs = 600_000;
 export const rulesPerThingMax = 1_000;
+/** An owner's rules in one answer, and its size: below what brokers and our own clients take in one stanza. */
+export const ruleListMax = 500;
+export const ruleListBytesMax = 230_000;
+/** Names a rule is limited to, as shown in the list. */
+export const ruleLimitsCharsMax = 512;
 export const questionTextCharsMax = 256;
 export const questionLifeMs = 90 * 86_400_000;
 export const questionAgainMs = 86_400_000;

@@ -23,6 +23,7 @@ import { normalJid } from "#xmpp/jid.ts";
 import { createRouter } from "#xmpp/router.ts";
 import { componentNs, encodeError, StanzaError } from "#xmpp/stanza.ts";
 import { createClaims } from "./claims.ts";
+import { commandRoutes, discoWithCommands } from "./command-routes.ts";
 import { deviceRoutes } from "./device-routes.ts";
 import { discoveryRoutes } from "./discovery-routes.ts";
 import { createDoor } from "./door.ts";
@@ -115,14 +116,19 @@ export function createRegistry(deps: RegistryDeps): Registry {
   };
 
   const door = createDoor(service);
-  const served = [...discoveryRoutes(service), ...deviceRoutes(service), ...ownerRoutes(service)];
+  const served = [
+    ...discoveryRoutes(service),
+    ...deviceRoutes(service),
+    ...ownerRoutes(service),
+    ...commandRoutes(service),
+  ];
   const disco = createDisco({
     features: () => router.features,
     identity: { category: "component", type: "generic", name: "Thing Registry" },
     node: "urn:isthmus:registry",
   });
   const router = createRouter({
-    routes: [...served.map(door), ...disco.routes],
+    routes: [...served.map(door), ...discoWithCommands(options.jid, disco.routes)],
     messages: ownerMessages(service),
     // Everybody may ask; each route decides by the sender (PRES-CMP-04).
     gate: () => true,

@@ -40,6 +40,12 @@ export interface Rule extends Limit {
   readonly allow: boolean;
 }
 
+export interface OwnedRule {
+  readonly thing: Pick<Thing, "jid" | "ref">;
+  readonly kind: DecisionKind;
+  readonly rule: Rule;
+}
+
 export interface QuestionTokens {
   readonly service: readonly string[];
   readonly device: readonly string[];
@@ -129,6 +135,8 @@ export interface Reads {
   ): readonly { thing: Thing | undefined; rules: readonly Rule[] }[];
   rulesOf(thing: number, kind: DecisionKind, origins: readonly Origin[]): readonly Rule[];
   countRules(thing: number): number;
+  /** Of all things of that owner, newest first. */
+  rulesOwned(owner: string, count: number): readonly OwnedRule[];
 
   question(key: string): Question | undefined;
   openQuestion(thing: number, kind: DecisionKind, remote: string): Question | undefined;

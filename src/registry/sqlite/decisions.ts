@@ -28,7 +28,7 @@ interface QuestionRow {
   open: number;
 }
 
-type RuleMethods = "decisions" | "rulesOf" | "countRules" | "putRule" | "forgetDecisions";
+type RuleMethods = "decisions" | "rulesOf" | "countRules" | "rulesOwned" | "putRule" | "forgetDecisions";
 type QuestionMethods =
   | "question"
   | "openQuestion"
@@ -55,6 +55,11 @@ function ruleRecords(database: Database): Pick<Reads & Writes, RuleMethods> {
     "SELECT origin, value, allow, categories, names FROM rule WHERE thing = ? AND kind = ? AND origin = ? AND value = ?",
   );
   const count = database.prepare<[number], { n: number }>("SELECT count(*) AS n FROM rule WHERE thing = ?");
+  const owned = database.prepare<[string, number], ThingRow & RuleRow & { kind: string }>(
+    `SELECT ${thingColumns}, kind, origin, value, allow, categories, names FROM thing JOIN rule ON rule.thing = thing.id
+     WHERE owner = ? AND state IN ('public','private','removed','disowning')
+     ORDER BY learned_at DESC, thing.id, kind, origin, value LIMIT ?`,
+  );
   const put = database.prepare(
     `INSERT INTO rule (thing, kind, origin, value, allow, categories, names, question, learned_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -83,6 +88,8 @@ function ruleRecords(database: Database): Pick<Reads & Writes, RuleMethods> {
           : { thing: asThing(row), rules: rulesOf(row.id, kind, origins) };
       }),
     countRules: id => count.get(id)?.n ?? 0,
+    rulesOwned: (owner, rows) =>
+      owned.all(owner, rows).map(row => ({ thing: asThing(row), kind: row.kind as DecisionKind, rule: asRule(row) })),
     putRule(id, kind, { origin, allow, categories, names }, key, at) {
       const list = names === undefined ? null : JSON.stringify(names);
       put.run(id, kind, origin.kind, origin.value, allow ? 1 : 0, categories, list, key, at);
