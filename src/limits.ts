@@ -251,8 +251,8 @@ export const streamCloseMs = 2_000;
 /** SRV look-ups; without an answer the usual ports are tried. */
 export const dnsMs = 5_000;
 export const dialTargetsMax = 6;
-/** Elements nobody has read yet in a handshake. */
-export const handshakeElementsMax = 200;
+/** Elements nobody has read yet in a handshake; those of one chunk may come right behind its last answer. */
+export const handshakeElementsMax = 5_000;
 /** Characters written that the broker does not take: beyond, the stream is lost. The outbox alone may fill half of it. */
 export const streamBufferCharsMax = 2 * outboxBytesMax;
 /** An acknowledgement is asked for after so many stanzas, or this long after the first one unasked for (XEP-0198). */

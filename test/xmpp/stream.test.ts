@@ -6,7 +6,7 @@ import { systemClock } from "#base/clock.ts";
 import { type Element, textOf } from "#xml/element.ts";
 import { createStream, StreamEnded, type StreamOptions } from "#xmpp/stream.ts";
 import { manualClock } from "../support/manual-clock.ts";
-import { until } from "../support/xmpp-peer.ts";
+import { forever, until } from "../support/xmpp-peer.ts";
 
 const header =
   "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='s1' version='1.0'>";
@@ -103,8 +103,7 @@ describe("the stream", () => {
     far.write("<a/><b/>");
     await stream.read();
     const seen: string[] = [];
-    await until("b waits", () => true);
-    await new Promise(resolve => setTimeout(resolve, 20));
+    await systemClock.sleep(20, forever);
     stream.listen(
       node => void seen.push(node.name),
       () => {},
@@ -176,7 +175,7 @@ describe("what ends it", () => {
 
   it("more elements than anybody reads", async () => {
     const stream = await opened();
-    far.write("<a/>".repeat(300));
+    far.write("<a/>".repeat(6_000));
     expect(await stream.ended).toMatchObject({ condition: "policy-violation" });
   });
 
