@@ -7,8 +7,7 @@ import type { Clock } from "#base/clock.ts";
 import { TimeoutError, within } from "#base/deadline.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { serialOpenMs } from "#limits.ts";
-import type { ByteChannel } from "./byte-channel.ts";
-import { untilClosed } from "./until-closed.ts";
+import { type ByteChannel, channelOver } from "./byte-channel.ts";
 
 export interface SerialSettings {
   /** Below /dev/; a name in /dev/serial/by-id/ survives a reboot. */
@@ -54,44 +53,25 @@ export async function openSerialChannel(
 }
 
 function channelOf(port: SerialPort, name: string): SerialChannel {
-  let listener = (_chunk: Uint8Array) => {};
-  let failure: Error | undefined;
-  let closing = false;
-  const closed = new Promise<DeviceFault>(resolve => {
-    port.once("close", (error: Error | null | undefined) => {
-      failure ??= error ?? undefined;
-      const text = closing ? `${name}: closed by us` : `${name}: the port went away: is the adapter still plugged in?`;
-      resolve(new DeviceFault("unreachable", text, { cause: failure }));
-    });
-  });
-  // Without a listener an error event would end the process. A read error is followed by "close".
-  port.on("error", error => {
-    failure ??= error;
-  });
-  port.on("data", (chunk: Uint8Array) => listener(chunk));
-
-  const close = async () => {
-    closing = true;
-    if (port.isOpen) port.close(() => {});
-    await closed;
-  };
-  const waiting = untilClosed(closed);
-  return {
+  const channel = channelOver({
     name,
-    closed,
-    close,
-    [Symbol.asyncDispose]: close,
-    onData(next) {
-      listener = next;
+    onData: listener => port.on("data", listener),
+    onClose: listener => port.once("close", (error: Error | null | undefined) => listener(error ?? undefined)),
+    onError: listener => port.on("error", listener),
+    explain: () => "the port went away: is the adapter still plugged in?",
+    write(bytes, done, failed) {
+      if (!port.isOpen) return;
+      port.write(bytes, error => {
+        if (error) failed(new DeviceFault("unreachable", explain(name, error), { cause: error }));
+        else done();
+      });
     },
-    write: bytes =>
-      waiting((done, failed) => {
-        if (!port.isOpen) return;
-        port.write(bytes, error => {
-          if (error) failed(new DeviceFault("unreachable", explain(name, error), { cause: error }));
-          else done();
-        });
-      }),
+    destroy() {
+      if (port.isOpen) port.close(() => {});
+    },
+  });
+  return {
+    ...channel,
     async setBaudRate(baudRate) {
       try {
         await completes(done => port.drain(done));

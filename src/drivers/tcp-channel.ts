@@ -6,16 +6,16 @@ import type { Clock } from "#base/clock.ts";
 import { TimeoutError, within } from "#base/deadline.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { lineConnectMs, lineKeepAliveMs } from "#limits.ts";
-import type { ByteChannel } from "./byte-channel.ts";
-import { untilClosed } from "./until-closed.ts";
+import { type ByteChannel, channelOver } from "./byte-channel.ts";
 
 export interface TcpAddress {
   readonly host: string;
   readonly port: number;
 }
 
-/** The key by which a line is owned (Env.own). */
-export const tcpLineKey = ({ host, port }: TcpAddress): string => `tcp:${host.toLowerCase()}:${port}`;
+/** The key by which a line is owned (Env.own): the same for every way to write one name. A name and its address stay two. */
+export const tcpLineKey = ({ host, port }: TcpAddress): string =>
+  `tcp:${host.toLowerCase().replace(/\.$/, "")}:${port}`;
 
 /** Throws `DeviceFault` unreachable (refused, no route, unknown name, or silent for longer than limits.lineConnectMs). */
 export async function openTcpChannel(address: TcpAddress, clock: Clock, signal: AbortSignal): Promise<ByteChannel> {
@@ -28,7 +28,7 @@ export async function openTcpChannel(address: TcpAddress, clock: Clock, signal: 
     socket.on("error", () => {});
     socket.destroy();
     if (signal.aborted) throw signal.reason;
-    throw new DeviceFault("unreachable", explain(name, error), { cause: error });
+    throw new DeviceFault("unreachable", `${name}: ${reasonOf(error)}`, { cause: error });
   }
   return channelOf(socket, name);
 }
@@ -40,47 +40,21 @@ const connected = (socket: Socket): Promise<void> =>
   });
 
 /** A channel over a socket that is open already, from either end. */
-export function channelOf(socket: Socket, name: string): ByteChannel {
-  let listener = (_chunk: Uint8Array) => {};
-  let failure: Error | undefined;
-  let closing = false;
-  const closed = new Promise<DeviceFault>(resolve => {
-    socket.once("close", () =>
-      resolve(
-        new DeviceFault("unreachable", closing ? `${name}: closed by us` : explain(name, failure), { cause: failure }),
-      ),
-    );
-  });
-  // The error comes before "close"; without a listener it would end the process.
-  socket.on("error", error => {
-    failure ??= error;
-  });
-  socket.on("data", chunk => listener(chunk));
-
-  const close = async () => {
-    closing = true;
-    socket.destroy();
-    await closed;
-  };
-  const waiting = untilClosed(closed);
-  return {
+export const channelOf = (socket: Socket, name: string): ByteChannel =>
+  channelOver({
     name,
-    closed,
-    close,
-    [Symbol.asyncDispose]: close,
-    onData(next) {
-      listener = next;
+    onData: listener => socket.on("data", listener),
+    onClose: listener => socket.once("close", () => listener(undefined)),
+    onError: listener => socket.on("error", listener),
+    explain: reasonOf,
+    write(bytes, done) {
+      if (!socket.writable) return;
+      socket.write(bytes, error => {
+        if (!error) done();
+      });
     },
-    write: bytes =>
-      // A socket destroyed while a write is pending may drop its callback: `closed` ends the wait then.
-      waiting(done => {
-        if (!socket.writable) return;
-        socket.write(bytes, error => {
-          if (!error) done();
-        });
-      }),
-  };
-}
+    destroy: () => socket.destroy(),
+  });
 
 const silence = "no answer: check the address, the power and the cable";
 const reasons: Readonly<Record<string, string>> = {
@@ -94,9 +68,9 @@ const reasons: Readonly<Record<string, string>> = {
   ETIMEDOUT: silence,
 };
 
-function explain(name: string, error: unknown): string {
-  if (error === undefined) return `${name}: the other side closed the connection`;
-  if (error instanceof TimeoutError) return `${name}: ${silence}`;
+function reasonOf(error: unknown): string {
+  if (error === undefined) return "the other side closed the connection";
+  if (error instanceof TimeoutError) return silence;
   const code = (error as { code?: string }).code;
-  return `${name}: ${(code && reasons[code]) ?? (error instanceof Error ? error.message : String(error))}`;
+  return (code && reasons[code]) ?? (error instanceof Error ? error.message : String(error));
 }

@@ -14,11 +14,11 @@ interface Channel {
 const channels: readonly Channel[] = [
   { name: "Energy", unit: "kWh", decimals: 2, category: "momentary", value: hours => hours * 1.25 },
   { name: "Volume", unit: "m3", decimals: 3, category: "momentary", value: hours => hours * 0.031 },
-  { name: "Power", unit: "kW", decimals: 1, category: "momentary", value: hours => 1.25 + Math.sin(hours / 24) },
+  { name: "Power", unit: "W", decimals: 0, category: "momentary", value: hours => 1250 + 1000 * Math.sin(hours / 24) },
   { name: "Flow", unit: "m3/h", decimals: 3, category: "momentary", value: hours => 0.031 + Math.sin(hours / 24) / 99 },
   { name: "Supply Temperature", unit: "Cel", decimals: 1, category: "momentary", value: hours => 60 + Math.sin(hours) },
   { name: "Return Temperature", unit: "Cel", decimals: 1, category: "momentary", value: hours => 40 + Math.cos(hours) },
-  { name: "Power Max", unit: "kW", decimals: 1, category: "peak", value: () => 2.3 },
+  { name: "Power, Max", unit: "W", decimals: 0, category: "peak", value: () => 2250 },
 ];
 
 const begin = Date.UTC(2026, 0, 1);

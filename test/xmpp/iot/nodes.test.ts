@@ -240,7 +240,7 @@ describe("a readout through router, face, admission, line and device", () => {
 
   it("SD-RESP-05, -08, -11: canonical address, categories as asked, time of measurement", async () => {
     await using it = await scene();
-    const reply = await it.ask("get", read("<nd id='heat'/><f n='Energy'/><f n='Power Max'/>", "m='true'"), owner);
+    const reply = await it.ask("get", read("<nd id='heat'/><f n='Energy'/><f n='Power, Max'/>", "m='true'"), owner);
     const { nodes, more } = sensorData.response.decode(parse(reply));
     expect(more).toBe(false);
     expect(nodes.map(one => one.ref)).toEqual([ref("heat", "attic")]);
