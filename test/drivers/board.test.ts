@@ -16,6 +16,7 @@ driverSuite("board", async () => ({
   settings: {},
   clock: systemClock,
   pass: ms => systemClock.sleep(Math.min(ms, 20), new AbortController().signal),
+  line: false,
   async [Symbol.asyncDispose]() {},
 }));
 

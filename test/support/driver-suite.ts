@@ -20,10 +20,15 @@ export interface DriverBench extends AsyncDisposable {
   readonly clock: Clock;
   /** Lets time pass on that clock: a manual clock advances, the system clock sleeps. */
   pass(ms: number): Promise<void>;
-  /** From now on the partner does not answer (true) or answers again (false). Absent: it cannot be silent (no line). */
+  /** From now on the partner does not answer (true) or answers again (false). */
   silence?(silent: boolean, device: Device): void | Promise<void>;
-  /** The most requests the partner ever had in hand at once. Absent: there is no line. */
+  /**
+   * The most requests the partner ever had in hand at once. It must take its time over each on the bench's clock, or nothing
+   * could ever overlap.
+   */
   overlap?(): number;
+  /** There is nothing to be silent or to overlap. Without this a device that can be read must have both. */
+  readonly line?: false;
   /** Makes the partner speak, for devices that only `watch`. */
   speak?(): void | Promise<void>;
 }
@@ -71,18 +76,27 @@ export function driverSuite(name: string, bench: () => Promise<DriverBench>): vo
       const device = await open(one);
       await device[Symbol.asyncDispose]();
       await device[Symbol.asyncDispose]();
-      if (device.read === undefined || one.silence === undefined) return;
+      if (device.read === undefined || one.line === false) return;
       const error = await settle(one, readAll(device, new AbortController().signal));
       expect(error).toBeInstanceOf(DeviceFault);
     });
 
-    it("an open or a read that is aborted before it begins does not begin", async () => {
+    it("the bench shows silence and overlap, or says that there is no line", async () => {
       await using one = await bench();
-      if (one.silence === undefined) return;
+      await using device = await open(one);
+      if (device.read === undefined) return;
+      const shown = { silence: one.silence !== undefined, overlap: one.overlap !== undefined };
+      const wanted = one.line !== false;
+      expect(shown).toEqual({ silence: wanted, overlap: wanted });
+    });
+
+    it("a read that is aborted before it begins does not begin", async () => {
+      await using one = await bench();
       await using device = await open(one);
       if (device.read === undefined) return;
       const outcome = await settle(one, readAll(device, AbortSignal.abort(new Error("left"))));
       expect(Array.isArray(outcome) ? outcome : []).toEqual([]);
+      if (one.overlap !== undefined) expect(one.overlap()).toBe(0);
     });
 
     it("a silent device times out as a DeviceFault, and answers again afterwards", async () => {
@@ -103,20 +117,29 @@ export function driverSuite(name: string, bench: () => Promise<DriverBench>): vo
       expect(samples).toSatisfy((found: unknown) => Array.isArray(found) && found.length > 0);
     });
 
-    it("an abort ends a read promptly, without any time passing", async () => {
+    it("an abort ends a read under way promptly, without any time passing, and spoils nothing for the next", async () => {
       await using one = await bench();
       await using device = await open(one);
       if (one.silence === undefined || device.read === undefined) return;
       await one.silence(true, device);
       const stop = new AbortController();
-      const reading = readAll(device, stop.signal).catch(error => error);
+      let ended = false;
+      const reading = readAll(device, stop.signal)
+        .catch(error => error)
+        .finally(() => {
+          ended = true;
+        });
       await new Promise(resolve => setTimeout(resolve, 20));
+      expect(ended, "the partner is silent: the read is still under way").toBe(false);
       stop.abort(new Error("the asker left"));
       const outcome = await Promise.race([
         reading.then(() => "ended"),
         new Promise(resolve => setTimeout(() => resolve("still going"), promptMs)),
       ]);
       expect(outcome).toBe("ended");
+      await one.silence(false, device);
+      const next = await settle(one, readAll(device, new AbortController().signal));
+      expect(next).toSatisfy((found: unknown) => Array.isArray(found) && found.length > 0);
     });
 
     it("an abort ends a watch promptly", async () => {

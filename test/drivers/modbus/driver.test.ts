@@ -2,7 +2,7 @@
 // the profiles with their own examples.
 
 import { describe, expect, it } from "vitest";
-import { systemClock } from "#base/clock.ts";
+import { type Clock, systemClock } from "#base/clock.ts";
 import { silentLog } from "#base/log.ts";
 import type { ControlValue } from "#contract/control.ts";
 import type { Device } from "#contract/driver.ts";
@@ -38,10 +38,11 @@ async function open<D extends Device>(
   settings: object,
   parent?: Device,
   owned: string[] = [],
+  clock: Clock = systemClock,
 ): Promise<D> {
   const type = nodeType(name);
   const env = {
-    clock: systemClock,
+    clock,
     log: silentLog,
     parent,
     timeZone: "UTC",
@@ -388,15 +389,27 @@ describe("profiles", () => {
 });
 
 driverSuite("modbus.unit over TCP", async () => {
-  const site = await bench();
+  const clock = manualClock();
+  const server = await startModbusServer(clock);
+  const meter = createLabMeter(clock);
+  server.units.set(2, meter);
+  // On the clock that stands still: whatever is asked meanwhile overlaps.
+  server.always = { delayMs: 20 };
+  const line = await open<ModbusLine>("modbus.tcp", { host: "127.0.0.1", port: server.port }, undefined, [], clock);
   return {
     nodeType: nodeType("modbus.unit"),
     settings: { address: 2, profile: "eastron-sdm630" },
-    parent: site.line,
-    clock: systemClock,
-    pass: ms => systemClock.sleep(ms, never),
-    overlap: () => site.server.overlapMax,
-    [Symbol.asyncDispose]: site[Symbol.asyncDispose],
+    parent: line,
+    clock,
+    pass: clock.advance,
+    silence(silent) {
+      meter.silent = silent;
+    },
+    overlap: () => server.overlapMax,
+    async [Symbol.asyncDispose]() {
+      await line[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
   };
 });
 
