@@ -1,0 +1,255 @@
+// A house for tests of the whole program: real Prosody, the registry and the appliance as processes, simulated devices of any
+// number, people with clients, and whoever else a test wants on the same broker. Everything lies in one folder of its own.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import SQLite from "better-sqlite3";
+import { systemClock as clock } from "#base/clock.ts";
+import { silentLog } from "#base/log.ts";
+import { type Client, connectClient } from "#cli/connect.ts";
+import { createProgram, type Program } from "#cli/demo/programs.ts";
+import type { Identity } from "#cli/identity.ts";
+import type { Status } from "#cli/status-text.ts";
+import { type Authority, createAuthority } from "#lab/certificates.ts";
+import { type Prosody, startProsody } from "#lab/prosody.ts";
+import { askStatus } from "#link/status-socket.ts";
+import { type Element, element } from "#xml/element.ts";
+import { type Component, createComponent } from "#xmpp/component.ts";
+import { componentNs } from "#xmpp/stanza.ts";
+import { forever, temporaryFolder } from "../lab/scene.ts";
+import { type Peer, startPeer } from "../support/xmpp-peer.ts";
+
+export const domain = "house.localhost";
+export const service = `things.${domain}`;
+export const secret = "s".repeat(64);
+const password = "secret";
+
+export interface HouseOptions {
+  /** Site file of the appliance, as YAML or JSON. */
+  readonly site: string;
+  readonly people: readonly string[];
+  /** Components besides the registry, all with `secret`. */
+  readonly components?: readonly string[];
+  /** Boot settings over the usual ones. */
+  readonly boot?: Readonly<Record<string, unknown>>;
+}
+
+export interface House extends AsyncDisposable {
+  readonly folder: string;
+  readonly authority: Authority;
+  readonly prosody: Prosody;
+  readonly registry: Program;
+  readonly edge: Program;
+  /** Of the appliance. */
+  readonly dataFolder: string;
+  readonly edgeConfig: string;
+  status(): Promise<Status>;
+  /** Looks until the status is as wanted. */
+  statusWhere(what: string, wanted: (status: Status) => boolean, ms?: number): Promise<Status>;
+  /** A person with the client of the command line, connected; closed with the house. */
+  client(name: string): Promise<Client>;
+  /** A person who writes stanzas by hand. */
+  peer(name: string): Promise<Peer>;
+  /** A component of the broker: hears all, answers every question with an empty result, says what the test wants. */
+  component(jid: string): Promise<RawComponent>;
+  identity(name: string): Identity;
+  /** All rows of a table of the appliance's store, as text. */
+  rows(table: string): string;
+}
+
+export interface RawComponent extends AsyncDisposable {
+  readonly component: Component;
+  readonly received: Element[];
+  /** Streams so far. */
+  readonly onlines: number;
+}
+
+/** Starts the broker alone: registry and appliance are started by the test. */
+export async function startHouse({ site, people, components = [], boot = {} }: HouseOptions): Promise<House> {
+  await using started = new AsyncDisposableStack();
+  const home = started.use(await temporaryFolder());
+  const folder = home.path;
+  const authority = await createAuthority(join(folder, "ca"), clock, forever);
+  const prosody = started.use(
+    await startProsody({
+      folder: join(folder, "prosody"),
+      domain,
+      certificate: await authority.issue({ hosts: [domain] }),
+      clock,
+      signal: forever,
+      components: [service, ...components].map(jid => ({ jid, secret })),
+      users: people.map(name => ({ name, password })),
+      passwordHash: "SHA-256",
+      registration: true,
+    }),
+  );
+  const registryConfig = writeRegistry(folder, prosody.ports.component);
+  const registry = started.use(
+    createProgram("the registry", "registry/main.ts", ["--config", registryConfig], clock, forever),
+  );
+  const dataFolder = join(folder, "edge");
+  const edgeConfig = writeBoot(folder, "isthmus", {
+    host: "127.0.0.1",
+    port: prosody.ports.tls,
+    caFile: authority.caPath,
+    dataFolder,
+    siteFile: writeText(folder, "site.yaml", site),
+    ...boot,
+  });
+  const words = ["run", "--config", edgeConfig, "--codes", "never"];
+  const edge = started.use(createProgram("the appliance", "cli/main.ts", words, clock, forever));
+
+  const status = async () => (await askStatus(join(dataFolder, "status.sock"), clock, forever)) as Status;
+  const identity = (name: string): Identity => ({
+    jid: `${name}@${domain}`,
+    password,
+    host: "127.0.0.1",
+    port: prosody.ports.tls,
+    caFile: authority.caPath,
+  });
+  const clients = new Map<string, Promise<Client>>();
+  const stack = started.move();
+  return {
+    folder,
+    authority,
+    prosody,
+    registry,
+    edge,
+    dataFolder,
+    edgeConfig,
+    status,
+    identity,
+    statusWhere: (what, wanted, ms = 20_000) =>
+      found(
+        what,
+        async () => {
+          const now = await status();
+          return wanted(now) ? now : undefined;
+        },
+        ms,
+      ),
+    client(name) {
+      const known = clients.get(name);
+      if (known !== undefined) return known;
+      const connecting = connectClient(identity(name), forever);
+      clients.set(name, connecting);
+      stack.defer(async () => (await connecting)[Symbol.asyncDispose]());
+      return connecting;
+    },
+    async peer(name) {
+      const { port } = identity(name);
+      const peer = startPeer({
+        domain,
+        host: "127.0.0.1",
+        port: port as number,
+        tls: "direct",
+        ca: [authority.ca],
+        user: name,
+        password,
+      });
+      stack.use(peer);
+      await peer.session.whenOnline(forever);
+      return peer;
+    },
+    async component(jid) {
+      const raw = await startComponent(jid, prosody.ports.component);
+      stack.use(raw);
+      return raw;
+    },
+    rows(table) {
+      const database = new SQLite(join(dataFolder, "edge.db"), { readonly: true });
+      try {
+        return JSON.stringify(database.prepare(`SELECT * FROM ${table}`).all());
+      } finally {
+        database.close();
+      }
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+async function startComponent(jid: string, port: number): Promise<RawComponent> {
+  const stop = new AbortController();
+  const received: Element[] = [];
+  const bound = Promise.withResolvers<void>();
+  let onlines = 0;
+  const component: Component = createComponent(
+    { host: "127.0.0.1", port, jid, secret },
+    {
+      iq(stanza) {
+        received.push(stanza);
+        const { id, from, to } = stanza.attrs;
+        component.send(element("iq", componentNs, { type: "result", id, to: from, from: to }));
+      },
+      message: stanza => void received.push(stanza),
+      presence: stanza => void received.push(stanza),
+      online() {
+        onlines++;
+        bound.resolve();
+      },
+    },
+    { clock, log: silentLog },
+  );
+  const running = component.run(stop.signal).catch(bound.reject);
+  await bound.promise;
+  return {
+    component,
+    received,
+    get onlines() {
+      return onlines;
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+/** Boot settings as a file `<name>.yaml`; the path. */
+export const writeBoot = (folder: string, name: string, settings: Readonly<Record<string, unknown>>): string =>
+  writeText(
+    folder,
+    `${name}.yaml`,
+    JSON.stringify({ domain, accountPrefix: "house", name: "Test house", registrationJitterSeconds: 0, ...settings }),
+  );
+
+export function writeText(folder: string, name: string, text: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, text, { mode: 0o600 });
+  return file;
+}
+
+function writeRegistry(folder: string, port: number): string {
+  const own = join(folder, "registry");
+  mkdirSync(own, { mode: 0o700 });
+  const secretFile = writeText(own, "secret", secret);
+  const settings = { jid: service, host: "127.0.0.1", port, secretFile, database: join(own, "registry.db") };
+  return writeText(own, "registry.yaml", JSON.stringify({ ...settings, localDomains: [domain] }));
+}
+
+/** Looks until there is something; says what was missing, and what went wrong last, when there is nothing in time. */
+export async function found<T>(what: string, look: () => Promise<T | undefined>, ms = 20_000): Promise<T> {
+  const end = clock.monotonic() + ms;
+  let last = "";
+  while (clock.monotonic() < end) {
+    try {
+      const seen = await look();
+      if (seen !== undefined) return seen;
+      last = "";
+    } catch (error) {
+      last = `; last: ${error}`;
+    }
+    await clock.sleep(50, forever);
+  }
+  throw new Error(`not within ${ms} ms: ${what}${last}`);
+}
+
+/** A thing's claim code in a status. */
+export function uriOf(status: Status, nodeId: string): string {
+  const uri = status.nodes.find(one => one.ref.nodeId === nodeId)?.thing?.uri;
+  if (uri === undefined) throw new Error(`${nodeId || "the appliance"} shows no code`);
+  return uri;
+}
+
+export const ownerIn = (status: Status, nodeId: string): string | undefined =>
+  status.nodes.find(one => one.ref.nodeId === nodeId)?.thing?.owner;
