@@ -11,7 +11,7 @@ import type { Element } from "#xml/element.ts";
 import { formattedBytes } from "#xml/size.ts";
 import type { EchoOrder } from "./echo-program.ts";
 import { type Figure, percentile } from "./figures.ts";
-import { createScene, type Person, type Scene, startProgram, until } from "./scene.ts";
+import { createScene, type Person, processorMs, type Scene, startProgram, until } from "./scene.ts";
 
 /** One person may have twenty readouts at once: the 128 come from eight people with sixteen each. */
 const people = 8;
@@ -24,7 +24,7 @@ const ns = namespace("sensorData", "nf");
 export async function readoutFigures(note: (text: string) => void, signal: AbortSignal): Promise<Figure[]> {
   await using scene = await createScene(signal);
   note("starting the registry, the appliance and eight owners");
-  const askers = await startReadouts(scene, signal);
+  const { askers, pid } = await startReadouts(scene, signal);
   const sample = await askers[0]?.read();
   if (sample === undefined) throw new Error("the appliance answers nothing");
   const fields = sample.children
@@ -32,7 +32,7 @@ export async function readoutFigures(note: (text: string) => void, signal: Abort
     .flatMap(ts => (typeof ts === "string" ? [] : ts.children)).length;
   if (fields !== 20)
     throw new Error(`the appliance answers with ${fields} fields: ${JSON.stringify(sample).slice(0, 300)}`);
-  await startEcho(scene, sample, askers, signal);
+  const pids = { read: pid, echo: await startEcho(scene, sample, askers, signal), broker: () => scene.prosody.pid() };
   const echoed = await askers[0]?.echo();
   if (echoed === undefined || formattedBytes(echoed) !== formattedBytes(sample))
     throw new Error("the echo is of another size");
@@ -40,11 +40,11 @@ export async function readoutFigures(note: (text: string) => void, signal: Abort
 
   const one = askers[0] as Asker;
   note("one after the other");
-  const sequential = await compare([one.read], [one.echo], signal);
+  const sequential = await compare([one.read], [one.echo], pids, signal);
   note(`${people * eachAtOnce} under way`);
   const crowd = (kind: "read" | "echo") =>
     askers.flatMap(asker => Array.from({ length: eachAtOnce }, () => asker[kind]));
-  const parallel = await compare(crowd("read"), crowd("echo"), signal);
+  const parallel = await compare(crowd("read"), crowd("echo"), pids, signal);
   return [
     { name: "readout.bytes", text: "answer of twenty fields", value: formattedBytes(sample), unit: "bytes" },
     ...figuresOf("sequential", "one after the other", sequential),
@@ -62,7 +62,7 @@ interface Partner extends Asker {
   echoJid: string;
 }
 
-async function startReadouts(scene: Scene, signal: AbortSignal): Promise<Partner[]> {
+async function startReadouts(scene: Scene, signal: AbortSignal): Promise<{ askers: Partner[]; pid: number }> {
   await scene.startRegistry();
   const nodes = Array.from({ length: people }, (_, at) => ({
     type: "sim.meter",
@@ -70,7 +70,7 @@ async function startReadouts(scene: Scene, signal: AbortSignal): Promise<Partner
     settings: { fields: 20 },
   }));
   const edge = scene.edge("edge", JSON.stringify({ nodes }));
-  await edge.start();
+  const { child } = await edge.start();
   const status = await until(
     "every meter registered",
     async () => {
@@ -81,7 +81,7 @@ async function startReadouts(scene: Scene, signal: AbortSignal): Promise<Partner
     signal,
   );
   const appliance = status.connection.jid.split("/")[0] ?? "";
-  return await Promise.all(
+  const askers = await Promise.all(
     nodes.map(async ({ id }, at) => {
       const person = await scene.connect(`owner-${at}`);
       const uri = status.nodes.find(node => node.ref.nodeId === id)?.thing?.uri ?? "";
@@ -94,6 +94,7 @@ async function startReadouts(scene: Scene, signal: AbortSignal): Promise<Partner
       return partnerOf(person, await person.meet(appliance), { nodeId: id, sourceId: meteringTopology, partition: "" });
     }),
   );
+  return { askers, pid: child.pid };
 }
 
 function partnerOf({ session }: Person, appliance: string, node: NodeRef): Partner {
@@ -129,7 +130,7 @@ async function startEcho(
   answer: Element,
   partners: readonly Partner[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   await scene.prosody.register("echo", "echo-password");
   const login = { name: "echo", password: "echo-password", port: scene.prosody.ports.tls, ca: scene.ca };
   const file = join(scene.folder, "echo.json");
@@ -139,36 +140,55 @@ async function startEcho(
   const jid = /ready jid=(\S+)/.exec(child.output())?.[1];
   if (jid === undefined) throw new Error("the echo did not say its JID");
   for (const partner of partners) partner.echoJid = jid;
+  return child.pid;
+}
+
+/** Who works for a round trip. */
+interface Pids {
+  readonly read: number;
+  readonly echo: number;
+  broker(): number;
 }
 
 interface Run {
   readonly perSecond: number;
   readonly took: Float64Array;
+  /** Milliseconds of processor time a round trip: of who answers, and of the broker. */
+  readonly answererMs: number;
+  readonly brokerMs: number;
 }
 
 /** Turn and turn about, so that whatever else the machine does meets both. */
 async function compare(
   read: readonly (() => Promise<Element>)[],
   echo: readonly (() => Promise<Element>)[],
+  pids: Pids,
   signal: AbortSignal,
 ): Promise<{ read: Run; echo: Run }> {
   await run(read, warmUpMs, signal);
   await run(echo, warmUpMs, signal);
   const took: { read: number[]; echo: number[] } = { read: [], echo: [] };
   const spent = { read: 0, echo: 0 };
+  const answerer = { read: 0, echo: 0 };
+  const broker = { read: 0, echo: 0 };
   for (let round = 0; round < rounds; round++) {
     for (const [kind, askers] of [
       ["read", read],
       ["echo", echo],
     ] as const) {
       const began = performance.now();
+      const [answererBefore, brokerBefore] = [processorMs(pids[kind]), processorMs(pids.broker())];
       took[kind].push(...(await run(askers, roundMs, signal)));
       spent[kind] += performance.now() - began;
+      answerer[kind] += processorMs(pids[kind]) - answererBefore;
+      broker[kind] += processorMs(pids.broker()) - brokerBefore;
     }
   }
   const result = (kind: "read" | "echo"): Run => ({
     perSecond: (took[kind].length / spent[kind]) * 1_000,
     took: Float64Array.from(took[kind]),
+    answererMs: answerer[kind] / took[kind].length,
+    brokerMs: broker[kind] / took[kind].length,
   });
   return { read: result("read"), echo: result("echo") };
 }
@@ -191,10 +211,17 @@ async function run(askers: readonly (() => Promise<Element>)[], ms: number, sign
 }
 
 function figuresOf(name: string, text: string, { read, echo }: { read: Run; echo: Run }): Figure[] {
-  const of = (kind: string, what: string, { perSecond, took }: Run): Figure[] => [
+  const of = (kind: string, what: string, { perSecond, took, answererMs, brokerMs }: Run): Figure[] => [
     { name: `readout.${name}.${kind}.rate`, text: `${what}, ${text}`, value: perSecond, unit: "/s" },
     { name: `readout.${name}.${kind}.p50`, text: `${what}, ${text}: p50`, value: percentile(took, 0.5), unit: "ms" },
     { name: `readout.${name}.${kind}.p99`, text: `${what}, ${text}: p99`, value: percentile(took, 0.99), unit: "ms" },
+    { name: `readout.${name}.${kind}.processor`, text: `${what}, ${text}: processor`, value: answererMs, unit: "ms" },
+    {
+      name: `readout.${name}.${kind}.broker`,
+      text: `${what}, ${text}: broker's processor`,
+      value: brokerMs,
+      unit: "ms",
+    },
   ];
   return [
     ...of("readout", "readout", read),
