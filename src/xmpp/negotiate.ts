@@ -43,6 +43,8 @@ export interface Before {
   readonly jid: string | undefined;
   readonly management: Management;
   acknowledged(stanzas: readonly Sent[]): void;
+  /** About to ask for resumption: false to bind a new session instead. */
+  mayResume(): boolean;
   /** It cannot be resumed: what is not acknowledged is to be sent anew or given up. */
   lost(): void;
 }
@@ -144,7 +146,7 @@ function remember(
 async function resume(stream: XmlStream, managed: boolean, before: Before): Promise<boolean> {
   const { management } = before;
   const { previous } = management;
-  if (previous === undefined || !managed) {
+  if (previous === undefined || !managed || !before.mayResume()) {
     before.lost();
     return false;
   }

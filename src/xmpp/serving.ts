@@ -45,6 +45,9 @@ export interface Serving extends Pick<Connection, "send" | "request"> {
   readonly answersDropped: number;
 }
 
+/** Streams in a row that end over the question to resume, after which a new session is bound. */
+const resumptionsMax = 3;
+
 /** The broker ended the stream over something we sent: to send it again on the same session would end it again. */
 const blaming = new Set([
   "bad-format",
@@ -63,6 +66,7 @@ export function createServing(options: ServingOptions, inbound: Inbound, deps: S
   let jid: string | undefined;
   let ownBare: string | undefined;
   let live: XmlStream | undefined;
+  let resumptions = 0;
 
   const requests = createRequests(
     clock,
@@ -163,6 +167,7 @@ export function createServing(options: ServingOptions, inbound: Inbound, deps: S
       return jid;
     },
     acknowledged: traffic.acknowledged,
+    mayResume: () => ++resumptions <= resumptionsMax,
     lost() {
       traffic.lost();
       requests.rejectAll(new Disconnected("the connection to the broker was lost before the answer came"));
@@ -173,6 +178,7 @@ export function createServing(options: ServingOptions, inbound: Inbound, deps: S
   const serve: Serving["serve"] = async ({ stream, resumed, early, jid: bound }, signal) => {
     using scope = createScope(signal);
     live = stream;
+    resumptions = 0;
     jid = bound;
     ownBare = bareJid(bound);
     const watching = liveness.run(scope.signal);
@@ -183,8 +189,8 @@ export function createServing(options: ServingOptions, inbound: Inbound, deps: S
     scope.signal.addEventListener("abort", () => left.resolve(), { once: true });
     await Promise.race([stream.ended, left.promise]);
     if (stream.over === undefined) {
-      // Farewell: what was sent before is acknowledged before the broker closes, and need not be kept.
-      if (traffic.management.on) stream.write(askText);
+      // Farewell: each side says what it has, so that nothing is kept and delivered again.
+      if (traffic.management.on) stream.write(answerText(traffic.management.handled) + askText);
       await stream.close();
     }
     const reason = await stream.ended;

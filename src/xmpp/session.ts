@@ -19,7 +19,6 @@ import { type DialDeps, type DialOptions, dial } from "./dial.ts";
 import { type Memory, type Negotiated, type NegotiateOptions, negotiate } from "./negotiate.ts";
 import { createOutbox, noOutboxStore, type OutboxStore } from "./outbox.ts";
 import { RegistrationError } from "./registration.ts";
-import { CountError } from "./resume.ts";
 import { LoginError } from "./sasl.ts";
 import { createServing, type ServingOptions } from "./serving.ts";
 import { clientNs } from "./stanza.ts";
@@ -56,9 +55,6 @@ export interface Session extends Connection {
   /** Resolves when a session is bound, at once if it is; rejects with the abort reason. */
   whenOnline(signal: AbortSignal): Promise<void>;
 }
-
-/** Log-ins in a row that end while an old session is being resumed, after which it is given up for a new one. */
-const resumptionsMax = 3;
 
 export function createSession(options: SessionOptions, inbound: Inbound, deps: SessionDeps): Session {
   const { clock, log } = deps;
@@ -99,22 +95,18 @@ export function createSession(options: SessionOptions, inbound: Inbound, deps: S
   };
 
   const waits = createWaits(options.reconnectFirstMs ?? reconnectFirstMs);
-  let resumptions = 0;
 
   /** One connection from dialling to its end; resolves with how long to wait before the next. */
   const attempt = async (signal: AbortSignal): Promise<number> => {
     enter("connecting", reason);
     try {
       const session = await connect(signal);
-      resumptions = 0;
       const began = clock.monotonic();
       const ended = await serving.serve(session, signal);
       if (clock.monotonic() - began >= streamHealthyMs) waits.healthy();
       enter("waiting", ended.message);
       return waits.after(ended);
     } catch (error) {
-      const failed = error instanceof StreamEnded || error instanceof CountError;
-      if (failed && before.management.previous !== undefined && ++resumptions >= resumptionsMax) before.lost();
       enter("waiting", describe(error));
       if (!signal.aborted && !isExpected(error)) log.error("xmpp-failed", { error });
       return waits.after(error);

@@ -173,6 +173,18 @@ it("messages of a process that is killed are sent by the next one, in order", as
   database.close();
 });
 
+it("XEP-0198: what was heard before a farewell is not delivered again to the next session", async () => {
+  await using edge = startPeer(at({ user: "edge" }));
+  await edge.session.whenOnline(forever);
+  for (let round = 0; round < 5; round++) {
+    await using owner = startPeer(at({ user: "owner" }));
+    await owner.session.whenOnline(forever);
+    for (const one of numbers(0, 20)) edge.session.send(text(`owner@${domain}`, one));
+    await until("all at the owner", () => owner.messages.length >= 20);
+    expect(bodies(owner.messages)).toEqual(numbers(0, 20));
+  }
+});
+
 it("PRES-REP-01: an answer from somebody else, and one with another id, is none", async () => {
   await using owner = startPeer(at({ user: "owner" }));
   await using edge = startPeer(
