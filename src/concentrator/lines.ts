@@ -14,7 +14,8 @@ export function createLines(): Lines {
     own(line, owner) {
       const present = owners.get(line);
       if (present !== undefined) {
-        throw new DeviceFault("unreachable", `${line} is in use by the node ${present.owner}.`);
+        const port = line.replace(/^(serial|tcp):/, "");
+        throw new DeviceFault("unreachable", `${port} is in use by the node ${present.owner}.`);
       }
       const mine = { owner };
       owners.set(line, mine);

@@ -339,7 +339,7 @@ describe("devices", () => {
     one.add("test.line", "second", { plan: "port" });
     await one.start();
     const second = await one.concentrator.node(callerOf(owner), refOf("second"));
-    expect(second.messages[0]?.text).toBe("serial:/dev/ttyUSB0 is in use by the node first.");
+    expect(second.messages[0]?.text).toBe("/dev/ttyUSB0 is in use by the node first.");
     await one.tree.destroy(refOf("first"));
     await one.clock.advance(2_000);
     expect(one.tree.find(refOf("second"))?.opened).toBeDefined();

@@ -13,7 +13,8 @@ export function manualClock(startMs = Date.parse("2031-03-02T05:00:00.000Z")): M
   const sleepers = new Set<{ until: number; wake: () => void }>();
 
   return {
-    now: () => startMs + elapsed,
+    // Whole milliseconds, as the system says them, though a sleep may end between two.
+    now: () => Math.floor(startMs + elapsed),
     monotonic: () => elapsed,
     sleep(ms, signal) {
       return new Promise((resolve, reject) => {
