@@ -116,7 +116,8 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     readings: stores.history.readings,
     rules: [
       ownerRule({ ownerOf: discovery.ownerOf, rootOwner: () => discovery.ownerOf(rootRef) }),
-      contactsMayView(jid => roster.consented(jid)),
+      // The services see when we are there, to reach us; that makes them no contacts with rights of their own.
+      contactsMayView(jid => roster.consented(jid) && !services.has(jid)),
       provisioning.rule,
     ],
     clock,
