@@ -63,17 +63,20 @@ export function createClaims(deps: ClaimsDeps): Claims {
 
   return {
     async mine(owner, tags, ref, isPublic) {
-      if (!mayGuess(owner)) {
+      const { digest } = readRegistration(tags, deps.allowWeakKey);
+      // Looked at and counted in one step of the store, or many guesses sent at once would all be the first.
+      const found = await store.change(async records => {
+        if (!mayGuess(owner)) return "too many";
+        const thing = await claim(records, owner, digest, ref, isPublic, clock.now());
+        if (thing === undefined || thing === "several") guessed(owner);
+        return thing;
+      });
+      if (found === "too many") {
         log.warning("claim-guessing", { sender: owner });
         return refuseLate();
       }
-      const { digest } = readRegistration(tags, deps.allowWeakKey);
-      const found = await store.change(records => claim(records, owner, digest, ref, isPublic, clock.now()));
       if (found === "several") log.error("claim-cloned", { sender: owner, why: "several things have the same KEY" });
-      if (found === undefined || found === "several") {
-        guessed(owner);
-        throw notFound();
-      }
+      if (found === undefined || found === "several") throw notFound();
       log.notice("claimed", { thing: found.jid, node: found.ref.nodeId, owner, isPublic });
       return found;
     },

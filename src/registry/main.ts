@@ -13,6 +13,7 @@ import { DatabaseFault } from "#store/database.ts";
 import { ComponentRefused, createComponent } from "#xmpp/component.ts";
 import type { Inbound } from "#xmpp/connection.ts";
 import { optionOf, type RegistrySettings, readSettings, SettingsError, settingNames, variableOf } from "./config.ts";
+import { createQuietLog } from "./quiet-log.ts";
 import { createRegistry, type Registry } from "./registry.ts";
 import { checkListed } from "./self-check.ts";
 import { openRegistryStore } from "./sqlite/store.ts";
@@ -26,9 +27,11 @@ export interface RegistryProgram {
 
 /** Serves until aborted, whatever the broker does. Throws `DatabaseFault`; `ComponentRefused` when trying again is no use. */
 export async function runRegistry(
-  { settings, secret, clock, log }: RegistryProgram,
+  { settings, secret, clock, log: everything }: RegistryProgram,
   signal: AbortSignal,
 ): Promise<void> {
+  const quiet = createQuietLog(everything, clock);
+  const { log } = quiet;
   await using store = openRegistryStore(settings.database, log);
   // What fails takes all with it; what is ended from outside ends in the same way.
   const stop = new AbortController();
@@ -52,7 +55,7 @@ export async function runRegistry(
   const options = { jid, localDomains, allowWeakKey, friendOnAccept };
   const served = createRegistry({ options, store, connection: component, clock, log, signal: life });
   registry = served;
-  const tasks = [component.run(life), served.run(life)];
+  const tasks = [component.run(life), served.run(life), quiet.run(life)];
   try {
     await Promise.all(tasks);
   } finally {

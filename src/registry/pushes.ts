@@ -9,7 +9,14 @@ import { type NodeRef, rootRef } from "#contract/node.ts";
 import * as discovery from "#iot/discovery.wire.ts";
 import { type Family, type Generation, namespace } from "#iot/generations.ts";
 import * as device from "#iot/provisioning-device.wire.ts";
-import { clearBeforeAnswerMs, clearSpacingMs, pushesAtOnceMax, pushRetriesMs, requestMs } from "#limits.ts";
+import {
+  clearBeforeAnswerMs,
+  clearSpacingMs,
+  countedSendersMax,
+  pushesAtOnceMax,
+  pushRetriesMs,
+  requestMs,
+} from "#limits.ts";
 import type { Element } from "#xml/element.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
@@ -67,6 +74,7 @@ export function createPushes(deps: PushesDeps): Pushes {
   const rounds = new Map<string, Set<Round>>();
   const clearedAt = new Map<string, number>();
   const failedAt = new Map<string, number>();
+  const faults = new Map<string, Answer>();
   let wake = Promise.withResolvers<void>();
 
   const askOne = async (bare: string, full: string, { family, make }: Push, timeoutMs: number): Promise<Answer> => {
@@ -132,6 +140,17 @@ export function createPushes(deps: PushesDeps): Pushes {
     return at !== undefined && clock.monotonic() - at < ms;
   };
 
+  /** Once for each change: a device that does not answer is no news at its fourth try. `fault` undefined: it has answered. */
+  const told = (bare: string, fault: Answer | undefined) => {
+    if (faults.get(bare) === fault) return;
+    faults.delete(bare);
+    if (fault === undefined) return log.info("push-answered", { device: bare });
+    faults.set(bare, fault);
+    const [oldest = ""] = faults.keys();
+    if (faults.size > countedSendersMax) faults.delete(oldest);
+    log.info("push-unanswered", { device: bare, answer: fault });
+  };
+
   /** One pass over what waits. `also`: the device itself waits for it, so pacing has to stand back. */
   const pass = async (bare: string, job: Delivery): Promise<void> => {
     const rows = await store.pendingOf(bare);
@@ -151,10 +170,11 @@ export function createPushes(deps: PushesDeps): Pushes {
       const answer = await round(bare, sessions(), parcel.push, requestMs);
       if (answer === "agreed" || answer === "settled") {
         await store.change(records => records.deletePending(parcel.ids));
+        told(bare, undefined);
         continue;
       }
       failed = true;
-      log.info("push-unanswered", { device: bare, answer, tries: tries + 1 });
+      told(bare, answer);
       if (answer !== "refused") break;
     }
     if (!failed) return;

@@ -45,17 +45,19 @@ export function createRules(store: RegistryStore, clock: Clock): Rules {
 
   return {
     async answer(owner, answer) {
-      if (!guesses.allows(owner))
-        throw new StanzaError("wait", "policy-violation", "too many answers to questions that do not exist");
+      // Looked at and counted in one step of the store, or many guesses sent at once would all be the first.
       const told = await store.change(async records => {
+        if (!guesses.allows(owner))
+          throw new StanzaError("wait", "policy-violation", "too many answers to questions that do not exist");
         const question = await records.question(answer.key);
         const thing = question && (await records.thingById(question.thing));
         const fits =
           question !== undefined && thing !== undefined && isAnswerable(question, thing, owner, answer, clock.now());
-        return fits ? learn(records, thing, question, answer, clock.now()) : undefined;
+        if (fits) return learn(records, thing, question, answer, clock.now());
+        guesses.spend(owner);
+        return undefined;
       });
       if (told !== undefined) return told;
-      guesses.spend(owner);
       throw notFound();
     },
     clear: (owner, jid, ref, forget) =>

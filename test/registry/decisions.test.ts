@@ -477,6 +477,34 @@ describe("limits", () => {
     expect(open).toBe(60);
   });
 
+  it("PROVO-LIM-03: six hundred an hour on behalf of one foreign domain, over all owners and devices", async () => {
+    // Five of that domain an owner, sixty a device: a hundred and twenty-one owners with their things on eleven devices.
+    const owners = 121;
+    await pipe.store.change(async records => {
+      for (let n = 0; n < owners; n++) {
+        const ref = { nodeId: `n${n}`, sourceId: "", partition: "" };
+        await records.insertThing(`dev${n % 11}@hub.example`, ref, "private", `o${n}@home.example`, undefined, 0);
+      }
+    });
+    const asks = async (n: number, caller: string) => {
+      const canReadOf = `<canRead xmlns='${provisioning}' jid='${caller}' m='true'><nd id='n${n}'/></canRead>`;
+      await pipe.iq("get", `dev${n % 11}@hub.example/e`, canReadOf);
+      return pipe.store.countOpen({ owner: `o${n}@home.example` });
+    };
+    for (let n = 0; n < owners - 1; n++) {
+      for (let m = 0; m < 5; m++) await asks(n, `c${m}@many.example`);
+      expect(await pipe.store.countOpen({ owner: `o${n}@home.example` })).toBe(5);
+    }
+    const last = owners - 1;
+    // The last device has been asked on behalf of fewer: it is the domain that is spent.
+    expect(await asks(last, "c9@many.example")).toBe(0);
+    expect(await asks(last, "c@other.example")).toBe(1);
+    expect(await asks(last, "c@hub.example")).toBe(2);
+    await pipe.clock.advance(6_000);
+    expect(await asks(last, "c9@many.example")).toBe(3);
+    expect(await asks(last, "c8@many.example")).toBe(3);
+  }, 60_000);
+
   it("PROVO-LIM-04: names longer than 256 characters are not put before an owner; hidden characters are written out", async () => {
     await claimedMeter(pipe);
     await read(`${nd}<f n='${"x".repeat(257)}'/>`);

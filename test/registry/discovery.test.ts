@@ -567,6 +567,105 @@ describe("limits", () => {
     expect(outcome(await mine(pipe))).toBe("result");
   });
 
+  it("DISCO-THR-03: guesses sent at once count like guesses one after the other", async () => {
+    await register(pipe);
+    for (let n = 0; n < 20; n++)
+      void pipe.start("set", anaFull, `<mine xmlns='${disco}'>${meterTags(`${n}`.repeat(16))}</mine>`);
+    const right = pipe.start("set", anaFull, `<mine xmlns='${disco}'>${meterTags()}</mine>`);
+    await pipe.clock.advance(2_100);
+    expect(outcome(await right)).toBe("item-not-found");
+    expect((await thing())?.state).toBe("unclaimed");
+  });
+
+  it("DISCO-THR-03: thirty wrong claims a day, however slowly; then one each 48 minutes", async () => {
+    await register(pipe);
+    for (let n = 0; n < 30; n++) {
+      expect(outcome(await mine(pipe, meterTags(`${n}`.padEnd(32, "k"))))).toBe("item-not-found");
+      await pipe.clock.advance(13_000);
+    }
+    const late = async (tags: string) => {
+      const sentAt = pipe.clock.monotonic();
+      const reply = pipe.start("set", anaFull, `<mine xmlns='${disco}'>${tags}</mine>`);
+      let at = 0;
+      void reply.then(() => {
+        at = pipe.clock.monotonic() - sentAt;
+      });
+      await pipe.clock.advance(2_100);
+      return [outcome(await reply), at];
+    };
+    expect(await late(meterTags())).toEqual(["item-not-found", 2_000]);
+    await pipe.clock.advance(48 * 60_000);
+    expect(await late(meterTags("x".repeat(32)))).toEqual(["item-not-found", 0]);
+    expect(await late(meterTags())).toEqual(["item-not-found", 2_000]);
+    // Others are not in his account, and he is not for ever.
+    await pipe.clock.advance(48 * 60_000);
+    expect(await late(meterTags())).toEqual(["result", 0]);
+  });
+
+  it("DISCO-THR-03: two hundred answers are held back at once; more come at once and say the same", async () => {
+    await register(pipe);
+    for (let n = 0; n < 60; n++) await mine(pipe, meterTags("w".repeat(32)), "", `u${n}@evil.example/x`);
+    const replies = Array.from({ length: 201 }, (_, n) =>
+      pipe.start("set", `v${n}@evil.example/x`, `<mine xmlns='${disco}'>${meterTags()}</mine>`),
+    );
+    let answered = 0;
+    for (const one of replies) void one.then(() => answered++);
+    await pipe.settle();
+    expect(answered).toBe(1);
+    await pipe.clock.advance(2_100);
+    expect(new Set((await Promise.all(replies)).map(payloadText)).size).toBe(1);
+    expect((await thing())?.state).toBe("unclaimed");
+  });
+
+  it("DISCO-THR-05: ten thousand things a JID; those it has it may change and leave", async () => {
+    await pipe.store.change(async records => {
+      for (let n = 0; n < 10_000; n++) {
+        const ref = { nodeId: `n${n}`, sourceId: "", partition: "" };
+        await records.insertThing(gateway, ref, "unclaimed", undefined, undefined, 0);
+      }
+    });
+    expect(outcome(await register(pipe, "id='over'"))).toBe("resource-constraint");
+    expect(outcome(await register(pipe, "id='n9999'"))).toBe("result");
+    expect(outcome(await register(pipe, "id='x'", meterTags(), "gw8@hub.example/e"))).toBe("result");
+    expect(outcome(await pipe.iq("set", gatewayFull, `<unregister xmlns='${disco}' id='n0'/>`))).toBe("result");
+    expect(outcome(await register(pipe, "id='over'"))).toBe("result");
+    expect(outcome(await register(pipe, "id='over2'"))).toBe("resource-constraint");
+  });
+
+  /** Requests of devices that have not acknowledged something are held for two seconds. */
+  const held = async (device: string, count: number) => {
+    const tags = meterTags(device.padEnd(32, "k"));
+    await register(pipe, meter, tags, device);
+    await mine(pipe, tags);
+    return Array.from({ length: count }, () =>
+      pipe.start("get", device, `<isFriend xmlns='urn:nf:iot:prov:d:1.0' jid='${bob}'/>`),
+    );
+  };
+
+  it("DISCO-THR: sixty-four requests of one sender at once, from whichever of its sessions", async () => {
+    const replies = await held(gatewayFull, 64);
+    const ask = "<isFriend xmlns='urn:nf:iot:prov:d:1.0' jid='a@b.example'/>";
+    await pipe.settle();
+    expect(outcome(await pipe.iq("get", gatewayFull, ask))).toBe("resource-constraint");
+    expect(outcome(await pipe.iq("get", `${gateway}/other`, ask))).toBe("resource-constraint");
+    expect(outcome(await pipe.iq("get", "gw8@hub.example/e", ask))).toBe("result");
+    await pipe.clock.advance(2_100);
+    expect(new Set((await Promise.all(replies)).map(outcome))).toEqual(new Set(["result"]));
+    const after = pipe.start("get", gatewayFull, ask);
+    await pipe.clock.advance(2_100);
+    expect(outcome(await after)).toBe("result");
+  });
+
+  it("DISCO-THR: five hundred and twelve requests of all senders at once", async () => {
+    const replies: Promise<unknown>[] = [];
+    for (let n = 0; n < 8; n++) replies.push(...(await held(`gw${n}@hub.example/e`, 64)));
+    await pipe.settle();
+    expect(outcome(await search("<strEq name='A' value='b'/>"))).toBe("resource-constraint");
+    await pipe.clock.advance(2_100);
+    await Promise.all(replies);
+    expect(outcome(await search("<strEq name='A' value='b'/>"))).toBe("result");
+  });
+
   it("DISCO-THR-05: 500 registrations at once, then five a second", async () => {
     for (let n = 0; n < 500; n++) expect(outcome(await register(pipe, `id='n${n}'`))).toBe("result");
     expect(outcome(await register(pipe, "id='over'"))).toBe("resource-constraint");

@@ -114,6 +114,17 @@ describe("who may answer", () => {
     expect(await say()).toBe("result");
   });
 
+  it("PROVO-THR-05: guesses sent at once count like guesses one after the other", async () => {
+    await asked();
+    const { key } = lastQuestion(pipe);
+    const replies = Array.from({ length: 30 }, (_, n) => pipe.start("set", anaFull, rule({ key: `guess-${n}` })));
+    const right = pipe.start("set", anaFull, rule({ key }));
+    await pipe.settle();
+    const outcomes = (await Promise.all(replies)).map(outcome);
+    expect(outcomes.filter(one => one === "policy-violation")).toHaveLength(10);
+    expect(outcome(await right)).toBe("policy-violation");
+  });
+
   it("PROVO-RULE-01: an answer may come as a message, and then gets no answer", async () => {
     await asked();
     const before = pipe.sent.filter(text => text.includes(`to='${anaFull}'`)).length;

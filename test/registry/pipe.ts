@@ -10,6 +10,7 @@ import { child, type Element, element, elements, firstElement, format } from "#x
 import { parse } from "#xml/parser.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { componentNs, decodeError, StanzaError } from "#xmpp/stanza.ts";
+import { createQuietLog } from "../../src/registry/quiet-log.ts";
 import { createRegistry, type Registry } from "../../src/registry/registry.ts";
 import { openRegistryStore } from "../../src/registry/sqlite/store.ts";
 import type { RegistryStore } from "../../src/registry/store.ts";
@@ -93,6 +94,10 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
       join(folder, "registry.db"),
       createLog(event => log.push(event)),
     );
+    const quiet = createQuietLog(
+      createLog(event => log.push(event)),
+      clock,
+    );
     const registry = createRegistry({
       options: {
         jid: service,
@@ -103,7 +108,7 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
       store,
       connection,
       clock,
-      log: createLog(event => log.push(event)),
+      log: quiet.log,
       signal: stop.signal,
     });
     world = { store, registry, stop, running: registry.run(stop.signal) };

@@ -453,3 +453,55 @@ describe("two sessions of one device, one of them a zombie", () => {
     expect(await pipe.store.pendingOf(gateway)).toEqual([]);
   });
 });
+
+describe("the log", () => {
+  const lines = () => pipe.log.filter(({ event }) => event.startsWith("push-")).map(({ event }) => event);
+
+  it("a device that does not answer is in it once, and once more when it does, also over a restart of the broker", async () => {
+    await claimedMeter(pipe);
+    await pipe.clock.advance(2_100);
+    pipe.answers(gatewayFull, () => "silent");
+    await clear();
+    await pipe.clock.advance(3_600_000);
+    for (let n = 0; n < 5; n++) {
+      await pipe.presence(gatewayFull);
+      await pipe.clock.advance(60_000);
+    }
+    expect(lines()).toEqual(["push-unanswered"]);
+    pipe.registry.inbound.offline("test");
+    await pipe.clock.advance(60_000);
+    pipe.registry.inbound.online(service, false);
+    await pipe.presence(gatewayFull);
+    await pipe.clock.advance(60_000);
+    expect(lines()).toEqual(["push-unanswered"]);
+    pipe.answers(gatewayFull, () => "ok");
+    await pipe.presence(gatewayFull);
+    expect(lines()).toEqual(["push-unanswered", "push-answered"]);
+    await clear();
+    await pipe.clock.advance(60_000);
+    expect(lines()).toEqual(["push-unanswered", "push-answered"]);
+  });
+
+  it("a device that flaps for hours is in it a few times an hour", async () => {
+    await claimedMeter(pipe);
+    for (let n = 0; n < 300; n++) {
+      pipe.answers(gatewayFull, () => (n % 2 === 0 ? "forbidden" : "ok"));
+      await clear();
+      await pipe.presence(gatewayFull);
+      await pipe.clock.advance(60_000);
+    }
+    expect(lines().length).toBeGreaterThan(6);
+    expect(lines().length).toBeLessThanOrEqual(6 + 5 * 6);
+  });
+
+  it("a caller who guesses KEYs, or asks too much, is in it once", async () => {
+    pipe.answers(gatewayFull, () => "ok");
+    await register(pipe);
+    for (let n = 0; n < 50; n++) void mine(pipe, meterTags(`${n}`.padEnd(32, "k")));
+    await pipe.clock.advance(5_000);
+    expect(pipe.log.filter(({ event }) => event === "claim-guessing")).toHaveLength(1);
+    await mine(pipe, meterTags(), "", "carol@home.example/x");
+    for (let n = 0; n < 30; n++) await canRead(pipe, `<nd ${meter}/>`, `u${n}@d${n}.example`);
+    expect(pipe.log.filter(({ event }) => event === "question-suppressed")).toHaveLength(1);
+  });
+});
