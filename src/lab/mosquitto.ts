@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import type { Clock } from "#base/clock.ts";
 import type { Certificate } from "./certificates.ts";
 import { type Child, findProgram, LabError, startChild } from "./child.ts";
-import { freePorts, requireFreePorts, untilPortAnswers } from "./ports.ts";
+import { choosingPorts, freePorts, requireFreePorts, untilPortAnswers } from "./ports.ts";
 
 export interface MosquittoOptions {
   /** Where everything is kept; belongs to the caller, who removes it. */
@@ -37,7 +37,10 @@ export interface Mosquitto extends AsyncDisposable {
 
 const passwdMsMax = 15_000;
 
-export async function startMosquitto(options: MosquittoOptions): Promise<Mosquitto> {
+export const startMosquitto = (options: MosquittoOptions): Promise<Mosquitto> =>
+  choosingPorts(options.port !== undefined, () => startOnce(options));
+
+async function startOnce(options: MosquittoOptions): Promise<Mosquitto> {
   const { folder, clock, signal } = options;
   const program = findProgram("mosquitto");
   const [free = 0, freeSecure = 0] = await freePorts(2);

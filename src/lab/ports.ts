@@ -28,12 +28,30 @@ export async function freePort(): Promise<number> {
   return port as number;
 }
 
+/** The message names the port, what it is for, and what to do. */
+export class PortTakenError extends LabError {
+  override name = "PortTakenError";
+}
+
+const choicesMax = 3;
+
+/** A port that was free when it was looked at may be taken when it is used: who chose it himself chooses again. */
+export async function choosingPorts<T>(fixed: boolean, start: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await start();
+    } catch (error) {
+      if (fixed || !(error instanceof PortTakenError) || tries === choicesMax) throw error;
+    }
+  }
+}
+
 /** Rejects with a sentence that names the first port that cannot be used. `ports` is what each is for, and its number. */
 export async function requireFreePorts(ports: Record<string, number>): Promise<void> {
   for (const [use, port] of Object.entries(ports)) {
     const code = await whyNotFree(port);
     if (code === undefined) continue;
-    throw new LabError(
+    throw new PortTakenError(
       code === "EADDRINUSE"
         ? `Port ${port} (${use}) is taken by another program: stop that program or choose another port.`
         : `Port ${port} (${use}) cannot be used (${code}): choose another port.`,

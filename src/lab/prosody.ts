@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import type { Clock } from "#base/clock.ts";
 import type { Certificate } from "./certificates.ts";
 import { type Child, findProgram, LabError, startChild } from "./child.ts";
-import { freePorts, requireFreePorts, untilPortAnswers } from "./ports.ts";
+import { choosingPorts, freePorts, requireFreePorts, untilPortAnswers } from "./ports.ts";
 import { prosodyConfig } from "./prosody-config.ts";
 
 export interface ProsodyPorts {
@@ -67,7 +67,10 @@ export interface Prosody extends AsyncDisposable {
 const controlMsMax = 15_000;
 const readyMs = 15_000;
 
-export async function startProsody(options: ProsodyOptions): Promise<Prosody> {
+export const startProsody = (options: ProsodyOptions): Promise<Prosody> =>
+  choosingPorts(options.ports !== undefined, () => startOnce(options));
+
+async function startOnce(options: ProsodyOptions): Promise<Prosody> {
   const { domain, clock, signal } = options;
   const program = findProgram("prosody");
   const ports = await choosePorts(options);
