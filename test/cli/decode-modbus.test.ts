@@ -48,3 +48,15 @@ it("says in words what a frame means, and does not stumble over nonsense", () =>
     expect(decodeModbus(text, options()).json, text).toHaveProperty("error");
   }
 });
+
+it("2.1: says in words why a frame is not taken, and shows a float as the unit meant it", () => {
+  const line = (text: string) => decodeModbus(text, options()).lines[0];
+  // It would do for a TCP frame of a function that nobody knows.
+  expect(line("010300000002C40C")).toBe("not accepted: its check sum (CRC) is wrong");
+  expect(line("010300000002C40B > 018302C0F1")).toBe(
+    "RTU, unit 1 is asked: read holding registers (function 3), 2 from address 0",
+  );
+  expect(line("zz")).toBe("not accepted: it is not hexadecimal");
+  expect(line('{"type":"float32","registers":["4366","3333"]}')).toBe("230.2");
+  expect(line('{"type":"floot","registers":["0000"]}')).toContain("must be one of int16, uint16");
+});

@@ -3,7 +3,8 @@
 
 import { formatHex, parseHex } from "#base/bytes.ts";
 import { formatDecimal } from "#base/decimal.ts";
-import type { QualityFlag } from "#contract/field.ts";
+import { formatValue, type QualityFlag } from "#contract/field.ts";
+import { faultWords } from "#drivers/mbus/fault-words.ts";
 import { directionOf, type Frame } from "#drivers/mbus/frame.ts";
 import {
   type FixedStructure,
@@ -13,6 +14,8 @@ import {
   statusFlags,
 } from "#drivers/mbus/header.ts";
 import { categoriesOf, qualityOf } from "#drivers/mbus/judgement.ts";
+import { counterName, nameOf } from "#drivers/mbus/names.ts";
+import { quantityOf, realQuantityOf } from "#drivers/mbus/quantity.ts";
 import { type DataRecord, decodeRecords, type Item, isDate, timestampOf } from "#drivers/mbus/record.ts";
 import { type Body, decodeTelegram, isFaulty } from "#drivers/mbus/telegram.ts";
 import { scaled, scaledReal, type Value } from "#drivers/mbus/value.ts";
@@ -29,13 +32,13 @@ export interface Decoded {
 /** `key`: 32 hex digits for encrypted telegrams. Text that is no hex gives the error "hex". */
 export function decodeMbus(text: string, key?: string): Decoded {
   const bytes = parseHex(text);
-  if (bytes === undefined) return { json: { schema, error: "hex" }, lines: ["not hexadecimal octets"] };
+  if (bytes === undefined) return { json: { schema, error: "hex" }, lines: ["no telegram: it is not hexadecimal"] };
   const telegram = decodeTelegram(bytes, key === undefined ? undefined : parseHex(key));
   const base = { schema, length: bytes.length };
   if (isFaulty(telegram)) {
     const { fault, frame } = telegram;
     const json = frame === undefined ? { ...base, error: fault } : { ...base, frame: frameJson(frame), error: fault };
-    return { json, lines: [`no telegram: ${fault}`, `  ${formatHex(bytes)}`] };
+    return { json, lines: [`no telegram: ${faultWords(fault)}`, `  ${formatHex(bytes)}`] };
   }
   const json = { ...base, frame: frameJson(telegram.frame), ...(telegram.body ? bodyJson(telegram.body) : {}) };
   return { json, lines: linesOf(telegram.frame, telegram.body) };
@@ -190,7 +193,8 @@ function bodyLines(body: Body): string[] {
       return [
         `meter ${body.fixed.id}, ${body.fixed.mediumName}`,
         ...body.fixed.counters.map(
-          ({ quantity, unit, exponent, value }) => `  ${quantity}: ${say(value, { exponent, addends: [] }, unit)}`,
+          ({ quantity, unit, exponent, stored, value }) =>
+            `  ${counterName(quantity, unit)}${stored ? ", Storage 1" : ""}: ${say(value, { unit, exponent, addends: [] })}`,
         ),
       ];
     case "variable":
@@ -211,28 +215,30 @@ function headerLine(header: LongHeader | ShortHeader): string {
   return `meter ${id} ${manufacturer} version ${version}, ${mediumName(medium)}, ${state}`;
 }
 
+/** By the name and in the unit that a readout of the meter has. */
 function itemLine(item: Item, items: readonly Item[]): string {
+  if (item.kind === "manufacturer-block") return `Manufacturer Data: ${formatHex(item.raw.subarray(1)) || "none"}`;
   if (item.kind !== "record") return `${item.kind}: ${formatHex(item.raw)}`;
-  const { dib, vib, data } = item;
+  const { vib, data } = item;
   const timestamp = isDate(item) ? undefined : timestampOf(item, items);
-  const about = [
-    vib.of === undefined ? vib.quantity : `${vib.quantity} of ${vib.of}`,
-    ...vib.modifiers,
-    ...(vib.manufacturerVife === "" ? [] : [`vendor ${vib.manufacturerVife}`]),
-    ...(dib.function === "instantaneous" ? [] : [dib.function]),
-    ...(dib.tariff === 0 ? [] : [`tariff ${dib.tariff}`]),
-    ...(dib.subunit === 0 ? [] : [`subunit ${dib.subunit}`]),
-    ...(dib.storage === 0 ? [] : [`storage ${dib.storage}${timestamp ? ` (${timestamp})` : ""}`]),
-  ];
   const error = vib.recordError === undefined ? "" : `, record error ${vib.recordError}`;
-  return `${about.join(", ")}: ${say(data.value, vib, vib.unit)}${error}`;
+  return `${nameOf(item)}${timestamp === undefined ? "" : ` (${timestamp})`}: ${say(data.value, vib, vib.category === "identity")}${error}`;
 }
 
-function say(value: Value, vib: Parameters<typeof scaled>[1], unit: string): string {
-  if (value.kind === "none") return `no value${value.reason === undefined ? "" : ` (${value.reason})`}`;
-  if (value.kind === "text" || value.kind === "octets") return value.kind === "text" ? `"${value.text}"` : value.hex;
-  if (value.kind !== "number" && value.kind !== "real") return value.text;
-  const number =
-    value.kind === "real" ? String(scaledReal(value.value, vib)) : formatDecimal(scaled(value.mantissa, vib));
-  return unit === "" ? number : `${number} ${unit}`;
+/** `names`: the number names something and keeps its leading zeros. */
+function say(value: Value, vib: Parameters<typeof quantityOf>[1], names = false): string {
+  switch (value.kind) {
+    case "none":
+      return `no value${value.reason === undefined ? "" : ` (${value.reason})`}`;
+    case "text":
+      return `"${value.text}"`;
+    case "octets":
+      return value.hex;
+    case "number":
+      return names && value.digits !== undefined ? value.digits : formatValue(quantityOf(value.mantissa, vib));
+    case "real":
+      return formatValue(realQuantityOf(value.value, vib));
+    default:
+      return value.text;
+  }
 }

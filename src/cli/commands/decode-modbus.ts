@@ -2,8 +2,9 @@
 // vectors (modbus-frames/1) and as lines for people. A pure function; the command line around it is in decode.ts.
 
 import { parseHex } from "#base/bytes.ts";
-import { formatScaled } from "#base/decimal.ts";
+import { decimalOfFloat32, formatScaled } from "#base/decimal.ts";
 import { decodeAscii, encodeAscii } from "#drivers/modbus/ascii.ts";
+import { faultWords } from "#drivers/modbus/fault-words.ts";
 import {
   type Answer,
   decodeAnswer,
@@ -16,6 +17,7 @@ import {
   decodeRegisters,
   type Layout,
   type RegisterType,
+  type RegisterValue,
   registerTypes,
   wordOrders,
 } from "#drivers/modbus/registers.ts";
@@ -69,6 +71,8 @@ function decodeFrame(text: string, kind: string | undefined): Frame | string {
   }
   const tcp = decodeTcp(bytes);
   if (typeof tcp !== "string") {
+    // Of a function that nobody knows: rather a damaged RTU frame that looks like one.
+    if (kind === undefined && rtu === "crc" && !(((tcp.pdu[0] ?? 0) & 0x7f) in asked)) return rtu;
     return bytes.length === 7 + tcp.pdu.length ? { transport: "tcp", ...tcp } : "length";
   }
   // Neither fits: zeros where TCP has its protocol tell which of the two it was meant to be.
@@ -122,9 +126,15 @@ const head = ({ transport, unit, transaction }: Frame) => ({
 const who = ({ unit, transport }: Frame) =>
   `${transport.toUpperCase()}, ${unit === undefined ? "the unit" : `unit ${unit}`}`;
 
+const layoutWords: Readonly<Record<string, string>> = {
+  type: `"type" must be one of ${registerTypes.join(", ")}`,
+  order: `"order" must be one of ${wordOrders.join(", ")}`,
+  registers: '"registers" must be a list of words in hexadecimal: ["4366", "3334"]',
+};
+
 const refused = (error: string, frame?: Frame): DecodedModbus => ({
   json: { ...(frame && head(frame)), error },
-  lines: [`not accepted: ${error}`],
+  lines: [`not accepted: ${layoutWords[error] ?? faultWords(error)}`],
 });
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex").toUpperCase();
@@ -226,8 +236,15 @@ function decodeConversion(text: string): DecodedModbus {
   const reason = decoded.kind === "none" ? { reason: decoded.reason } : {};
   return {
     json: { ...input, value, ...reason },
-    lines: [decoded.kind === "none" ? `no value: ${decoded.reason}` : String(value)],
+    lines: [sayValue(decoded, value)],
   };
+}
+
+/** A float as the unit meant it; JSON has all of its binary digits. */
+function sayValue(decoded: RegisterValue, value: unknown): string {
+  if (decoded.kind === "none") return `no value: ${decoded.reason}`;
+  if (decoded.kind === "float" && decoded.bits === 32) return formatScaled(decimalOfFloat32(decoded.value));
+  return decoded.kind === "decimal" ? formatScaled(decoded.value) : String(value);
 }
 
 function layoutOf(given: Record<string, unknown>): Layout | string {

@@ -1,7 +1,8 @@
 // `isthmus decode …`: octets of a bus to what they say; one input a line, from the words or from standard input.
 
 import { createInterface } from "node:readline";
-import { type CommandBody, CommandError, type Invocation } from "../command.ts";
+import { parseHex } from "#base/bytes.ts";
+import { type CommandBody, CommandError, type Invocation, UsageError } from "../command.ts";
 import { decodeMbus } from "./decode-mbus.ts";
 import { decodeModbus } from "./decode-modbus.ts";
 
@@ -39,7 +40,11 @@ export const decodeMbusCommand: CommandBody = {
     "HEX is one telegram, blanks between octets or not. Without words, one telegram a line is read from standard input.",
   options: { key: { type: "string", value: "HEX", help: "Key of an encrypted telegram (mode 5), 32 hex digits." } },
   words: [0, 100_000],
-  run: call => decodeAll(call, text => decodeMbus(text, call.text("key"))),
+  run(call) {
+    const key = call.text("key");
+    if (key !== undefined && parseHex(key)?.length !== 16) throw new UsageError("--key is 32 hexadecimal digits");
+    return decodeAll(call, text => decodeMbus(text, key));
+  },
 };
 
 export const decodeModbusCommand: CommandBody = {
@@ -50,5 +55,10 @@ export const decodeModbusCommand: CommandBody = {
     response: { type: "boolean", help: "It is an answer; else a request where both are possible." },
   },
   words: [0, 100_000],
-  run: call => decodeAll(call, text => decodeModbus(text, call)),
+  run(call) {
+    const kind = call.text("as");
+    if (kind !== undefined && !["tcp", "rtu", "ascii", "pdu"].includes(kind))
+      throw new UsageError("--as is tcp, rtu, ascii or pdu");
+    return decodeAll(call, text => decodeModbus(text, call));
+  },
 };

@@ -4,6 +4,7 @@
 import { DeviceFault } from "#contract/faults.ts";
 import { mbusRetriesMax, mbusTelegramsMax } from "#limits.ts";
 import { type Address, everyAddress, formatAddress, isSelected, selectedAddress, selectOctets } from "./address.ts";
+import { faultWords } from "./fault-words.ts";
 import { control, directionOf, encodeReqUd2, encodeSndNke, encodeSndUd, type LongFrame, sameData } from "./frame.ts";
 import { decodeLongHeader, type FixedStructure, type LongHeader, type ShortHeader } from "./header.ts";
 import type { Bus, Outcome, Wanted } from "./line.ts";
@@ -118,7 +119,7 @@ function faultOf(outcome: Outcome, { address }: How): DeviceFault {
   return outcome.kind === "garbled"
     ? new DeviceFault(
         "garbled",
-        `${who}: the answer is garbled (${outcome.reason}): noise, or two meters with one address`,
+        `${who}: the answer is garbled (${faultWords(outcome.reason)}): noise, or two meters with one address`,
       )
     : new DeviceFault("timeout", `${who}: no answer: check the address, the wiring and the meter`);
 }
@@ -139,7 +140,8 @@ function bodyOf(frame: LongFrame, { address, key }: How): Body {
   const who = formatAddress(address);
   const body = decodeBody(frame, key);
   if (body === "decrypt-check") throw new DeviceFault("garbled", `${who}: the decryption key is wrong`);
-  if (typeof body === "string") throw new DeviceFault("garbled", `${who}: the telegram cannot be read (${body})`);
+  if (typeof body === "string")
+    throw new DeviceFault("garbled", `${who}: the telegram cannot be read: ${faultWords(body)}`);
   if (body.kind === "application-error") {
     const why = applicationErrors[body.code ?? 0] ?? "no reason given";
     throw new DeviceFault("refused", `${who}: the meter reports an error: ${why}`);

@@ -7,6 +7,7 @@ import { DeviceFault } from "#contract/faults.ts";
 import { modbusBroadcastMs, modbusOwedMax } from "#limits.ts";
 import type { ByteChannel } from "../byte-channel.ts";
 import { writeBounded } from "../line-ownership.ts";
+import { faultWords } from "./fault-words.ts";
 import type { AnswerReader, SerialFraming } from "./framing.ts";
 import type { Answer, Request } from "./pdu.ts";
 import { createBell, type Session, type SessionCounters, silence } from "./session.ts";
@@ -167,7 +168,7 @@ export function createSerialSession(
     if (problem === undefined || problem === "unit-mismatch") {
       throw new DeviceFault("timeout", `unit ${unit}: no answer within ${timing.timeoutMs} ms: ${silence}`);
     }
-    throw new DeviceFault("garbled", `unit ${unit}: the answer was damaged or not to this request (${problem})`);
+    throw new DeviceFault("garbled", `unit ${unit}: the answer cannot be taken: ${faultWords(problem)}`);
   }
 
   return {

@@ -7,6 +7,7 @@ import { DeviceFault } from "#contract/faults.ts";
 import { modbusMismatchesMax, modbusReopenMs } from "#limits.ts";
 import type { ByteChannel } from "../byte-channel.ts";
 import { writeBounded } from "../line-ownership.ts";
+import { faultWords } from "./fault-words.ts";
 import { type Answer, encodeRequest, isMismatch, type Request } from "./pdu.ts";
 import { checkAnswer } from "./rtu.ts";
 import { silence as advice, createBell, type Session, type SessionCounters } from "./session.ts";
@@ -174,14 +175,14 @@ export async function openTcpSession(
       throw present.gone;
     }
     silences++;
-    const wrong = present.broken ?? mine.problem ?? (mismatches > 0 ? "wrong transaction" : undefined);
+    const wrong = present.broken ?? mine.problem ?? (mismatches > 0 ? "stale-transaction" : undefined);
     // Without ids to tell them apart, one late answer would shift all that follow.
     const outOfStep = timing.anyTransaction || Math.max(mismatches, silences) >= modbusMismatchesMax;
     if (present.broken || outOfStep) await reopen();
     if (wrong === undefined) {
       throw new DeviceFault("timeout", `unit ${mine.unit}: no answer within ${timing.timeoutMs} ms: ${advice}`);
     }
-    throw new DeviceFault("garbled", `unit ${mine.unit}: the answer was not to this request (${wrong})`);
+    throw new DeviceFault("garbled", `unit ${mine.unit}: the answer cannot be taken: ${faultWords(wrong)}`);
   }
 
   return {
