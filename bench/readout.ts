@@ -16,8 +16,8 @@ import { createScene, type Person, processorMs, type Scene, startProgram, until 
 /** One person may have twenty readouts at once: the 128 come from eight people with sixteen each. */
 const people = 8;
 const eachAtOnce = 16;
-const rounds = 5;
-const roundMs = 2_000;
+const rounds = 20;
+const roundMs = 500;
 const warmUpMs = 1_500;
 const ns = namespace("sensorData", "nf");
 

@@ -17,6 +17,7 @@ import { type Prosody, startProsody } from "#lab/prosody.ts";
 import { askStatus } from "#link/status-socket.ts";
 import { askService, discover } from "#xmpp/disco.ts";
 import { createSession, type Session } from "#xmpp/session.ts";
+import { compileCache, nodeFlags } from "../scripts/node24.mjs";
 import type { Status } from "../src/cli/status-text.ts";
 
 export const domain = "bench.localhost";
@@ -191,9 +192,8 @@ export async function startProgram(
     {
       name,
       command: process.execPath,
-      args: [...profile, join(project, args[0] as string), ...args.slice(1)],
-      // As scripts/node24.mjs has it: sources are compiled once, not at every start.
-      env: { NODE_COMPILE_CACHE: join(project, "node_modules", ".cache", "node"), ...process.env },
+      args: [...nodeFlags, ...profile, join(project, args[0] as string), ...args.slice(1)],
+      env: { ...compileCache(), ...process.env },
       readyMs: 60_000,
       stopMs: 10_000,
       ready: async (inner, output) => {

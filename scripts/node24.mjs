@@ -39,6 +39,12 @@ export const compileCache = (folder = projectFolder) => ({
   NODE_COMPILE_CACHE: join(folder, "node_modules", ".cache", "node"),
 });
 
+/**
+ * What our programs are started with. Node lets the young generation of its heap grow to three times 16 MB when much is
+ * made at once, as at a start with a thousand nodes, and never gives it back: a seventh of the memory, for nothing.
+ */
+export const nodeFlags = ["--max-semi-space-size=4"];
+
 /** Runs a program of ours with the words of this command line, as the whole of what this process does. */
 export async function startProgram(name, file) {
   const node = node24();
@@ -47,7 +53,7 @@ export async function startProgram(name, file) {
     process.exitCode = 1;
     return;
   }
-  process.exitCode = await runInForeground(node, [join(projectFolder, file), ...process.argv.slice(2)]);
+  process.exitCode = await runInForeground(node, [...nodeFlags, join(projectFolder, file), ...process.argv.slice(2)]);
 }
 
 /**
