@@ -125,6 +125,9 @@ function launch(plan: ChildPlan, clock: Clock): Child {
   return { pid: process.pid ?? -1, ended, output: () => output, stop, kill, [Symbol.asyncDispose]: stop };
 }
 
+/** An owner that was killed before the kernel was asked would not be noticed: then we are nobody's child by now. */
+const ownedOrGone = `[ "$PPID" = ${process.pid} ] || exit 1; exec "$0" "$@"`;
+
 /**
  * The child gets a process group of its own, so that Ctrl-C reaches us alone and we end the parts in the right order. In
  * return the kernel is asked (through setpriv of util-linux, where it is there) to end it when we are killed.
@@ -134,7 +137,7 @@ function spawnTied(plan: ChildPlan): ChildProcessByStdio<null, Readable, Readabl
   const [command, args] =
     setpriv === undefined
       ? [plan.command, plan.args]
-      : [setpriv, ["--pdeathsig", "KILL", "--", plan.command, ...plan.args]];
+      : [setpriv, ["--pdeathsig", "KILL", "--", "/bin/sh", "-c", ownedOrGone, plan.command, ...plan.args]];
   return spawn(command, args, {
     cwd: plan.cwd,
     env: plan.env ?? process.env,
