@@ -16,11 +16,17 @@ async function main(args: readonly string[]): Promise<number> {
   process.once("SIGTERM", interrupt);
   process.stdout.on("error", interrupt); // The reader of a pipe went away.
   try {
-    return await dispatch(args, stop.signal);
+    return await dispatch(commandFirst(args), stop.signal);
   } catch (error) {
     if (stop.signal.aborted) return 130;
     return explain(error);
   }
+}
+
+/** `isthmus --json nodes` means `isthmus nodes --json`: what every command knows may stand before it. */
+function commandFirst(args: readonly string[]): readonly string[] {
+  const at = args.findIndex(word => word !== "--json" && word !== "--help");
+  return at <= 0 ? args : [...args.slice(at), ...args.slice(0, at)];
 }
 
 async function dispatch(args: readonly string[], signal: AbortSignal): Promise<number> {

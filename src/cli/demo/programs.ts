@@ -3,6 +3,7 @@
 import { join, resolve } from "node:path";
 import type { Clock } from "#base/clock.ts";
 import { type Child, type ChildPlan, startChild } from "#lab/child.ts";
+import { compileCache, nodeFlags } from "../../../scripts/node24.mjs";
 
 export interface Program extends AsyncDisposable {
   start(): Promise<void>;
@@ -30,7 +31,8 @@ export function createProgram(
   const plan: ChildPlan = {
     name,
     command: process.execPath,
-    args: [join(source, file), ...words],
+    args: [...nodeFlags, join(source, file), ...words],
+    env: { ...compileCache(), ...process.env },
     readyMs,
     stopMs: 10_000,
     ready: async (inner, output) => {
