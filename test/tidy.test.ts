@@ -82,7 +82,7 @@ const rooms: readonly Room[] = [
     holds: path =>
       /^src\/(main|config)\.ts$/.test(path) || below("src/cli/", "src/edge/")(path) || path === "src/registry/main.ts",
     mayImport: () => true,
-    packages: ["qrcode", "yaml", "zod"],
+    packages: ["qrcode", "yaml", "zod", "scripts/node24.mjs"],
   },
   { name: "base", holds: below("src/base/"), mayImport: below("src/base/"), packages: [] },
   {
