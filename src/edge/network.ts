@@ -11,12 +11,9 @@ import { contactsMayView, ownerRule } from "#concentrator/rules.ts";
 import type { Tree } from "#concentrator/tree.ts";
 import type { BootSettings } from "#config.ts";
 import { type NodeRef, rootRef, sameNode, type Tag } from "#contract/node.ts";
-import { createControl } from "#iot/control.ts";
 import { createDiscovery } from "#iot/discovery.ts";
 import { preferred } from "#iot/generations.ts";
-import { createNodes } from "#iot/nodes.ts";
 import { createProvisioning } from "#iot/provisioning.ts";
-import { createSensorData } from "#iot/sensor-data.ts";
 import * as limits from "#limits.ts";
 import { createDisco } from "#xmpp/disco.ts";
 import { bareJid } from "#xmpp/jid.ts";
@@ -25,6 +22,7 @@ import { createRoster } from "#xmpp/roster.ts";
 import { createRouter, type Router } from "#xmpp/router.ts";
 import { createSession } from "#xmpp/session.ts";
 import { payloadMessage } from "#xmpp/stanza.ts";
+import { createFaces } from "./faces.ts";
 import { createServiceSearch } from "./services.ts";
 import { version } from "./status.ts";
 import { readAuthority, type Stores } from "./stores.ts";
@@ -51,7 +49,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
       },
       message: stanza => {
         seen(stanza.attrs.from);
-        if (stanza.attrs.type === "error") sensorData.gone(stanza.attrs.from ?? "");
+        if (stanza.attrs.type === "error") faces.gone(stanza.attrs.from ?? "");
         else void router.message(stanza);
       },
       presence: stanza => {
@@ -124,7 +122,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     log,
     synchronised: () => clock.now() >= limits.clockEarliestMs,
   });
-  const sensorData = createSensorData({
+  const faces = createFaces({
     concentrator,
     send: (to, payload) => session.send(payloadMessage(to, payload)),
     clock,
@@ -137,16 +135,8 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     node: "https://isthmus.example/",
   });
   const router: Router = createRouter({
-    routes: [
-      ...disco.routes,
-      ...roster.routes,
-      ...sensorData.routes,
-      ...createControl({ concentrator, clock, log }).routes,
-      ...createNodes({ concentrator }).routes,
-      ...discovery.routes,
-      ...provisioning.routes,
-    ],
-    messages: provisioning.messages,
+    routes: [...disco.routes, ...roster.routes, ...faces.routes, ...discovery.routes, ...provisioning.routes],
+    messages: [...provisioning.messages, ...faces.messages],
     gate: createGate({ connection: session, roster, services: () => services }),
     reply: stanza => session.send(stanza),
     clock,
@@ -161,8 +151,8 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     roster,
     decide: async (jid, inner) => consentOf(await provisioning.decideSubscription(jid, inner)),
     caps: disco.caps,
-    gone: sensorData.gone,
-    withdrawn: sensorData.withdrawn,
+    gone: faces.gone,
+    withdrawn: faces.withdrawn,
     clock,
     log,
     signal,

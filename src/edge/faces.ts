@@ -1,0 +1,48 @@
+// The faces of the concentrator on the network, put together: what each serves, and who is told when a caller has left or has
+// lost his consent. A new interface is one line here.
+
+import type { Clock } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
+import type { Concentrator } from "#concentrator/concentrator.ts";
+import { createControl } from "#iot/control.ts";
+import { createNodes } from "#iot/nodes.ts";
+import { createSensorData } from "#iot/sensor-data.ts";
+import type { Element } from "#xml/element.ts";
+import type { MessageRoute, Route } from "#xmpp/router.ts";
+
+/** One interface, or a part of one, as it is served. */
+export interface Face {
+  readonly routes: readonly Route[];
+  readonly messages?: readonly MessageRoute[];
+  /** This full JID is not there any more, or a message to it bounced. */
+  gone?(fullJid: string): void;
+  /** This bare JID's consent was withdrawn. */
+  withdrawn?(bareJid: string): void;
+}
+
+export interface FacesDeps {
+  readonly concentrator: Concentrator;
+  /** Sends a payload in a message to a full JID. Throws `Refusal` busy when the outbox is full. */
+  readonly send: (to: string, payload: Element) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+export function createFaces(deps: FacesDeps): Required<Face> {
+  /** Those of the concentrator interface: its capabilities list what they serve. */
+  const concentrating: readonly Face[] = [];
+  const others: readonly Face[] = [createSensorData(deps), createControl(deps)];
+  const nodes = createNodes({ ...deps, others: concentrating.flatMap(({ routes }) => routes) });
+  const faces: readonly Face[] = [nodes, ...concentrating, ...others];
+  return {
+    routes: faces.flatMap(({ routes }) => routes),
+    messages: faces.flatMap(({ messages }) => messages ?? []),
+    gone(fullJid) {
+      for (const face of faces) face.gone?.(fullJid);
+    },
+    withdrawn(bareJid) {
+      for (const face of faces) face.withdrawn?.(bareJid);
+    },
+  };
+}
