@@ -4,12 +4,20 @@
 import * as z from "zod";
 import { isDomainJid, parseJid } from "#xmpp/jid.ts";
 
-const domain = z.string().refine(text => isDomainJid(text), "not a domain");
+const domain = z.string().refine(text => isDomainJid(text), "is not a domain, such as things.hub.example");
+const switched = () => z.union([z.stringbool(), z.boolean()], { error: "is true or false" }).default(false);
+const port = "is a number from 1 to 65535";
 
 export const registrySettings = z.strictObject({
   /** The component link has no encryption of its own: loopback, or a tunnel (DISCO-THR-08). */
   host: z.string().min(1).default("127.0.0.1").meta({ title: "Broker host" }),
-  port: z.coerce.number().int().min(1).max(65_535).default(5347).meta({ title: "Component port of the broker" }),
+  port: z.coerce
+    .number({ error: port })
+    .int({ error: port })
+    .min(1, { error: port })
+    .max(65_535, { error: port })
+    .default(5347)
+    .meta({ title: "Component port of the broker" }),
   jid: domain
     .transform(text => parseJid(text)?.domain ?? text)
     .meta({ title: "JID of the component, as the broker knows it" }),
@@ -22,22 +30,23 @@ export const registrySettings = z.strictObject({
       z.array(domain),
     )
     .default([])
-    .meta({ title: "Domains whose accounts may register things" }),
-  allowWeakKey: z
-    .stringbool()
-    .or(z.boolean())
-    .default(false)
-    .meta({ title: "Allow claims with a KEY under 16 characters" }),
-  friendOnAccept: z
-    .stringbool()
-    .or(z.boolean())
-    .default(false)
-    .meta({ title: "Tell devices to befriend whom their owner accepted" }),
+    .meta({ title: "Domains whose accounts may register things; unless said, the one that jid is below" }),
+  allowWeakKey: switched().meta({ title: "Allow claims with a KEY under 16 characters" }),
+  friendOnAccept: switched().meta({ title: "Tell devices to befriend whom their owner accepted" }),
 });
 export type RegistrySettings = z.output<typeof registrySettings>;
 export type SettingName = keyof RegistrySettings;
 
 export const settingNames = Object.keys(registrySettings.shape) as SettingName[];
+
+/** What a setting is, in words. */
+export const titleOf = (name: string): string => String(schemaOf(name)?.meta()?.title ?? name);
+/** What it is unless said; "" when that is nothing. */
+export const standardOf = (name: string): string => {
+  const standard = schemaOf(name)?.safeParse(undefined);
+  return standard?.success === true ? String(standard.data ?? "") : "";
+};
+const schemaOf = (name: string): z.ZodType | undefined => (registrySettings.shape as Record<string, z.ZodType>)[name];
 
 /** "localDomains" → "ISTHMUS_REGISTRY_LOCAL_DOMAINS", and "--local-domains" on the command line. */
 export const variableOf = (name: string): string =>
@@ -59,9 +68,12 @@ export function readSettings(
   }
   const parsed = registrySettings.safeParse(merged);
   if (!parsed.success) {
-    const faults = parsed.error.issues.map(({ path, message }) => {
-      const name = String(path[0] ?? "the file");
-      return `  ${said[name] ?? name}: ${message}`;
+    const faults = parsed.error.issues.flatMap(issue => {
+      if (issue.code === "unrecognized_keys")
+        return issue.keys.map(key => `  ${key}: is no setting; there are ${settingNames.join(", ")}`);
+      const name = String(issue.path[0] ?? "the file");
+      const isMissing = issue.code === "invalid_type" && merged[name] === undefined;
+      return `  ${said[name] ?? name}: ${isMissing ? `is missing (${titleOf(name)})` : issue.message}`;
     });
     throw new SettingsError(["the registry's settings are not right:", ...faults].join("\n"));
   }

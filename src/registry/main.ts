@@ -12,7 +12,16 @@ import { shutdownMs } from "#limits.ts";
 import { DatabaseFault } from "#store/database.ts";
 import { ComponentRefused, createComponent } from "#xmpp/component.ts";
 import type { Inbound } from "#xmpp/connection.ts";
-import { optionOf, type RegistrySettings, readSettings, SettingsError, settingNames, variableOf } from "./config.ts";
+import {
+  optionOf,
+  type RegistrySettings,
+  readSettings,
+  SettingsError,
+  settingNames,
+  standardOf,
+  titleOf,
+  variableOf,
+} from "./config.ts";
 import { createQuietLog } from "./quiet-log.ts";
 import { createRegistry, type Registry } from "./registry.ts";
 import { checkListed } from "./self-check.ts";
@@ -70,13 +79,20 @@ export async function runRegistry(
 
 const help = `Thing Registry and provisioning service, a component of an XMPP broker.
 
-  node src/registry/main.ts --config FILE [--SETTING VALUE …]
+  isthmus-registry --config FILE [--SETTING VALUE …] [--debug]
 
-Settings, in the file (YAML), in the environment, or here:
-${settingNames.map(name => `  ${name.padEnd(16)} --${optionOf(name).padEnd(18)} ${variableOf(name)}`).join("\n")}
+Settings, in FILE (YAML, one a line as name: value), in the environment, or here; the later wins:
 
-The secret shared with the broker stands in secretFile or in ISTHMUS_REGISTRY_SECRET.
+${settingNames.map(describeSetting).join("\n")}
+
+Only jid is needed, and the secret shared with the broker: in secretFile, or in ISTHMUS_REGISTRY_SECRET.
 `;
+
+function describeSetting(name: string): string {
+  const standard = standardOf(name);
+  const title = `${titleOf(name)}${standard === "" ? "" : ` (${standard})`}`;
+  return `  ${name}\n      ${title}\n      --${optionOf(name)}, ${variableOf(name)}`;
+}
 
 async function main(args: readonly string[]): Promise<number> {
   const stop = new AbortController();

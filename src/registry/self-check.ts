@@ -5,7 +5,6 @@ import type { Log } from "#base/log.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import * as disco from "#xmpp/iot/disco.wire.ts";
 import { normalJid } from "#xmpp/jid.ts";
-import { StanzaError } from "#xmpp/stanza.ts";
 
 /** Tells the log of each local domain that does not list the component, or cannot be asked. Never throws. */
 export async function checkListed(
@@ -27,8 +26,7 @@ export async function checkListed(
       }
     } catch (error) {
       if (signal.aborted) return;
-      const why = error instanceof StanzaError ? error.condition : error;
-      log.warning("not-checked", { domain, why });
+      log.warning("not-checked", { domain, why: error });
     }
   }
 }

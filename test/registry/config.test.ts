@@ -44,11 +44,17 @@ it("says which setting is wrong, and where it was said", () => {
       return (error as Error).message;
     }
   };
-  expect(complaint({}, {}, {})).toMatch(/^the registry's settings are not right:\n {2}jid: /);
-  expect(complaint({ jid: "someone@hub.example" }, {}, {})).toContain("jid: not a domain");
-  expect(complaint({ jid }, { ISTHMUS_REGISTRY_PORT: "many" }, {})).toContain("ISTHMUS_REGISTRY_PORT: ");
-  expect(complaint({ jid }, {}, { port: "70000" })).toContain("--port: ");
-  expect(complaint({ jid, speed: 9 }, {}, {})).toContain('"speed"');
+  expect(complaint({}, {}, {})).toBe(
+    "the registry's settings are not right:\n  jid: is missing (JID of the component, as the broker knows it)",
+  );
+  expect(complaint({ jid: "someone@hub.example" }, {}, {})).toContain("jid: is not a domain, such as");
+  expect(complaint({ jid }, { ISTHMUS_REGISTRY_PORT: "many" }, {})).toContain(
+    "ISTHMUS_REGISTRY_PORT: is a number from 1 to 65535",
+  );
+  expect(complaint({ jid }, {}, { port: "70000" })).toContain("--port: is a number from 1 to 65535");
+  expect(complaint({ jid, speed: 9 }, {}, {})).toContain("speed: is no setting; there are host, port, ");
+  expect(complaint({ jid, allowWeakKey: 7 }, {}, {})).toContain("allowWeakKey: is true or false");
+  expect(complaint({ jid }, {}, { "allow-weak-key": "perhaps" })).toContain("--allow-weak-key: is true or false");
   expect(complaint({ jid: "localhost" }, {}, {})).toContain("localDomains: localhost is below no other domain");
-  expect(complaint({ jid, localDomains: ["a b"] }, {}, {})).toContain("localDomains: not a domain");
+  expect(complaint({ jid, localDomains: ["a b"] }, {}, {})).toContain("localDomains: is not a domain");
 });

@@ -1,6 +1,7 @@
 // The registry as a process of its own beside a real Prosody, with real clients: what only a broker does (offline storage,
 // presence, probes, routing by full JID) is not to be believed from a pipe.
 
+import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -58,11 +59,18 @@ beforeAll(async () => {
     clock: systemClock,
     signal: forever,
     components: [{ jid: service, secret }],
+    hostConfig: 'VirtualHost "other.localhost"',
     users: ["gw", "fallen", "ana", "bob"].map(name => ({ name, password: "secret" })),
   });
   await writeFile(join(home.path, "secret"), secret, { mode: 0o600 });
   configFile = join(home.path, "registry.yaml");
-  const settings = { jid: service, port: prosody.ports.component, secretFile: "secret", database: "data/registry.db" };
+  const settings = {
+    jid: service,
+    port: prosody.ports.component,
+    secretFile: "secret",
+    database: "data/registry.db",
+    localDomains: [domain, "other.localhost", "nowhere.localhost"],
+  };
   await writeFile(configFile, JSON.stringify(settings));
   registry = await start();
 });
@@ -217,19 +225,58 @@ it("the broker restarts: the service comes back by itself and answers", async ()
   expect(answered).toBe(true);
 });
 
-it("PRES-CMP-01: a wrong secret ends the program with a sentence that does not contain it", async () => {
-  const wrong = join(home.path, "wrong.yaml");
-  await writeFile(join(home.path, "wrong-secret"), "not the secret", { mode: 0o600 });
-  const settings = { jid: service, port: prosody.ports.component, secretFile: "wrong-secret", database: "wrong.db" };
-  await writeFile(wrong, JSON.stringify(settings));
-  const { spawn } = await import("node:child_process");
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/registry/main.ts"), "--config", wrong]);
+/** Runs the program with these settings until it ends, or has said this much and is asked to end. */
+async function runProgram(settings: Record<string, unknown>, until?: RegExp): Promise<{ code: unknown; said: string }> {
+  const file = join(home.path, "other.yaml");
+  await writeFile(file, JSON.stringify({ jid: service, port: prosody.ports.component, ...settings }));
+  const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/registry/main.ts"), "--config", file]);
   let said = "";
   child.stderr.on("data", chunk => {
+    const before = said;
     said += chunk;
+    if (until?.test(said) && !until.test(before)) child.kill("SIGTERM");
   });
   const code = await new Promise(resolve => child.once("exit", resolve));
+  return { code, said };
+}
+
+it("PRES-CMP-01: a wrong secret ends the program with a sentence that does not contain it", async () => {
+  await writeFile(join(home.path, "wrong-secret"), "not the secret", { mode: 0o600 });
+  const { code, said } = await runProgram({ secretFile: "wrong-secret", database: "wrong.db" });
   expect(code).toBe(1);
   expect(said).toContain(`the broker does not accept the secret of the component ${service}`);
   expect(said).not.toContain("not the secret");
+});
+
+it("PRES-CMP-01: a second registry of the same JID ends with a sentence, and the first goes on", async () => {
+  await until("the first is online", () => /component-online/.test(registry.output()));
+  const { code, said } = await runProgram({ secretFile: "secret", database: "second.db" });
+  expect(code).toBe(1);
+  expect(said).toContain(`another process is connected as the component ${service}`);
+  await using device = await login("gw");
+  expect(await ask(device, "get", "<ping xmlns='urn:xmpp:ping'/>")).toBe("");
+});
+
+it("a JID that the broker does not know ends the program with a sentence that says what to do", async () => {
+  const jid = `unheard.${domain}`;
+  const { code, said } = await runProgram({ jid, secretFile: "secret", database: "unheard.db" });
+  expect(code).toBe(1);
+  expect(said).toContain(`the broker knows no component ${jid}: it must be declared in its configuration`);
+});
+
+it("a broker that is away is said once, and does not keep the program from ending when it is told to", async () => {
+  const began = systemClock.monotonic();
+  const { code, said } = await runProgram({ port: 1, secretFile: "secret", database: "away.db" }, /component-offline/);
+  expect(code).toBe(0);
+  expect(said).toMatch(/component-offline reason="127\.0\.0\.1:1 refused the connection: no broker listens there/);
+  expect(said.match(/component-offline/g)).toHaveLength(1);
+  expect(systemClock.monotonic() - began).toBeLessThan(5_000);
+});
+
+it("PRES-CMP-05: at start it says which of its domains list it, which do not and what to do, and which cannot be asked", async () => {
+  const said = () => registry.output();
+  expect(said()).toContain(`info    listed domain=${domain}`);
+  expect(said()).toContain("warning not-listed domain=other.localhost");
+  expect(said()).toContain(`remedy="add ${service} to disco_items of other.localhost in the broker's configuration"`);
+  expect(said()).toMatch(/warning not-checked domain=nowhere\.localhost why="?not-allowed/);
 });
