@@ -11,9 +11,17 @@ import { Refusal } from "./contract/faults.ts";
 import { type Ask, allCategories, type Categories, intersect, isEmpty } from "./contract/field.ts";
 import { type NodeRef, nodeKey } from "./contract/node.ts";
 
-export type Right = "view" | "read" | "control";
+/**
+ * view is a condition of every other (COM-AUTH-02) · read and control are decided by who owns the node · edit, add (below the
+ * node), destroy, execute (its commands) and sniff manage it. A reference without NodeId is the source as such: to add at its
+ * root.
+ */
+export type Right = "view" | "read" | "control" | "edit" | "add" | "destroy" | "execute" | "sniff";
 
-/** May this caller read these fields, or control these parameters, of these nodes? `names` empty = all of them. */
+/**
+ * May this caller read these fields, or control these parameters, of these nodes? `names` empty = all of them. Categories and
+ * names mean nothing to the other rights: all, and none.
+ */
 export interface Question {
   readonly right: Right;
   readonly caller: Caller;
@@ -72,6 +80,16 @@ export type Visible = ReadonlySet<string>;
 export interface Admission {
   /** Unknown nodes are simply not visible. A reference without NodeId is the source as such. */
   visible(caller: Caller, nodes: readonly NodeRef[], signal: AbortSignal): Promise<Visible>;
+  /**
+   * On which of the nodes the caller has the right, by `nodeKey` of the node as it is called here: for lists, and for deciding
+   * anew when something is delivered (COM-AUTH-09). What is unknown or invisible is not among them.
+   */
+  allowed(caller: Caller, right: Right, nodes: readonly NodeRef[], signal: AbortSignal): Promise<ReadonlySet<string>>;
+  /**
+   * The nodes as they are called here, each once, in the order given. Throws `Refusal` not-found when any is unknown or
+   * invisible, and after that denied when the right is missing on any (COM-ERR-02, COM-ERR-03).
+   */
+  require(caller: Caller, right: Right, nodes: readonly NodeRef[], signal: AbortSignal): Promise<NodeRef[]>;
   /** Throws `Refusal` not-found when any node is unknown or invisible, denied when nothing is left of the ask. */
   read(caller: Caller, nodes: readonly NodeRef[], ask: Ask, signal: AbortSignal): Promise<Admitted>;
   control(
@@ -127,24 +145,37 @@ export function createAdmission({ rules, find, clock, log }: AdmissionDeps): Adm
     }
   };
 
+  /** A source as such is known by its name alone. */
+  const known = (ref: NodeRef): NodeRef | undefined => (ref.nodeId === "" ? ref : find(ref));
+
   const canonical = (nodes: readonly NodeRef[]): NodeRef[] => {
     const found = new Map<string, NodeRef>();
     for (const ref of nodes) {
-      const node = find(ref);
+      const node = known(ref);
       if (node === undefined) throw unknownNode();
       found.set(nodeKey(node), node);
     }
     return [...found.values()];
   };
 
-  const see = (caller: Caller, nodes: readonly NodeRef[], signal: AbortSignal) =>
-    decide({ right: "view", caller, nodes, categories: allCategories, names: [] }, signal);
+  const having = (caller: Caller, right: Right, nodes: readonly NodeRef[], signal: AbortSignal) =>
+    decide({ right, caller, nodes, categories: allCategories, names: [] }, signal);
+  const see = (caller: Caller, nodes: readonly NodeRef[], signal: AbortSignal) => having(caller, "view", nodes, signal);
 
   /** The nodes as they are called here, each once, all of them visible: else the whole request is not-found (SD-REQ-07). */
   const requireVisible = async (caller: Caller, refs: readonly NodeRef[], signal: AbortSignal): Promise<NodeRef[]> => {
     const nodes = canonical(refs);
     if (nodes.length > 0 && (await see(caller, nodes, signal)).size < nodes.length) throw unknownNode();
     return nodes;
+  };
+
+  const holding = async (caller: Caller, right: Right, refs: readonly NodeRef[], signal: AbortSignal) => {
+    const nodes = refs.flatMap(ref => known(ref) ?? []);
+    if (nodes.length === 0) return new Set<string>();
+    const seen = await see(caller, nodes, signal);
+    const visible = nodes.filter(node => seen.has(nodeKey(node)));
+    const granted = right === "view" || visible.length === 0 ? seen : await having(caller, right, visible, signal);
+    return new Set(granted.keys());
   };
 
   /** Node and grant in the order asked; `Refusal` denied when nodes were asked for and none is left. */
@@ -155,15 +186,19 @@ export function createAdmission({ rules, find, clock, log }: AdmissionDeps): Adm
       return grant === undefined ? [] : [{ node, grant }];
     });
     if (left.length === 0 && question.nodes.length > 0) {
-      throw new Refusal("denied", `You may not ${question.right} this; the owner can allow it.`);
+      throw denied(question.right);
     }
     return left;
   };
 
   return {
-    visible: async (caller, refs, signal) => {
-      const nodes = refs.flatMap(ref => (ref.nodeId === "" ? ref : (find(ref) ?? [])));
-      return new Set(nodes.length === 0 ? [] : (await see(caller, nodes, signal)).keys());
+    visible: (caller, refs, signal) => holding(caller, "view", refs, signal),
+    allowed: holding,
+    async require(caller, right, refs, signal) {
+      const nodes = await requireVisible(caller, refs, signal);
+      if (right === "view" || nodes.length === 0) return nodes;
+      if ((await having(caller, right, nodes, signal)).size < nodes.length) throw denied(right);
+      return nodes;
     },
     async read(caller, refs, ask, signal) {
       const nodes = await requireVisible(caller, refs, signal);
@@ -197,6 +232,18 @@ function narrowed(question: Question, grant: Grant): Grant | undefined {
   const names = question.names.filter(name => allowed.has(name));
   return names.length === 0 ? undefined : { categories, names };
 }
+
+const refusedTo: Readonly<Record<Right, string>> = {
+  view: "You may not view this; the owner can allow it.",
+  read: "You may not read this; the owner can allow it.",
+  control: "You may not control this; the owner can allow it.",
+  edit: "You may not change this; the owner of the appliance can allow it.",
+  add: "You may not add anything here; the owner of the appliance can allow it.",
+  destroy: "You may not remove this; the owner of the appliance can allow it.",
+  execute: "You may not run commands of this; its owner can allow it.",
+  sniff: "You may not listen in on this; the owner of the appliance can allow it.",
+};
+const denied = (right: Right): Refusal => new Refusal("denied", refusedTo[right]);
 
 /** The same words for what is not there and for what is not to be seen (COM-ERR-02). */
 const unknownNode = (): Refusal => new Refusal("not-found", "There is no such node.");

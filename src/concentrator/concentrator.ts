@@ -2,7 +2,7 @@
 
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
-import { type Admitted, type AdmittedControl, createAdmission, type Rule } from "./admission.ts";
+import { type Admission, type Admitted, type AdmittedControl, createAdmission, type Rule } from "./admission.ts";
 import type { Caller } from "./contract/caller.ts";
 import type { ControlParameter, ControlValue } from "./contract/control.ts";
 import type { Ask, Reading } from "./contract/field.ts";
@@ -76,6 +76,10 @@ export interface Concentrator {
   ancestors(caller: Caller, ref: NodeRef): Promise<NodeInfo[]>;
   inheritance(caller: Caller, ref: NodeRef): Promise<Inheritance>;
 
+  /** Rights that need no Admitted, for lists and at delivery, and as a condition: see `Admission`. */
+  readonly allowed: Admission["allowed"];
+  readonly require: Admission["require"];
+
   admitRead(caller: Caller, nodes: readonly NodeRef[], ask: Ask, signal: AbortSignal): Promise<Admitted>;
   /** Ends by itself within limits.readoutMs, with a fault for each node that stayed silent. Aborting ends it promptly. */
   readout(admitted: Admitted, signal: AbortSignal): AsyncIterable<Reading>;
@@ -126,6 +130,8 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
   watchAll({ tree, reads, readings, clock, synchronised });
   return {
     ...createLookup({ tree, visible: admission.visible }),
+    allowed: admission.allowed,
+    require: admission.require,
     admitRead: admission.read,
     readout: createReadout({ find, reads, readings, clock }),
     admitControl: admission.control,

@@ -187,10 +187,12 @@ describe("admission", () => {
 describe("the rules of the appliance", () => {
   const owners = new Map([["water-1", tenant]]);
   let rootOwner: string | undefined = owner;
-  const { read, control, visible } = admission([
-    ownerRule({ ownerOf: ref => owners.get(ref.nodeId), rootOwner: () => rootOwner }),
+  const owning = { ownerOf: (ref: NodeRef) => owners.get(ref.nodeId), rootOwner: () => rootOwner };
+  const appliance = admission([
+    ownerRule(owning),
     contactsMayView(jid => jid === stranger || jid === "provisioning.example.org"),
   ]);
+  const { read, control, visible } = appliance;
   const may = async (jid: string, node: NodeRef) => [
     (await visible(callerOf(jid), [node], never)).size === 1,
     await kind(read(callerOf(jid), [node], askAll, never)),
@@ -206,6 +208,47 @@ describe("the rules of the appliance", () => {
   it("COM-AUTH-04: the owner of a node sees, reads and controls that node and no other", async () => {
     expect(await may(tenant, water)).toEqual([true, "admitted", "admitted"]);
     expect(await may(tenant, heat)).toEqual([false, "not-found", "not-found"]);
+  });
+
+  const managing = ["edit", "add", "destroy", "execute", "sniff"] as const;
+  const rightsOf = async (jid: string, node: NodeRef, from = appliance) => {
+    const held: string[] = [];
+    for (const right of managing) {
+      if ((await from.allowed(callerOf(jid), right, [node], never)).size === 1) held.push(right);
+    }
+    return held;
+  };
+
+  it("COM-AUTH-03: the appliance's owner manages every node, also those of others, and adds at the root of a source", async () => {
+    expect(await rightsOf(owner, heat)).toEqual([...managing]);
+    expect(await rightsOf(owner, water)).toEqual([...managing]);
+    expect(await rightsOf(owner, refOf(""))).toEqual([...managing]);
+  });
+
+  it("COM-AUTH-04: the owner of a node runs its commands; he changes its settings only where that is configured", async () => {
+    expect(await rightsOf(tenant, water)).toEqual(["execute"]);
+    expect(await rightsOf(tenant, heat)).toEqual([]);
+    const generous = admission([ownerRule(owning, { ownersEdit: true })]);
+    expect(await rightsOf(tenant, water, generous)).toEqual(["edit", "execute"]);
+    expect(await rightsOf(tenant, heat, generous)).toEqual([]);
+  });
+
+  it("COM-AUTH-02, COM-AUTH-07: contacts manage nothing", async () => {
+    expect(await rightsOf(stranger, heat)).toEqual([]);
+  });
+
+  it("COM-ERR-02, COM-ERR-03: an invisible node is not-found before anything is said of rights", async () => {
+    expect(await kind(appliance.require(callerOf(tenant), "edit", [heat], never))).toBe("not-found");
+    expect(await kind(appliance.require(callerOf(tenant), "edit", [water, heat], never))).toBe("not-found");
+    expect(await kind(appliance.require(callerOf(tenant), "edit", [refOf("nothing")], never))).toBe("not-found");
+    expect(await kind(appliance.require(callerOf(tenant), "edit", [water], never))).toBe("denied");
+    expect(await kind(appliance.require(callerOf(stranger), "add", [refOf("")], never))).toBe("denied");
+    expect(await kind(appliance.require(callerOf("nobody@example.org"), "add", [refOf("")], never))).toBe("not-found");
+    expect(await appliance.require(callerOf(owner), "edit", [refOf("heat-1"), heat, water], never)).toEqual([
+      heat,
+      water,
+    ]);
+    expect(await appliance.require(callerOf(tenant), "view", [water], never)).toEqual([water]);
   });
 
   it("COM-AUTH-07, -08: contacts, the provisioning service among them, see field devices and no more", async () => {

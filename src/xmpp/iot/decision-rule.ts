@@ -99,7 +99,8 @@ export function createDecisionRule(deps: DecisionRuleDeps): DecisionRule {
 
     ask(question, signal) {
       const { right, caller, nodes } = question;
-      if (right === "view") return [];
+      // The service decides on reading and control, and on nothing else of the appliance (COM-AUTH-05).
+      if (right !== "read" && right !== "control") return [];
       const deny = (why: string) => nodes.map((node): Opinion => ({ node, deny: why }));
       if (caller.bareJid === deps.service()?.jid) return deny("the service decides and has no rights itself");
       if (!areTokens(caller.tokens)) return deny("malformed tokens");

@@ -1,7 +1,8 @@
 // The looking-around face of the concentrator interface: capabilities, data sources, nodes (CON-CAPS, CON-SRC, CON-NI,
 // CON-HAS, CON-GETNODE, CON-NODES, CON-ALL, CON-INH, CON-ROOT, CON-CHILD, CON-ANC). Who may see what is the concentrator's.
 
-import type { Concentrator, NodeInfo, SourceInfo } from "#concentrator/concentrator.ts";
+import type { NodeInfo, SourceInfo } from "#concentrator/concentrator.ts";
+import type { Lookup } from "#concentrator/lookup.ts";
 import type { Caller, Tokens } from "#contract/caller.ts";
 import { Refusal } from "#contract/faults.ts";
 import type { DisplayParameter } from "#contract/node.ts";
@@ -14,10 +15,8 @@ import { callerOf, resolve } from "./asker.ts";
 import { generationOf, inEveryGeneration } from "./generations.ts";
 import * as wire from "./nodes.wire.ts";
 
-type Lookups = Omit<Concentrator, "admitRead" | "readout" | "admitControl" | "parameters" | "control">;
-
 export interface NodesDeps {
-  readonly concentrator: Lookups;
+  readonly concentrator: Lookup;
   /** Routes of the concentrator interface that other files serve: getCapabilities lists them too (CON-CAPS-02). */
   readonly others?: readonly Route[];
 }
@@ -39,7 +38,7 @@ export function createNodes({ concentrator, others = [] }: NodesDeps): Nodes {
 }
 
 /** Decodes, asks, encodes in the generation of the request. */
-function lookupRoutes(concentrator: Lookups, ns: string): Route[] {
+function lookupRoutes(concentrator: Lookup, ns: string): Route[] {
   const lookup = <Q extends { tokens: Tokens }, A>(
     codec: Codec<Q>,
     answer: Codec<A>,
