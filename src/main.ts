@@ -7,8 +7,9 @@ import { within } from "#base/deadline.ts";
 import { backoff } from "#base/delays.ts";
 import type { Log } from "#base/log.ts";
 import { supervise, type Task } from "#base/supervise.ts";
-import { createTree } from "#concentrator/tree.ts";
-import { type BootSettings, readSite } from "#config.ts";
+import { createTree, type Tree } from "#concentrator/tree.ts";
+import { type BootSettings, ConfigError, readSite } from "#config.ts";
+import { Refusal } from "#contract/faults.ts";
 import { applianceSource, meteringTopology } from "#contract/node.ts";
 import { drivers } from "#drivers/all.ts";
 import { announceMs, restartFirstMs, restartMsMax, shutdownMs, taskHealthyMs } from "#limits.ts";
@@ -40,7 +41,7 @@ export async function runEdge({ settings, clock, log, signal, announce }: EdgeOp
     timeZone: settings.timeZone,
   });
   tree.import(applianceSource, [{ type: "board.appliance", id: "board", name: "This appliance" }]);
-  if (settings.siteFile !== undefined) tree.import(meteringTopology, readSite(settings.siteFile));
+  if (settings.siteFile !== undefined) importSite(tree, settings.siteFile);
 
   const network = createNetwork({ settings, stores, tree, clock, log, signal });
   const status = () =>
@@ -81,6 +82,15 @@ export async function runEdge({ settings, clock, log, signal, announce }: EdgeOp
   await within(clock, shutdownMs, "shutdown", new AbortController().signal, () => Promise.all(tasks)).catch(error =>
     log.warning("stopped-hard", { error }),
   );
+}
+
+function importSite(tree: Tree, file: string): void {
+  try {
+    tree.import(meteringTopology, readSite(file));
+  } catch (error) {
+    if (error instanceof Refusal) throw new ConfigError(`${file} is not right: ${error.message}`);
+    throw error;
+  }
 }
 
 async function announceOnce(

@@ -7,6 +7,18 @@ import { type Command, CommandError, helpOf, parseWords, UsageError } from "./co
 import { commands, type Listed } from "./commands.ts";
 import { createOutput, safe } from "./output.ts";
 
+/** Errors whose message is written for people. */
+const sentences = new Set([
+  "DatabaseFault",
+  "DialError",
+  "Disconnected",
+  "IotdiscoError",
+  "LoginError",
+  "Refusal",
+  "TimeoutError",
+  "WireError",
+]);
+
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
@@ -86,14 +98,20 @@ function explain(error: unknown): number {
     process.stderr.write(`${safe(error.message)}\nTry \`isthmus --help\`.\n`);
     return 2;
   }
-  if (error instanceof CommandError || error instanceof StanzaError) {
+  // Our own sentences may have lines; those of others have not.
+  if (error instanceof CommandError) {
+    process.stderr.write(`${error.message.split("\n").map(safe).join("\n")}\n`);
+    return 1;
+  }
+  if (error instanceof StanzaError) {
     process.stderr.write(`${safe(error.message)}\n`);
     return 1;
   }
   const kind = error instanceof Error ? error.name : "";
-  const known = ["TimeoutError", "DialError", "LoginError", "Refusal", "PortTakenError", "UriError"].includes(kind);
   process.stderr.write(
-    known ? `${safe(describe(error))}\n` : `isthmus failed: ${error instanceof Error ? error.stack : error}\n`,
+    sentences.has(kind)
+      ? `${safe(describe(error))}\n`
+      : `isthmus failed: ${error instanceof Error ? error.stack : error}\n`,
   );
   return 1;
 }

@@ -52,6 +52,7 @@ export function createPlan(forest: Forest, catalogue: Catalogue, now: number) {
       }
       if (depthOf(parent) >= nodeDepthMax) throw new Refusal("not-acceptable", "The tree would become too deep.");
       const settings = parseSettings(type, one.settings);
+      checkKnown(type, one.settings, settings);
       const ref: NodeRef = { nodeId: one.nodeId, sourceId, partition: partitionBelow(parent) };
       const record: NodeRecord = {
         ref,
@@ -93,16 +94,27 @@ function checkName(nodeId: string): void {
 const refuseName = (kind: "conflict" | "not-acceptable", message: string): Refusal =>
   new Refusal(kind, message, [{ name: "NodeId", message }]);
 
+/** A misspelt setting would be one that is not heeded. Only for new nodes: what is stored may be older than its driver. */
+function checkKnown(type: NodeType, given: object, parsed: object): void {
+  const faults = Object.keys(given)
+    .filter(name => !Object.hasOwn(parsed, name))
+    .map(name => ({ name, message: "there is no such setting" }));
+  if (faults.length > 0) throw refuseSettings(type, faults);
+}
+
+const refuseSettings = (type: NodeType, faults: readonly { name: string; message: string }[]): Refusal =>
+  new Refusal(
+    "not-acceptable",
+    `Settings of ${type.name}: ${faults.map(({ name, message }) => `${name}: ${message}`).join("; ")}`,
+    faults,
+  );
+
 /** Parsed by the type's schema. Throws `Refusal` not-acceptable that names each faulty setting. */
 export function parseSettings(type: NodeType, settings: unknown): Readonly<Record<string, unknown>> {
   const parsed = type.settings.safeParse(settings);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(issue => ({ name: issue.path.join("."), message: issue.message }));
-  throw new Refusal(
-    "not-acceptable",
-    `Settings of ${type.name}: ${faults.map(({ name, message }) => `${name}: ${message}`).join("; ")}`,
-    faults,
-  );
+  throw refuseSettings(type, faults);
 }
 
 function depthOf(parent: Place["parent"]): number {

@@ -135,14 +135,16 @@ export function createTree(deps: TreeDeps): Tree {
     import(sourceId, nodes) {
       const plan = createPlan(forest, catalogue, clock.now());
       const present: NodeRef[] = [];
-      const visit = (parent: Place["parent"], list: readonly SiteNode[]) => {
+      const visit = (parent: Place["parent"], list: readonly SiteNode[], above: string) => {
         for (const one of list) {
+          const path = `${above}${one.id}`;
           const known = forest.sources.get(sourceId)?.nodes.get(one.id);
           if (known !== undefined) present.push(known.ref);
-          visit(known ?? plan.add({ sourceId, parent }, asNewNode(one)), one.nodes ?? []);
+          const next = known ?? saying(path, () => plan.add({ sourceId, parent }, asNewNode(one)));
+          visit(next, one.nodes ?? [], `${path}/`);
         }
       };
-      visit(undefined, nodes);
+      visit(undefined, nodes, "");
       return { created: apply(plan.planned), present };
     },
     things: () =>
@@ -193,6 +195,15 @@ function load({ forest, catalogue, nodes, statuses, clock, log }: TreeDeps & { f
   for (const [sourceId, at] of statuses.sourceChanges()) {
     const source = forest.sources.get(sourceId);
     if (source !== undefined) source.lastChanged = at;
+  }
+}
+
+/** In a file of hundreds of nodes a refusal is of use only with its place. */
+function saying<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof Refusal ? new Refusal(error.kind, `${path}: ${error.message}`, error.parameters) : error;
   }
 }
 

@@ -8,6 +8,7 @@ import { type BootSettings, ConfigError } from "#config.ts";
 import { clockEarliestMs } from "#limits.ts";
 import { openDatabase } from "#store/database.ts";
 import { createDecisionStore } from "#store/decisions.ts";
+import { lockFolder } from "#store/folder-lock.ts";
 import { openHistory } from "#store/history.ts";
 import { edgeMigrations } from "#store/migrations.ts";
 import { createNodeStore } from "#store/nodes.ts";
@@ -17,30 +18,43 @@ import type { CredentialStore } from "#xmpp/registration.ts";
 import type { Credentials } from "#xmpp/sasl.ts";
 
 export function openStores(settings: BootSettings, clock: Clock, log: Log) {
-  mkdirSync(settings.dataFolder, { recursive: true, mode: 0o700 });
-  const database = openDatabase(join(settings.dataFolder, "edge.db"), edgeMigrations, log);
-  const history = openHistory(join(settings.dataFolder, "history.db"), {
-    clock,
-    log,
-    keepMs: settings.historyDays * 86_400_000,
-    clockTrusted: () => clock.now() >= clockEarliestMs,
-  });
-  const waiting = openOutboxDatabase(join(settings.dataFolder, "outbox.db"), log);
+  const { dataFolder } = settings;
+  makeFolder(dataFolder);
+  using opened = new DisposableStack();
+  opened.use(lockFolder(dataFolder));
+  const database = openDatabase(join(dataFolder, "edge.db"), edgeMigrations, log);
+  opened.defer(() => database.close());
+  const waiting = openOutboxDatabase(join(dataFolder, "outbox.db"), log);
+  opened.defer(() => waiting.close());
+  const credentials = createCredentialFile(settings);
+  const history = opened.use(
+    openHistory(join(dataFolder, "history.db"), {
+      clock,
+      log,
+      keepMs: settings.historyDays * 86_400_000,
+      clockTrusted: () => clock.now() >= clockEarliestMs,
+    }),
+  );
+  const files = opened.move();
   return {
     history,
     nodes: createNodeStore(database),
     ownership: createOwnershipStore(database),
     decisions: createDecisionStore(database),
     outbox: createOutboxStore(waiting),
-    credentials: createCredentialFile(settings),
-    [Symbol.dispose]() {
-      history[Symbol.dispose]();
-      waiting.close();
-      database.close();
-    },
+    credentials,
+    [Symbol.dispose]: () => files.dispose(),
   };
 }
 export type Stores = ReturnType<typeof openStores>;
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new ConfigError(`dataFolder: ${folder} cannot be made (${(error as NodeJS.ErrnoException).code})`);
+  }
+}
 
 /** A configured account is read and never written; one of our own making is kept in the data folder. */
 function createCredentialFile({ account, passwordFile, dataFolder }: BootSettings): CredentialStore {
@@ -51,7 +65,7 @@ function createCredentialFile({ account, passwordFile, dataFolder }: BootSetting
     return { load: () => ({ username: account, password }), save() {} };
   }
   const file = join(dataFolder, "account.json");
-  let kept = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Credentials) : undefined;
+  let kept = existsSync(file) ? readCredentials(file) : undefined;
   return {
     load: () => kept,
     save(credentials) {
@@ -61,8 +75,25 @@ function createCredentialFile({ account, passwordFile, dataFolder }: BootSetting
   };
 }
 
+/** A new account would be a new appliance, without its owner: so a damaged file is for a person to put right (ACC-IBR-01). */
+function readCredentials(file: string): Credentials {
+  try {
+    const found = JSON.parse(readFileSync(file, "utf8")) as Credentials;
+    if (typeof found.username === "string" && typeof found.password === "string") return found;
+  } catch {
+    // The text is not repeated: it may hold the password.
+  }
+  throw new ConfigError(`${file} is damaged: put back the last good copy; without it the appliance has no account`);
+}
+
 const readPassword = (file: string): string => readSetting("passwordFile", file).replace(/\r?\n$/, "");
-export const readAuthority = (file: string): string => readSetting("caFile", file);
+/** PEM. Throws `ConfigError`. */
+export function readAuthority(file: string): string {
+  const text = readSetting("caFile", file);
+  if (!text.includes("-----BEGIN CERTIFICATE-----"))
+    throw new ConfigError(`caFile: ${file} holds no certificate (PEM)`);
+  return text;
+}
 
 function readSetting(setting: string, file: string): string {
   try {

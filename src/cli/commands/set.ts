@@ -6,6 +6,7 @@ import { parameterFaults } from "#iot/control.wire.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import { type CommandBody, CommandError, UsageError } from "../command.ts";
 import { clientOptions, withClient } from "../connect.ts";
+import { safe } from "../output.ts";
 
 export const set: CommandBody = {
   usage: "NODE NAME=VALUE...",
@@ -34,7 +35,7 @@ export const set: CommandBody = {
         if (!(error instanceof StanzaError)) throw error;
         const faults = parameterFaults(error.details);
         if (faults.length === 0) throw error;
-        throw new CommandError(faults.map(({ name, message }) => `${name}: ${message}`).join("\n"));
+        throw new CommandError(faults.map(({ name, message }) => safe(`${name}: ${message}`)).join("\n"));
       }
     }),
 };
