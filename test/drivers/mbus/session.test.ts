@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseHex } from "#base/bytes.ts";
 import { DeviceFault } from "#contract/faults.ts";
+import { askAll } from "#contract/field.ts";
 import { readMeter } from "#drivers/mbus/readout.ts";
 import { createMbusMeter } from "#lab/mbus-meter.ts";
 import { fieldOf, never, openBench, readAll } from "./bench.ts";
@@ -149,6 +150,20 @@ it.each(multi.map((one, n) => ({ ...one, n })))("M-Bus 1.3: recorded readout $n,
     vector.expectRecords.map(({ raw }) => raw),
   );
   expect(readout.telegrams).toBe(script.length - 1);
+});
+
+it("0.2: a person who asks goes before polls that wait for the line already", async () => {
+  await using bench = await openBench();
+  const [heat, water] = [await bench.meter({ address: "5" }), await bench.meter({ address: "6" })];
+  const order: string[] = [];
+  const ask = async (name: string, device: typeof heat, how: "read" | "poll") => {
+    for await (const _sample of device.read?.({ ...askAll, order: how }, never) ?? []) {
+      if (order.at(-1) !== name) order.push(name);
+    }
+  };
+  const all = [ask("first", heat, "poll"), ask("poll", heat, "poll"), ask("person", water, "read")];
+  await bench.settle(Promise.all(all));
+  expect(order).toEqual(["first", "person", "poll"]);
 });
 
 describe("trouble", () => {

@@ -369,6 +369,23 @@ describe("lines", () => {
   });
 });
 
+it("tags are what the label says, and beside it what the profile knows", () => {
+  const type = nodeType("modbus.unit");
+  const tags = (settings: object) => type.tags?.(type.settings.parse(settings));
+  expect(tags({ address: 1 })).toEqual([{ name: "CLASS", value: "Device" }]);
+  expect(tags({ address: 1, profile: "eastron-sdm630", serialNumber: "4711" })).toEqual([
+    { name: "CLASS", value: "Meter" },
+    { name: "MAN", value: "Eastron" },
+    { name: "MODEL", value: "SDM630" },
+    { name: "SN", value: "4711" },
+  ]);
+  expect(tags({ address: 1, profile: "eastron-sdm630", class: "HeatPump", model: "SDM630 V2" })).toMatchObject([
+    { value: "HeatPump" },
+    { value: "Eastron" },
+    { value: "SDM630 V2" },
+  ]);
+});
+
 describe("profiles", () => {
   for (const profile of profiles) {
     it(`${profile.name}: its examples mean what they say, and every field name is its own`, () => {
