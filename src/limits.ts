@@ -367,3 +367,42 @@ export const taskHealthyMs = 60_000;
 export const announceMs = 60_000;
 /** Before this release there was no such program: a clock that says so has not been set yet. */
 export const clockEarliestMs = Date.UTC(2026, 10, 1);
+
+// Commands, queries and sniffers (src/concentrator/commands.ts, queries.ts, sniffers.ts; CON-EXEC, CON-QRY, CON-SNIFF).
+/** A command still at work is answered for after this and goes on (CON-EXEC-02). */
+export const commandReplyMs = 5_000;
+/** A command that is not done by then is aborted. */
+export const commandMs = 600_000;
+/** Executions of one caller under way at once. */
+export const commandsPerCallerMax = 20;
+export const queriesPerCallerMax = 5;
+/** Scanning 251 addresses at 300 baud takes some twenty minutes. */
+export const queryMs = 3_600_000;
+/** A query that does not heed its abort is left behind after this, and its end is told. */
+export const queryAbortMs = 5_000;
+/** Items a query may be ahead of what was sent. */
+export const reportItemsMax = 64;
+/** Nodes in one request for common commands: each of them executes. */
+export const commonNodesMax = 1_000;
+/** Rows and remarks of a running query are sent on after this, not held until a message is full. */
+export const queryDelayMs = 250;
+export const queryMessagesPerSecondMax = 20;
+export const sniffersPerNodeMax = 5;
+export const sniffersPerCallerMax = 10;
+/** Granted when nothing else is asked for, and at most (CON-SNIFF-02). */
+export const snifferMs = 3_600_000;
+export const snifferMsMax = 86_400_000;
+/** What was overheard within this goes out in one message (CON-SNIFF-06). */
+export const sniffWindowMs = 250;
+/** Items of one window; more are dropped, and counted. */
+export const sniffItemsMax = 200;
+/** Frames of one device kept to be looked at. */
+export const lastFramesMax = 20;
+/** Octets or characters of one message shown of it. */
+export const frameOctetsShownMax = 1_024;
+/** Topics one look at a broker collects. */
+export const topicsSeenMax = 500;
+/** Backups kept in the data folder. */
+export const backupsMax = 5;
+/** A site as text, imported or exported over the network. */
+export const siteCharsMax = 200_000;

@@ -4,10 +4,12 @@
 import type * as z from "zod";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
+import type { Command } from "./command.ts";
 import type { ControlParameter } from "./control.ts";
 import type { DeviceFault } from "./faults.ts";
 import type { Ask, Sample } from "./field.ts";
 import type { DisplayParameter, Tag } from "./node.ts";
+import type { SniffedItem } from "./sniff.ts";
 
 /** Each member is optional: a thing is what it can do. Closing twice is harmless. */
 export interface Device extends AsyncDisposable {
@@ -19,6 +21,10 @@ export interface Device extends AsyncDisposable {
   /** Speaks unasked until aborted. */
   watch?(signal: AbortSignal): AsyncIterable<Sample>;
   readonly parameters?: readonly ControlParameter[];
+  /** What it can be told to do, its ids unique. */
+  readonly commands?: readonly Command[];
+  /** What is said on its line, or by and to this device alone, until aborted. Costs nothing while nobody listens. */
+  sniff?(signal: AbortSignal): AsyncIterable<SniffedItem>;
   /** Facts for display on the node: state of a breaker, counters. Cheap, never touches the line. */
   describe?(): readonly DisplayParameter[];
   /** Settles when the line or port went away; the tree then closes the device and its children and reopens. Never rejects. */

@@ -161,3 +161,19 @@ export const words: Scalar<readonly string[]> = {
   parse: value => value.split(/\s+/).filter(word => word !== ""),
   format: value => value.join(" "),
 };
+
+const base64Text = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** Octets (xs:base64Binary); white space between the digits is allowed. */
+export const base64: Scalar<Uint8Array> = {
+  parse: value => {
+    const digits = value.replace(/\s+/g, "");
+    if (!base64Text.test(digits)) return fail(value, "base64");
+    return Uint8Array.from(atob(digits), one => one.charCodeAt(0));
+  },
+  format: value => {
+    let octets = "";
+    for (const one of value) octets += String.fromCharCode(one);
+    return btoa(octets);
+  },
+};
