@@ -74,7 +74,8 @@ async function readOnce(client: Client, { words, out, signal }: Invocation, ask:
 
 export function rowsOf(reading: Reading): string[][] {
   const node = describeNode(reading.node);
-  const at = new Date(reading.at).toISOString();
+  // A value that a meter stored without a date (docs/field-names.md).
+  const at = reading.at === 0 ? "unknown" : new Date(reading.at).toISOString();
   if (reading.kind === "fault") return [[node, at, "", `error: ${reading.message}`, "", ""]];
   return reading.fields.map(field => [
     node,
