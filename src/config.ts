@@ -34,6 +34,8 @@ export const bootSettings = z.strictObject({
     .default(Intl.DateTimeFormat().resolvedOptions().timeZone)
     .refine(zone => isTimeZone(zone), "not a time zone of the IANA database")
     .meta({ title: "Time zone of the meters" }),
+  /** Spoken to who does not ask for another one. */
+  language: z.enum(["en", "sv", "de", "es"]).default("en").meta({ title: "Language" }),
   historyDays: z.int().min(1).max(36_500).default(730).meta({ title: "Days of history to keep" }),
   /** Spreads registrations of a fleet after a broker's restart. */
   registrationJitterSeconds: z.int().min(0).max(3600).default(30).meta({ title: "Spread of registrations (s)" }),

@@ -406,3 +406,7 @@ export const topicsSeenMax = 500;
 export const backupsMax = 5;
 /** A site as text, imported or exported over the network. */
 export const siteCharsMax = 200_000;
+
+// Languages (src/concentrator/contract/language.ts).
+/** A sentence for a person; longer texts are lists and quotations, which stay as they are. */
+export const translatedCharsMax = 2_048;

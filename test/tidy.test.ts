@@ -113,6 +113,7 @@ const rooms: readonly Room[] = [
       below(`${from.split("/").slice(0, 3).join("/")}/`)(path),
     packages: ["zod", "serialport", "mqtt"],
   },
+  { name: "languages", holds: below("src/languages/"), mayImport: below("src/languages/", contract), packages: [] },
   { name: "xmpp/xml", holds: below("src/xmpp/xml/"), mayImport: below("src/xmpp/xml/"), packages: [] },
   {
     name: "wire files",

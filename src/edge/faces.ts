@@ -4,6 +4,7 @@
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import type { Concentrator } from "#concentrator/concentrator.ts";
+import type { Languages } from "#contract/language.ts";
 import { createControl } from "#iot/control.ts";
 import { createNodes } from "#iot/nodes.ts";
 import { createSensorData } from "#iot/sensor-data.ts";
@@ -24,6 +25,8 @@ export interface FacesDeps {
   readonly concentrator: Concentrator;
   /** Sends a payload in a message to a full JID. Throws `Refusal` busy when the outbox is full. */
   readonly send: (to: string, payload: Element) => void;
+  /** What people read is said in the language of who asked, where it leaves: `localize(caller.language, text)`. */
+  readonly languages: Languages;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;

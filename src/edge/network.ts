@@ -14,6 +14,7 @@ import { type NodeRef, rootRef, sameNode, type Tag } from "#contract/node.ts";
 import { createDiscovery } from "#iot/discovery.ts";
 import { preferred } from "#iot/generations.ts";
 import { createProvisioning } from "#iot/provisioning.ts";
+import { createAllLanguages } from "#languages/all.ts";
 import * as limits from "#limits.ts";
 import { createDisco } from "#xmpp/disco.ts";
 import { bareJid } from "#xmpp/jid.ts";
@@ -122,8 +123,10 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     log,
     synchronised: () => clock.now() >= limits.clockEarliestMs,
   });
+  const languages = createAllLanguages(settings.language);
   const faces = createFaces({
     concentrator,
+    languages,
     send: (to, payload) => session.send(payloadMessage(to, payload)),
     clock,
     log,
@@ -139,6 +142,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     messages: [...provisioning.messages, ...faces.messages],
     gate: createGate({ connection: session, roster, services: () => services }),
     reply: stanza => session.send(stanza),
+    languages,
     clock,
     log,
     signal,

@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
+import { english, type Languages } from "#contract/language.ts";
 import { bareJid, normalJid } from "./jid.ts";
 import { asStanzaError, encodeError, StanzaError } from "./stanza.ts";
 import type { Codec } from "./xml/codec.ts";
@@ -17,7 +18,7 @@ export interface IqRequest {
   readonly to: string;
   readonly id: string;
   readonly payload: Element;
-  /** On the request element, else on the stanza (COM-LANG-01); "" when neither says. */
+  /** Asked for on the request element, else on the stanza, else spoken by default, of those that are spoken (COM-LANG-01). */
   readonly language: string;
   readonly signal: AbortSignal;
 }
@@ -77,6 +78,8 @@ export interface RouterDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Default: English, and what languages are asked for is handed on as it is. */
+  readonly languages?: Languages;
   /** Requests being answered at once; more are refused. */
   readonly concurrentMax: number;
   /** How long a reply is remembered for a repeated request (COM-STZ-12). */
@@ -104,6 +107,18 @@ export function createRouter(deps: RouterDeps): Router {
   const messages = new Map(deps.messages.map(one => [key(one.ns, one.name), one]));
   const replays = createReplays(deps);
   let running = 0;
+
+  const languages = deps.languages ?? english;
+  const languageOf = (stanza: Element, payload: Element | undefined): string => {
+    const asked = payload?.attrs["xml:lang"] || stanza.attrs["xml:lang"] || "";
+    return deps.languages?.effective(asked) ?? asked;
+  };
+
+  const refused = (stanza: Element, said: StanzaError, language: string): Element => {
+    const { text, language: spoken } = languages.say(language, said.text);
+    const error = new StanzaError(said.type, said.condition, text, said.details);
+    return replyTo(stanza, "error", encodeError(error, stanza.ns, spoken));
+  };
 
   const find = (type: string, payload: Element, fromBare: string): Route => {
     const found = routes.get(key(payload.ns, payload.name));
@@ -134,7 +149,7 @@ export function createRouter(deps: RouterDeps): Router {
           to: stanza.attrs.to ?? "",
           id: stanza.attrs.id ?? "",
           payload,
-          language: payload.attrs["xml:lang"] ?? stanza.attrs["xml:lang"] ?? "",
+          language: languageOf(stanza, payload),
           signal: deps.signal,
         });
         return replyTo(stanza, "result", result);
@@ -146,7 +161,7 @@ export function createRouter(deps: RouterDeps): Router {
       if (said.condition === "internal-server-error") {
         deps.log.error("request-failed", { element: payload?.name, ns: payload?.ns, from: fromBare, error });
       }
-      return replyTo(stanza, "error", encodeError(said, stanza.ns));
+      return refused(stanza, said, languageOf(stanza, payload));
     }
   };
 

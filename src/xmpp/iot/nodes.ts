@@ -5,6 +5,7 @@ import type { NodeInfo, SourceInfo } from "#concentrator/concentrator.ts";
 import type { Lookup } from "#concentrator/lookup.ts";
 import type { Caller, Tokens } from "#contract/caller.ts";
 import { Refusal } from "#contract/faults.ts";
+import { english, type Languages } from "#contract/language.ts";
 import type { DisplayParameter } from "#contract/node.ts";
 import { envelopeBytesMax, messagesShownMax, nodesPerRequestMax, stanzaBytesMax } from "#limits.ts";
 import type { Codec } from "#xml/codec.ts";
@@ -19,14 +20,15 @@ export interface NodesDeps {
   readonly concentrator: Lookup;
   /** Routes of the concentrator interface that other files serve: getCapabilities lists them too (CON-CAPS-02). */
   readonly others?: readonly Route[];
+  readonly languages?: Languages;
 }
 
 export interface Nodes {
   readonly routes: readonly Route[];
 }
 
-export function createNodes({ concentrator, others = [] }: NodesDeps): Nodes {
-  const lookups = inEveryGeneration("concentrator", ns => lookupRoutes(concentrator, ns));
+export function createNodes({ concentrator, others = [], languages = english }: NodesDeps): Nodes {
+  const lookups = inEveryGeneration("concentrator", ns => lookupRoutes(concentrator, languages, ns));
   const capabilities = inEveryGeneration("concentrator", ns => {
     const names = [...lookups, ...others].filter(one => one.ns === ns).map(one => one.name);
     const answer = wire.strings.encode([wire.getCapabilities.name, ...names], ns);
@@ -38,7 +40,7 @@ export function createNodes({ concentrator, others = [] }: NodesDeps): Nodes {
 }
 
 /** Decodes, asks, encodes in the generation of the request. */
-function lookupRoutes(concentrator: Lookup, ns: string): Route[] {
+function lookupRoutes(concentrator: Lookup, { localize }: Languages, ns: string): Route[] {
   const lookup = <Q extends { tokens: Tokens }, A>(
     codec: Codec<Q>,
     answer: Codec<A>,
@@ -49,33 +51,42 @@ function lookupRoutes(concentrator: Lookup, ns: string): Route[] {
     );
   const contains = async (caller: Caller, ref: wire.AskedRef) =>
     ref.nodeId !== "" && (await concentrator.contains(caller, resolve(ref)));
+  /** How texts are said to this caller. */
+  const saying =
+    ({ language }: Caller): Say =>
+    text =>
+      localize(language, text);
   const { sourceId: standardSource } = resolve({ nodeId: "", sourceId: "", partition: "" });
 
   return [
-    lookup(wire.getAllDataSources, wire.dataSources, async caller => sources(await concentrator.sources(caller))),
-    lookup(wire.getRootDataSources, wire.dataSources, async caller => sources(await concentrator.rootSources(caller))),
+    lookup(wire.getAllDataSources, wire.dataSources, async caller =>
+      sources(await concentrator.sources(caller), saying(caller)),
+    ),
+    lookup(wire.getRootDataSources, wire.dataSources, async caller =>
+      sources(await concentrator.rootSources(caller), saying(caller)),
+    ),
     lookup(wire.getChildDataSources, wire.dataSources, async (caller, { sourceId }) =>
-      sources(await concentrator.childSources(caller, sourceId)),
+      sources(await concentrator.childSources(caller, sourceId), saying(caller)),
     ),
     lookup(wire.containsNode, wire.bool, (caller, { ref }) => contains(caller, ref)),
     lookup(wire.containsNodes, wire.bools, (caller, { refs }) => inOrder(refs, ref => contains(caller, ref))),
     lookup(wire.getNode, wire.nodeInfo, async (caller, { ref, details }) =>
-      describe(await concentrator.node(caller, resolve(ref)), details),
+      describe(await concentrator.node(caller, resolve(ref)), details, saying(caller)),
     ),
     lookup(wire.getNodes, wire.nodeInfos, (caller, { refs, details }) =>
-      inOrder(refs, async ref => describe(await concentrator.node(caller, resolve(ref)), details)),
+      inOrder(refs, async ref => describe(await concentrator.node(caller, resolve(ref)), details, saying(caller))),
     ),
     lookup(wire.getAllNodes, wire.nodeInfos, async (caller, { sourceId, types, details }) =>
-      describeAll(await concentrator.allNodes(caller, sourceId || standardSource, types), details),
+      describeAll(await concentrator.allNodes(caller, sourceId || standardSource, types), details, saying(caller)),
     ),
     lookup(wire.getRootNodes, wire.nodeInfos, async (caller, { sourceId, details }) =>
-      describeAll(await concentrator.rootNodes(caller, sourceId || standardSource), details),
+      describeAll(await concentrator.rootNodes(caller, sourceId || standardSource), details, saying(caller)),
     ),
     lookup(wire.getChildNodes, wire.nodeInfos, async (caller, { ref, details }) =>
-      describeAll(await concentrator.childNodes(caller, resolve(ref)), details),
+      describeAll(await concentrator.childNodes(caller, resolve(ref)), details, saying(caller)),
     ),
     lookup(wire.getAncestors, wire.nodeInfos, async (caller, { ref, details }) =>
-      describeAll(await concentrator.ancestors(caller, resolve(ref)), details),
+      describeAll(await concentrator.ancestors(caller, resolve(ref)), details, saying(caller)),
     ),
     lookup(wire.getNodeInheritance, wire.inheritance, async (caller, { ref }) => {
       const { baseClasses, interfaces } = await concentrator.inheritance(caller, resolve(ref));
@@ -102,12 +113,20 @@ function sendable(answer: Element): Element {
   throw new Refusal("not-acceptable", `the answer would have ${bytes} bytes, more than a broker carries; ${hint}`);
 }
 
-const sources = (infos: readonly SourceInfo[]): wire.DataSource[] =>
-  infos.map(({ sourceId, name, hasChildren, lastChanged }) => ({ sourceId, name, hasChildren, lastChanged }));
+type Say = (text: string) => string;
 
-const describeAll = (infos: readonly NodeInfo[], details: wire.Details) => infos.map(info => describe(info, details));
+const sources = (infos: readonly SourceInfo[], say: Say): wire.DataSource[] =>
+  infos.map(({ sourceId, name, hasChildren, lastChanged }) => ({
+    sourceId,
+    name: say(name),
+    hasChildren,
+    lastChanged,
+  }));
 
-const describe = (info: NodeInfo, details: wire.Details): wire.NodeInfoOnWire => ({
+const describeAll = (infos: readonly NodeInfo[], details: wire.Details, say: Say) =>
+  infos.map(info => describe(info, details, say));
+
+const describe = (info: NodeInfo, details: wire.Details, say: Say): wire.NodeInfoOnWire => ({
   ref: info.ref,
   // Clients label their trees with it, so there always is one (CON-NI-01).
   localId: info.localId || info.ref.nodeId,
@@ -123,8 +142,22 @@ const describe = (info: NodeInfo, details: wire.Details): wire.NodeInfoOnWire =>
   sniffable: false,
   parent: info.parent && { nodeId: info.parent.nodeId, partition: info.parent.partition },
   lastChanged: info.lastChanged,
-  parameters: details.parameters ? info.parameters.filter(({ value }) => isSayable(value)) : [],
-  messages: details.messages ? info.messages.toSorted((a, b) => a.at - b.at).slice(-messagesShownMax) : [],
+  parameters: details.parameters
+    ? info.parameters.filter(({ value }) => isSayable(value)).map(one => inWords(one, say))
+    : [],
+  messages: details.messages
+    ? info.messages
+        .toSorted((a, b) => a.at - b.at)
+        .slice(-messagesShownMax)
+        .map(one => ({ ...one, text: say(one.text) }))
+    : [],
+});
+
+/** Names are for people; of the values the title of the type alone is, all others are what somebody configured. */
+const inWords = ({ id, name, value }: DisplayParameter, say: Say): DisplayParameter => ({
+  id,
+  name: say(name),
+  value: id === "Type" && value.kind === "string" ? { ...value, value: say(value.value) } : value,
 });
 
 /** Not a number has no form on the wire (COM-LEX-03). */
