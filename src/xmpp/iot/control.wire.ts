@@ -33,6 +33,7 @@ import {
   time,
 } from "#xml/scalars.ts";
 import { nodeElement, tokens } from "./address.wire.ts";
+import { formNs } from "./data-form.wire.ts";
 
 export interface ControlItem {
   readonly name: string;
@@ -111,8 +112,6 @@ const values: Part<Values> = {
     }
   },
 };
-
-export const formNs = "jabber:x:data";
 
 export const set = element("set", {
   tokens,

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as address from "#iot/address.wire.ts";
 import * as control from "#iot/control.wire.ts";
+import * as dataForm from "#iot/data-form.wire.ts";
 import * as disco from "#iot/disco.wire.ts";
 import * as discovery from "#iot/discovery.wire.ts";
 import * as fields from "#iot/fields.wire.ts";
@@ -25,6 +26,7 @@ const families: Readonly<Record<string, { module: Module; family?: Family }>> = 
   fields: { module: fields, family: "sensorData" },
   "sensor-data": { module: sensorData, family: "sensorData" },
   control: { module: control, family: "control" },
+  "data-form": { module: dataForm },
   nodes: { module: nodes, family: "concentrator" },
   discovery: { module: discovery, family: "discovery" },
   "provisioning-device": { module: provisioningDevice, family: "provisioningDevice" },
