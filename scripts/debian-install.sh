@@ -17,11 +17,14 @@ trap 'exit 143' HUP INT TERM
 
 restore # what a run that was killed has left
 [ -e "$policy" ] && mv "$policy" "$own"
-names=$(printf '%s|' "$@" | sed 's/|$//')
+# Erlang's name server comes with ejabberd and is of no use to it here; one that was there before is left alone.
+services=$*
+case " $* " in *' ejabberd '*) command -v epmd > /dev/null || services="$services epmd" ;; esac
+names=$(printf '%s|' $services | sed 's/|$//')
 cat > "$policy" <<POLICY
 #!/bin/sh
 # made by isthmus: gone again when the installation ends
-case "\$1" in $names|*.service) case "\${1%.service}" in $names) exit 101 ;; esac ;; esac
+case "\${1%.*}" in $names) exit 101 ;; esac
 [ -x "$own" ] && exec "$own" "\$@"
 exit 0
 POLICY
@@ -37,9 +40,10 @@ get update
 get --yes --no-install-recommends install "$@" || exit 1
 
 # Installing enables the services for the next start of the machine: the owner has not asked for that.
-for name in "$@"; do
+for name in $services; do
   if command -v systemctl > /dev/null; then
     systemctl disable "$name" > /dev/null 2>&1
+    systemctl disable "$name.socket" > /dev/null 2>&1
   else
     update-rc.d "$name" disable > /dev/null 2>&1
   fi

@@ -2,17 +2,31 @@
 // Only what is missing is installed; their system services are neither started nor left enabled.
 
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { findCommand, lastLine, looksOffline, run } from "./commands.mjs";
 import { projectFolder } from "./node24.mjs";
 import { refuse } from "./refusal.mjs";
 
-/** Command to Debian package. */
-const needed = { prosody: "prosody", prosodyctl: "prosody", mosquitto: "mosquitto", openssl: "openssl" };
+const has = command => findCommand(command) !== undefined;
 
-export async function ensureDebianPackages() {
-  const missing = Object.entries(needed).filter(([command]) => findCommand(command) === undefined);
-  const packages = [...new Set(missing.map(([, name]) => name))];
+/** What is needed, by which it is known to be there. */
+const needed = [
+  { name: "prosody", present: () => has("prosody") && has("prosodyctl") },
+  { name: "mosquitto", present: () => has("mosquitto") },
+  { name: "openssl", present: () => has("openssl") },
+];
+
+/** Other people's code that only the tests talk to: a second broker, and a client library in another language. */
+const neededByTests = [
+  { name: "ejabberd", present: () => has("ejabberdctl") },
+  { name: "python3-slixmpp", present: () => has("python3") && existsSync("/usr/lib/python3/dist-packages/slixmpp") },
+];
+
+/** @param {{ tests: boolean }} purpose */
+export async function ensureDebianPackages({ tests }) {
+  const missing = [...needed, ...(tests ? neededByTests : [])].filter(({ present }) => !present());
+  const packages = missing.map(({ name }) => name);
   if (packages.length === 0) return;
   const list = packages.join(" ");
   if (findCommand("apt-get") === undefined) {
@@ -22,7 +36,7 @@ export async function ensureDebianPackages() {
   const script = join(projectFolder, "scripts", "debian-install.sh");
   const [command, ...args] = [...asRoot(list), "/bin/sh", script, ...packages];
   const done = await run(command, args, { minutes: 15 });
-  const left = missing.filter(([name]) => findCommand(name) === undefined);
+  const left = missing.filter(({ present }) => !present());
   if (done.code === 0 && left.length === 0) return;
   if (done.late || looksOffline(done.output)) {
     refuse(

@@ -1,4 +1,4 @@
-// `npm run demo|test|bench|setup`: does the set-up that is missing, then runs the thing on Node 24. It is plain
+// `npm run demo|test|bench|conformance|setup`: does the set-up that is missing, then runs the thing on Node 24. It is plain
 // JavaScript for any Node >= 20, because it runs before there is another.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -14,6 +14,7 @@ const programs = {
   demo: (node, args) => runInProject(node, ["src/cli/main.ts", "demo", ...args]),
   bench: (node, args) => runInProject(node, ["bench/main.ts", ...args]),
   test: runTests,
+  conformance: (node, args) => runInProject(node, ["scripts/conformance.ts", ...args]),
   setup: async () => {
     console.log("Everything is in place.");
     return 0;
@@ -29,7 +30,7 @@ async function main(name, args) {
   checkMachine();
   if (!Object.hasOwn(programs, name)) refuse(`There is no "${name}": say one of ${Object.keys(programs).join(", ")}.`);
   const node = await ensurePackages(projectFolder);
-  await ensureDebianPackages();
+  await ensureDebianPackages({ tests: name === "test" });
   return await programs[name](node, args);
 }
 
