@@ -30,7 +30,7 @@ async function main(name, args) {
   checkMachine();
   if (!Object.hasOwn(programs, name)) refuse(`There is no "${name}": say one of ${Object.keys(programs).join(", ")}.`);
   const node = await ensurePackages(projectFolder);
-  await ensureDebianPackages({ tests: name === "test" });
+  await ensureDebianPackages({ tests: name === "test" || name === "conformance" });
   return await programs[name](node, args);
 }
 
