@@ -8,14 +8,22 @@ import { treeChangesMax } from "#limits.ts";
 import { describeNode, type NodeRef } from "./contract/node.ts";
 import type { Forest, TreeNode } from "./forest.ts";
 import type { Statuses } from "./records.ts";
-import { describeFault, type FaultText, setFault, setMessage, setRecovered } from "./status.ts";
+import { describeFault, type FaultText, setFault, setMessage, setRecovered, signMessages } from "./status.ts";
 
 export interface TreeChange {
-  readonly kind: "added" | "updated" | "removed" | "status";
+  readonly kind: "added" | "updated" | "removed" | "status" | "movedUp" | "movedDown";
+  /** As the node is called after the change. */
   readonly node: NodeRef;
   /** Strictly increasing per source, milliseconds since 1970 UTC (CON-EVT-01). */
   readonly at: number;
+  /** updated: what it was called before, only when its name changed. */
+  readonly old?: NodeRef;
+  /** added, below a parent whose children have an order: the sibling before it. */
+  readonly after?: NodeRef;
 }
+
+/** Told of a change in the same turn in which it was made, with the node as it is now, or was when it was removed. */
+export type ChangeUser = (change: TreeChange, node: TreeNode) => void;
 
 export interface NoticesDeps {
   readonly sources: Forest["sources"];
@@ -26,14 +34,22 @@ export interface NoticesDeps {
 
 export function createNotices({ sources, statuses, clock, log }: NoticesDeps) {
   const broadcast = createBroadcast<TreeChange>(treeChangesMax);
+  const users: ChangeUser[] = [];
 
-  const changed = (kind: TreeChange["kind"], node: TreeNode) => {
-    const source = sources.get(node.ref.sourceId);
+  /** A time of change that no other change of the source has or will have. */
+  const stamp = (sourceId: string): number => {
+    const source = sources.get(sourceId);
     const at = Math.max(clock.now(), (source?.lastChanged ?? 0) + 1);
     if (source !== undefined) source.lastChanged = at;
+    statuses.keepSourceChange(sourceId, at);
+    return at;
+  };
+  const changed = (kind: TreeChange["kind"], node: TreeNode, more: Pick<TreeChange, "old" | "after"> = {}) => {
+    const at = stamp(node.ref.sourceId);
     node.changedAt = at;
-    statuses.keepSourceChange(node.ref.sourceId, at);
-    broadcast.send({ kind, node: node.ref, at });
+    const change: TreeChange = { kind, node: node.ref, at, ...more };
+    for (const use of users) use(change, node);
+    broadcast.send(change);
   };
   const statusChanged = (node: TreeNode) => {
     statuses.keepMessages(node.ref, [...node.messages.values()]);
@@ -46,8 +62,18 @@ export function createNotices({ sources, statuses, clock, log }: NoticesDeps) {
   };
 
   return {
+    stamp,
     changed,
+    whenChanged(use: ChangeUser) {
+      users.push(use);
+    },
     faulted,
+    /** Seen by an operator: a warning or error counts less from now on, an information has nothing left to say. */
+    acknowledged(node: TreeNode, eventIds?: readonly string[]): number {
+      const signed = signMessages(node, eventIds);
+      if (signed > 0) statusChanged(node);
+      return signed;
+    },
     /** What a device threw while it was used. A full queue is the asker's to wait for, not a fault of the node. */
     failed(node: TreeNode, error: unknown) {
       if (error instanceof QueueFull) return;

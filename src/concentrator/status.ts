@@ -5,7 +5,7 @@ import { TimeoutError } from "#base/deadline.ts";
 import { QueueFull } from "#base/turns.ts";
 import { nodeMessagesMax } from "#limits.ts";
 import { DeviceFault } from "./contract/faults.ts";
-import type { MessageType, NodeMessage, NodeState } from "./contract/node.ts";
+import { type NodeMessage, type NodeState, nodeStates } from "./contract/node.ts";
 import type { TreeNode } from "./forest.ts";
 
 /** What a device's failure is called on its node. `line-lost`: the fault is of the line above; `internal`: it is ours. */
@@ -27,19 +27,34 @@ export function describeFault(error: unknown): FaultText {
   return { eventId: "internal", text: "The driver failed; the log of the appliance says more.", ours: true };
 }
 
-const severities: Readonly<Record<MessageType, NodeState>> = {
-  Information: "Information",
-  Warning: "WarningUnsigned",
-  Error: "ErrorUnsigned",
-};
+const severity = ({ type, signed }: NodeMessage): NodeState =>
+  type === "Information" ? "Information" : `${type}${signed ? "Signed" : "Unsigned"}`;
+
+const gravity = (state: NodeState): number => nodeStates.indexOf(state);
 
 export function stateOf(node: TreeNode): NodeState {
-  let worst: MessageType | undefined;
-  for (const { type } of node.messages.values()) {
-    if (type === "Error") return "ErrorUnsigned";
-    if (worst === undefined || type === "Warning") worst = type;
+  let worst: NodeState = "None";
+  for (const message of node.messages.values()) {
+    const state = severity(message);
+    if (gravity(state) > gravity(worst)) worst = state;
   }
-  return worst === undefined ? "None" : severities[worst];
+  return worst;
+}
+
+/**
+ * An operator has seen these messages, or all. A warning or error stays until what it tells of is over, and counts less; what
+ * is told anew in other words is unsigned again. Returns how many there were to sign.
+ */
+export function signMessages(node: TreeNode, eventIds: readonly string[] = [...node.messages.keys()]): number {
+  let signed = 0;
+  for (const eventId of eventIds) {
+    const message = node.messages.get(eventId);
+    if (message === undefined || message.signed) continue;
+    if (message.type === "Information") node.messages.delete(eventId);
+    else node.messages.set(eventId, { ...message, signed: true });
+    signed++;
+  }
+  return signed;
 }
 
 /** Adds or replaces the message of that event. False when it says nothing new: a flapping text is one, a repeated one none. */

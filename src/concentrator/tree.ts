@@ -11,7 +11,7 @@ import { Refusal } from "./contract/faults.ts";
 import { describeNode, type NodeRef, type Tag } from "./contract/node.ts";
 import { createForest, type Forest, type TreeNode, withDescendants } from "./forest.ts";
 import { createLines } from "./lines.ts";
-import { createNotices, type TreeChange } from "./notices.ts";
+import { type ChangeUser, createNotices, type TreeChange } from "./notices.ts";
 import { createOpening } from "./opening.ts";
 import { createPlan, type NewNode, type Place, type Planned, parseSettings } from "./planning.ts";
 import type { NodeStore, Readings, Statuses } from "./records.ts";
@@ -55,6 +55,15 @@ export interface Tree extends Pick<Forest, "find" | "sources"> {
   things(): Thing[];
   /** From now on, until aborted. */
   changes(signal: AbortSignal): AsyncIterableIterator<TreeChange>;
+  /** The same, each in the turn in which it was made, for as long as the tree lives. `use` must not throw. */
+  whenChanged(use: ChangeUser): void;
+  /** A time that no change of the source has or will have (CON-EVT-01), for what is told between changes. */
+  stamp(sourceId: string): number;
+  /**
+   * An operator has seen these messages of the node, or all of them (CON-NI-03). Returns how many were not signed before.
+   * Throws `Refusal` not-found.
+   */
+  acknowledge(ref: NodeRef, eventIds?: readonly string[]): number;
   /** A device of the node failed while it was being used: its message, once. */
   failed(node: TreeNode, error: unknown): void;
   /** A device of the node answered: its faults are over. */
@@ -77,7 +86,8 @@ export function createTree(deps: TreeDeps): Tree {
   const users: ((node: TreeNode) => void)[] = [];
   let running = false;
 
-  const { changed, faulted, failed, recovered, warn, changes } = createNotices({ ...deps, sources: forest.sources });
+  const notices = createNotices({ ...deps, sources: forest.sources });
+  const { changed, faulted, failed, recovered, warn } = notices;
 
   const opening = createOpening({
     agenda,
@@ -151,7 +161,14 @@ export function createTree(deps: TreeDeps): Tree {
       [...forest.sources.values()].flatMap(source =>
         [...source.nodes.values()].filter(node => node.type?.thing).map(asThing),
       ),
-    changes,
+    changes: notices.changes,
+    whenChanged: notices.whenChanged,
+    stamp: notices.stamp,
+    acknowledge(ref, eventIds) {
+      const node = forest.find(ref);
+      if (node === undefined) throw unknownNode(ref);
+      return notices.acknowledged(node, eventIds);
+    },
     failed,
     recovered,
     warn,

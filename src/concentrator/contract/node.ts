@@ -44,6 +44,8 @@ export interface NodeMessage {
   /** Stable and unlocalised, one open message an id and node: "timeout", "line-lost". */
   readonly eventId: string;
   readonly text: string;
+  /** An operator has acknowledged it. */
+  readonly signed?: true;
 }
 
 /** A displayed parameter of a node (CON-NI-06). */
