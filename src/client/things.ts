@@ -12,7 +12,7 @@ import type { Codec } from "#xml/codec.ts";
 import type { Element } from "#xml/element.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
-import type { Inbox } from "./inbox.ts";
+import type { ClientMessage, Inbox } from "./inbox.ts";
 
 export interface Things {
   capabilities(to: string, signal: AbortSignal): Promise<readonly string[]>;
@@ -101,37 +101,63 @@ async function* readout(
   const id = crypto.randomUUID();
   const queue: sensor.Response[] = [];
   let ended = false;
+  let lost: unknown;
   let wake = () => {};
+  const leaving = new AbortController();
+  const lose = (why: unknown) => {
+    lost ??= why;
+    leaving.abort(lost);
+    wake();
+  };
   const take = (response: sensor.Response) => {
     if (response.id !== id || ended) return;
     queue.push(response);
     ended = !response.more;
     wake();
   };
+  const takeFrom = (decode: (payload: Element) => sensor.Response) => (message: ClientMessage) => {
+    if (message.from !== to || message.payload.attrs.id !== id) return;
+    try {
+      take(decode(message.payload));
+    } catch (error) {
+      lose(error);
+    }
+  };
   const onAbort = () => wake();
   // Data may overtake nothing, but it may come before we look: listen first, then ask.
-  using _resp = inbox.onMessage(ns, "resp", ({ from, payload }) => {
-    if (from === to) take(sensor.response.decode(payload));
+  using _resp = inbox.onMessage(ns, "resp", takeFrom(sensor.response.decode));
+  using _done = inbox.onMessage(
+    ns,
+    "done",
+    takeFrom(payload => ({ id: sensor.done.decode(payload).id, more: false, nodes: [], samples: [] })),
+  );
+  // Whoever is gone says no more, and what is said to a session we no longer have is lost.
+  using _gone = inbox.onPresence(({ from, type }) => {
+    if (from === to && type === "unavailable") lose(gone("it went offline in the middle of the readout"));
   });
-  using _done = inbox.onMessage(ns, "done", ({ from, payload }) => {
-    if (from === to) take({ id: sensor.done.decode(payload).id, more: false, nodes: [], samples: [] });
+  using _online = inbox.onOnline(resumed => {
+    if (!resumed) lose(gone("the connection was lost in the middle of the readout"));
   });
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    const reply = await connection.request("get", to, sensor.request.encode(requestOf(id, refs, what), ns), { signal });
+    const asked = sensor.request.encode(requestOf(id, refs, what), ns);
+    const reply = await connection.request("get", to, asked, { signal: AbortSignal.any([signal, leaving.signal]) });
     if (reply?.name === "resp") take(sensor.response.decode(reply));
     for (;;) {
       const next = queue.shift();
       if (next !== undefined) yield* readingsOf(next);
       else if (ended) return;
+      else if (lost !== undefined) throw lost;
       else if (signal.aborted) throw signal.reason;
       else await new Promise<void>(resolve => (wake = resolve));
     }
   } finally {
     signal.removeEventListener("abort", onAbort);
-    if (!ended) connection.request("set", to, sensor.cancel.encode({ id }, ns)).catch(() => {});
+    if (!ended && lost === undefined) connection.request("set", to, sensor.cancel.encode({ id }, ns)).catch(() => {});
   }
 }
+
+const gone = (why: string): StanzaError => new StanzaError("wait", "recipient-unavailable", why);
 
 const requestOf = (id: string, refs: readonly NodeRef[], what: Partial<Ask>): sensor.Request => ({
   id,

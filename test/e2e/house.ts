@@ -17,6 +17,7 @@ import { type Element, element } from "#xml/element.ts";
 import { type Component, createComponent } from "#xmpp/component.ts";
 import { componentNs } from "#xmpp/stanza.ts";
 import { forever, temporaryFolder } from "../lab/scene.ts";
+import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 import { type Peer, startPeer } from "../support/xmpp-peer.ts";
 
 export const domain = "house.localhost";
@@ -38,6 +39,8 @@ export interface House extends AsyncDisposable {
   readonly folder: string;
   readonly authority: Authority;
   readonly prosody: Prosody;
+  /** The appliance's way to the broker, which can be cut. */
+  readonly line: TcpProxy;
   readonly registry: Program;
   readonly edge: Program;
   /** Of the appliance. */
@@ -83,6 +86,7 @@ export async function startHouse({ site, people, components = [], boot = {} }: H
       registration: true,
     }),
   );
+  const line = started.use(await startTcpProxy({ targetPort: prosody.ports.tls }));
   const registryConfig = writeRegistry(folder, prosody.ports.component);
   const registry = started.use(
     createProgram("the registry", "registry/main.ts", ["--config", registryConfig], clock, forever),
@@ -90,16 +94,15 @@ export async function startHouse({ site, people, components = [], boot = {} }: H
   const dataFolder = join(folder, "edge");
   const edgeConfig = writeBoot(folder, "isthmus", {
     host: "127.0.0.1",
-    port: prosody.ports.tls,
+    port: line.port,
     caFile: authority.caPath,
     dataFolder,
     siteFile: writeText(folder, "site.yaml", site),
     ...boot,
   });
-  const words = ["run", "--config", edgeConfig, "--codes", "never"];
-  const edge = started.use(createProgram("the appliance", "cli/main.ts", words, clock, forever));
+  const edge = started.use(applianceWith(edgeConfig));
 
-  const status = async () => (await askStatus(join(dataFolder, "status.sock"), clock, forever)) as Status;
+  const status = () => statusIn(dataFolder);
   const identity = (name: string): Identity => ({
     jid: `${name}@${domain}`,
     password,
@@ -113,6 +116,7 @@ export async function startHouse({ site, people, components = [], boot = {} }: H
     folder,
     authority,
     prosody,
+    line,
     registry,
     edge,
     dataFolder,
@@ -167,6 +171,13 @@ export async function startHouse({ site, people, components = [], boot = {} }: H
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
+
+/** The appliance's program with that boot file, not started yet. */
+export const applianceWith = (bootFile: string): Program =>
+  createProgram("the appliance", "cli/main.ts", ["run", "--config", bootFile, "--codes", "never"], clock, forever);
+
+export const statusIn = async (dataFolder: string): Promise<Status> =>
+  (await askStatus(join(dataFolder, "status.sock"), clock, forever)) as Status;
 
 async function startComponent(jid: string, port: number): Promise<RawComponent> {
   const stop = new AbortController();
