@@ -400,6 +400,8 @@ export const sniffItemsMax = 200;
 export const lastFramesMax = 20;
 /** Octets or characters of one message shown of it. */
 export const frameOctetsShownMax = 1_024;
+/** A scan that finds the queue of its line full looks again after this. */
+export const lineBusyMs = 1_000;
 /** Topics one look at a broker collects. */
 export const topicsSeenMax = 500;
 /** Backups kept in the data folder. */
@@ -410,3 +412,10 @@ export const siteCharsMax = 200_000;
 // Languages (src/concentrator/contract/language.ts).
 /** A sentence for a person; longer texts are lists and quotations, which stay as they are. */
 export const translatedCharsMax = 2_048;
+
+// Roles given to others (src/concentrator/roles.ts).
+export const rolesMax = 1_000;
+/** One owner of a meter must not fill the table of the whole house. */
+export const rolesPerGiverMax = 100;
+/** What has run out counts no more at once; its holder leaves the contacts within this. */
+export const rolesSweepMs = 60_000;

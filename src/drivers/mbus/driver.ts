@@ -9,6 +9,7 @@ import { owning } from "../line-ownership.ts";
 import { openSerialChannel, serialLineKey } from "../serial-port.ts";
 import { openTcpChannel, tcpLineKey } from "../tcp-channel.ts";
 import { parseAddress } from "./address.ts";
+import { lineCommands } from "./commands.ts";
 import { createLine, type Line } from "./line.ts";
 import { createMeter } from "./meter.ts";
 import { meterSettings, serialSettings, tcpSettings } from "./settings.ts";
@@ -25,6 +26,8 @@ const lineDevice = (channel: ByteChannel, baud: number, marginMs: number, { cloc
     line,
     closed: line.closed,
     describe: () => line.describe(),
+    commands: lineCommands(line, clock),
+    sniff: signal => line.tap.listen(signal),
     [Symbol.asyncDispose]: () => line.close(),
   };
 };

@@ -10,6 +10,7 @@ import { lineQueueMax, mbusDrainMsMax, mbusRecallMs, mbusTelegramsMax } from "#l
 import type { ByteChannel } from "../byte-channel.ts";
 import { counterFacts } from "../device-facts.ts";
 import { writeBounded } from "../line-ownership.ts";
+import { createTap, type Tap } from "../tap.ts";
 import { stripEcho } from "./echo.ts";
 import { type Frame, type LongFrame, longestOctets, sameData } from "./frame.ts";
 import { createFramer } from "./framer.ts";
@@ -33,8 +34,9 @@ export interface Bus {
 }
 
 export interface Line {
-  /** Alone on the line; `QueueFull` when too many wait. */
-  take<T>(order: TurnOrder, signal: AbortSignal, work: (bus: Bus) => Promise<T>): Promise<T>;
+  /** Alone on the line; `QueueFull` when too many wait. `who`: whose frames these are, for those who listen. */
+  take<T>(order: TurnOrder, signal: AbortSignal, work: (bus: Bus) => Promise<T>, who?: string): Promise<T>;
+  readonly tap: Tap;
   readonly counters: Readonly<Counters>;
   describe(): readonly DisplayParameter[];
   /** Settles when the line went away or was closed. */
@@ -54,8 +56,10 @@ export interface Counters {
   echoes: number;
 }
 
-export function createLine(channel: ByteChannel, timing: Timing, clock: Clock): Line {
+export function createLine(carrier: ByteChannel, timing: Timing, clock: Clock): Line {
   const turns = createTurns(lineQueueMax);
+  const tap = createTap(clock);
+  const channel = tap.over(carrier);
   const counters: Counters = { requests: 0, answers: 0, timeouts: 0, garbled: 0, foreign: 0, discarded: 0, echoes: 0 };
   const chunks = createInbox(clock, channel);
   const recall = createRecall(clock);
@@ -132,7 +136,9 @@ export function createLine(channel: ByteChannel, timing: Timing, clock: Clock): 
     counters,
     closed: channel.closed,
     close: () => channel.close(),
-    take: (order, signal, work) => turns.take(order, signal, () => work({ clock, exchange })),
+    take: (order, signal, work, who = "") =>
+      turns.take(order, signal, () => tap.during(who, () => work({ clock, exchange }))),
+    tap,
     describe: () => counterFacts({ ...counters, waiting: turns.waiting }),
   };
 }

@@ -10,8 +10,9 @@ import { mbusFailedMax, mbusRestFirstMs, mbusRestMsMax } from "#limits.ts";
 import { createBreaker } from "../breaker.ts";
 import { counterFacts, createLastFault, textFact } from "../device-facts.ts";
 import { type Address, formatAddress } from "./address.ts";
+import { meterCommands } from "./commands.ts";
 import { samplesOf } from "./fields.ts";
-import type { Line } from "./line.ts";
+import type { Bus, Line } from "./line.ts";
 import { type Readout, readMeter } from "./readout.ts";
 
 export interface MeterPlan {
@@ -31,14 +32,14 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log)
     else log.notice("mbus.meter.answers", { meter: who });
   });
   const counters = { readouts: 0, failures: 0, retries: 0 };
-  let last: { samples: readonly Sample[]; at: number } | undefined;
+  let last: { readout: Readout; samples: readonly Sample[]; at: number } | undefined;
   const lastFault = createLastFault(clock.now);
   let isOpen = true;
 
   const readOut = async (order: TurnOrder, signal: AbortSignal): Promise<Readout> => {
     // A meter at rest is refused before it queues for the line.
     breaker.check(order);
-    return line.take(order, signal, async bus => {
+    const work = async (bus: Bus) => {
       if (!isOpen) throw closedFault(who);
       return breaker.attempt(order, probing =>
         readMeter(
@@ -52,27 +53,34 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log)
           signal,
         ),
       );
-    });
+    };
+    return line.take(order, signal, work, who);
+  };
+
+  /** What the meter says now, or what it said last where it may not be asked so often. */
+  const latest = async (order: TurnOrder, signal: AbortSignal) => {
+    signal.throwIfAborted();
+    if (!isOpen) throw closedFault(who);
+    if (last !== undefined && clock.monotonic() - last.at < plan.minIntervalMs) return last;
+    try {
+      const readout = await readOut(order, signal);
+      last = { readout, samples: samplesOf(readout, plan.timeZone), at: clock.monotonic() };
+      counters.readouts++;
+      return last;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      counters.failures++;
+      lastFault.note(error);
+      throw error;
+    }
   };
 
   return {
     async *read(ask, signal) {
-      signal.throwIfAborted();
-      if (!isOpen) throw closedFault(who);
-      if (last === undefined || clock.monotonic() - last.at >= plan.minIntervalMs) {
-        try {
-          const samples = samplesOf(await readOut(ask.order ?? "read", signal), plan.timeZone);
-          last = { samples, at: clock.monotonic() };
-          counters.readouts++;
-        } catch (error) {
-          if (signal.aborted) throw error;
-          counters.failures++;
-          lastFault.note(error);
-          throw error;
-        }
-      }
-      yield* last.samples;
+      yield* (await latest(ask.order ?? "read", signal)).samples;
     },
+    commands: meterCommands(line, who, async signal => (await latest("read", signal)).readout),
+    sniff: signal => line.tap.listen(signal, who),
     describe: () => [
       textFact("state", "State", breaker.describe()),
       ...counterFacts({
@@ -85,6 +93,7 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log)
     ],
     async [Symbol.asyncDispose]() {
       isOpen = false;
+      line.tap.forget(who);
     },
   };
 }

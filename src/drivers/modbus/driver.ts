@@ -7,6 +7,7 @@ import { categories } from "#contract/field.ts";
 import { identityTags } from "../identity.ts";
 import { owning } from "../line-ownership.ts";
 import { openSerialChannel, serialLineKey } from "../serial-port.ts";
+import { createTap } from "../tap.ts";
 import { openTcpChannel, tcpLineKey } from "../tcp-channel.ts";
 import { ascii } from "./ascii.ts";
 import { createLine, type ModbusLine } from "./line.ts";
@@ -39,8 +40,9 @@ const tcp: NodeType<typeof tcpLineSettings, unknown, ModbusLine> = {
   inherits: ["Line"],
   open: (settings, env, signal) =>
     owning(env, tcpLineKey(settings), async () => {
-      const connect = (inner: AbortSignal) => openTcpChannel(settings, env.clock, inner);
-      return createLine(await openTcpSession(connect, settings, env.clock, signal), env.clock, env.log);
+      const tap = createTap(env.clock);
+      const connect = async (inner: AbortSignal) => tap.over(await openTcpChannel(settings, env.clock, inner));
+      return createLine(await openTcpSession(connect, settings, env.clock, signal), env.clock, env.log, tap);
     }),
 };
 
@@ -55,9 +57,10 @@ const rtuLine: NodeType<typeof rtuLineSettings, unknown, ModbusLine> = {
     owning(env, await serialLineKey(settings.serialDevice), async () => {
       const dataBits = settings.framing === "ascii" ? 7 : 8;
       const port = { ...settings, path: settings.serialDevice, dataBits } as const;
-      const channel = await openSerialChannel(port, env.clock, signal);
+      const tap = createTap(env.clock);
+      const channel = tap.over(await openSerialChannel(port, env.clock, signal));
       const session = createSerialSession(channel, framings[settings.framing], settings, env.clock);
-      return createLine(session, env.clock, env.log);
+      return createLine(session, env.clock, env.log, tap);
     }),
 };
 
@@ -70,9 +73,10 @@ const rtuTcpLine: NodeType<typeof rtuTcpLineSettings, unknown, ModbusLine> = {
   inherits: ["Line"],
   open: (settings, env, signal) =>
     owning(env, tcpLineKey(settings), async () => {
-      const channel = await openTcpChannel(settings, env.clock, signal);
+      const tap = createTap(env.clock);
+      const channel = tap.over(await openTcpChannel(settings, env.clock, signal));
       const session = createSerialSession(channel, framings[settings.framing], settings, env.clock);
-      return createLine(session, env.clock, env.log);
+      return createLine(session, env.clock, env.log, tap);
     }),
 };
 

@@ -18,7 +18,9 @@ import {
 } from "#limits.ts";
 import { createBreaker } from "../breaker.ts";
 import { counterFacts, createLastFault, textFact } from "../device-facts.ts";
-import { type Answer, describeException, type Request } from "./pdu.ts";
+import { createTap, type Tap } from "../tap.ts";
+import { lineCommands } from "./commands.ts";
+import { type Answer, describeException, describeRequest, type Request } from "./pdu.ts";
 import type { Session } from "./session.ts";
 
 export interface UnitCounters {
@@ -46,17 +48,36 @@ export interface ModbusLine extends Device {
   readonly clock: Clock;
   /** `gapMs`: the least pause this unit wants before a request. */
   unit(address: number, gapMs: number): UnitLink;
+  /** One request behind everybody else, without breaker and retries: is there anybody? */
+  probe(address: number, request: Request, signal: AbortSignal): Promise<Answer>;
+  readonly tap: Tap;
   readonly closed: Promise<DeviceFault>;
 }
 
 const rest = { failuresMax: modbusSilentMax, firstMs: modbusRestFirstMs, msMax: modbusRestMsMax };
 
-export function createLine(session: Session, clock: Clock, log: Log): ModbusLine {
+/** Of a unit, for those who listen to it alone. */
+export const unitName = (address: number): string => `unit ${address}`;
+
+/** `tap`: the one over the channels of the session. */
+export function createLine(session: Session, clock: Clock, log: Log, tap: Tap = createTap(clock)): ModbusLine {
   const turns = createTurns(lineQueueMax);
   const units = new Map<number, { link: UnitLink; setGap(ms: number): void }>();
+  const heard = (address: number, who: string, request: Request, gapMs: number): Promise<Answer> =>
+    tap.during(who, () => {
+      tap.note(() => `${unitName(address)}: ${describeRequest(request)}`);
+      return session.exchange(address, request, gapMs);
+    });
 
-  return {
+  const line: ModbusLine = {
     clock,
+    tap,
+    sniff: signal => tap.listen(signal),
+    probe: (address, request, signal) =>
+      leavable(
+        turns.take("scan", signal, () => heard(address, "", request, 0)),
+        signal,
+      ),
     closed: session.closed,
     unit(address, gapMs) {
       const known = units.get(address);
@@ -65,7 +86,9 @@ export function createLine(session: Session, clock: Clock, log: Log): ModbusLine
         return known.link;
       }
       let gap = gapMs;
-      const link = createUnitLink(address, { turns, clock, log }, request => session.exchange(address, request, gap));
+      const link = createUnitLink(address, { turns, clock, log }, request =>
+        heard(address, unitName(address), request, gap),
+      );
       units.set(address, {
         link,
         setGap(ms) {
@@ -82,6 +105,7 @@ export function createLine(session: Session, clock: Clock, log: Log): ModbusLine
       }),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
+  return { ...line, commands: lineCommands(line) };
 }
 
 interface LineParts {

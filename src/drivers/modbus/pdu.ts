@@ -101,3 +101,26 @@ export const exceptionNames: Readonly<Record<number, string>> = {
 
 export const describeException = (code: number): string =>
   `exception ${code}${exceptionNames[code] ? ` (${exceptionNames[code]})` : ""}`;
+
+const requestNames: Readonly<Record<FunctionCode, string>> = {
+  1: "read coils",
+  2: "read discrete inputs",
+  3: "read holding registers",
+  4: "read input registers",
+  5: "write coil",
+  6: "write register",
+  8: "diagnostics",
+  15: "write coils",
+  16: "write registers",
+  17: "report server id",
+  22: "mask write register",
+  23: "read and write registers",
+  43: "read device identification",
+};
+
+/** "read holding registers 100, 2 of them": for people; values are left out. */
+export function describeRequest(request: Request): string {
+  const name = requestNames[request.function];
+  if ("quantity" in request) return `${name} ${request.address}, ${request.quantity} of them`;
+  return "address" in request ? `${name} ${request.address}` : name;
+}

@@ -8,7 +8,8 @@ import { DeviceFault } from "#contract/faults.ts";
 import { type Ask, type Field, isAsked, type Sample } from "#contract/field.ts";
 import { modbusRefusedFieldMs } from "#limits.ts";
 import { counterFacts } from "../device-facts.ts";
-import type { ModbusLine, UnitLink } from "./line.ts";
+import { unitCommands } from "./commands.ts";
+import { type ModbusLine, type UnitLink, unitName } from "./line.ts";
 import { type Answer, describeException } from "./pdu.ts";
 import { type Block, plan } from "./plan.ts";
 import { failedField, fieldOf, fieldValue, type Point, type Table, tables } from "./point.ts";
@@ -160,8 +161,11 @@ export function createUnit(
       };
     },
     describe: () => [...link.describe(), ...counterFacts({ refused: refused.size })],
+    commands: unitCommands(line, link.address, unitName(link.address)),
+    sniff: signal => line.tap.listen(signal, unitName(link.address)),
     async [Symbol.asyncDispose]() {
       closed = true;
+      line.tap.forget(unitName(link.address));
     },
   };
   return unit;

@@ -3,6 +3,7 @@
 
 import { readFile } from "node:fs/promises";
 import type { IClientOptions, MqttClient } from "mqtt";
+import { type Broadcast, createBroadcast } from "#base/broadcast.ts";
 import type { Clock } from "#base/clock.ts";
 import { TimeoutError, within } from "#base/deadline.ts";
 import { createScope } from "#base/scope.ts";
@@ -15,6 +16,7 @@ import {
   mqttPacketBytesMax,
   mqttPayloadBytesMax,
   mqttPublishMs,
+  sniffItemsMax,
 } from "#limits.ts";
 
 export interface BrokerSettings {
@@ -35,7 +37,17 @@ export interface MqttMessage {
   readonly retained: boolean;
 }
 
+/** A message as it went over the connection, for those who listen. */
+export interface Passing {
+  readonly topic: string;
+  readonly direction: "rx" | "tx";
+  readonly payload: Uint8Array;
+  readonly at: number;
+}
+
 export interface MqttBroker extends Device {
+  /** All that this connection receives and publishes, within the size we take. */
+  readonly passing: Broadcast<Passing>;
   /**
    * Messages of one topic, from now on, beginning with what is known of it already: the last one received, or the one
    * the broker retained. Throws `DeviceFault`.
@@ -66,6 +78,45 @@ export async function openBroker(settings: BrokerSettings, clock: Clock, signal:
   }
 }
 
+/**
+ * Hears all that the broker lets us hear below a filter, for so long, on a connection of its own: to subscribe on the one in
+ * use would repeat to every topic what was retained.
+ */
+export async function overhear(
+  settings: BrokerSettings,
+  filter: string,
+  ms: number,
+  take: (topic: string, message: MqttMessage) => void,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const where = `${settings.host}:${settings.port}`;
+  const options = await optionsOf(settings);
+  const { connect } = await import("mqtt");
+  signal.throwIfAborted();
+  const client = connect(options);
+  const lost = new Promise<never>((_, reject) => {
+    client.once("close", () => reject(new Error("it closed the connection")));
+  });
+  lost.catch(() => {});
+  client.on("error", () => {});
+  client.on("message", (topic, payload, packet) => {
+    if (payload.length <= mqttPayloadBytesMax) take(topic, { payload, at: clock.now(), retained: packet.retain });
+  });
+  try {
+    await within(clock, mqttConnectMs, where, signal, async () => {
+      await untilConnected(client);
+      await client.subscribeAsync(filter, { qos: 0 });
+    });
+    await Promise.race([clock.sleep(ms, signal), lost]);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw faultOf(error, where);
+  } finally {
+    client.end(true);
+  }
+}
+
 interface Topic {
   readonly takers: Set<(message: MqttMessage) => void>;
   last: MqttMessage | undefined;
@@ -79,6 +130,7 @@ function createBroker(client: MqttClient, where: string, clock: Clock): MqttBrok
   let lastError: Error | undefined;
   let received = 0;
   let tooLarge = 0;
+  const passing = createBroadcast<Passing>(sniffItemsMax);
 
   // Without a listener an error would end the process; `closed` tells of it.
   client.on("error", error => {
@@ -90,6 +142,7 @@ function createBroker(client: MqttClient, where: string, clock: Clock): MqttBrok
       tooLarge++;
       return;
     }
+    if (passing.listeners > 0) passing.send({ topic: name, direction: "rx", payload, at: clock.now() });
     const topic = topics.get(name);
     if (topic === undefined) return;
     const message = { payload, at: clock.now(), retained: packet.retain };
@@ -128,6 +181,7 @@ function createBroker(client: MqttClient, where: string, clock: Clock): MqttBrok
 
   return {
     closed,
+    passing,
     get isOpen() {
       return client.connected && !lost.signal.aborted;
     },
@@ -148,7 +202,9 @@ function createBroker(client: MqttClient, where: string, clock: Clock): MqttBrok
     },
     publish: (topic, payload, signal) =>
       whileOpen(signal, async () => {
-        await client.publishAsync(topic, payload, { qos: 1 });
+        const octets = Buffer.from(payload);
+        if (passing.listeners > 0) passing.send({ topic, direction: "tx", payload: octets, at: clock.now() });
+        await client.publishAsync(topic, octets, { qos: 1 });
       }),
     describe: (): DisplayParameter[] => [
       { id: "Received", name: "Messages received", value: { kind: "int", value: received } },

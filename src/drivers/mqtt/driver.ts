@@ -7,6 +7,7 @@ import { categoryNames } from "#contract/field.ts";
 import { fieldName, flag, host, secret, tcpPort, unit, userName } from "#contract/settings.ts";
 import { type MqttBroker, openBroker } from "./broker.ts";
 import { isTemplate } from "./command.ts";
+import { withCommands } from "./commands.ts";
 import { isPointer } from "./payload.ts";
 import { type MqttTopic, openTopic } from "./topic.ts";
 
@@ -34,7 +35,10 @@ const broker: NodeType<typeof brokerSettings, unknown, MqttBroker> = {
   settings: brokerSettings,
   line: true,
   inherits: ["Line"],
-  open: (settings, env, signal) => openBroker(settings, env.clock, signal),
+  async open(settings, { clock }, signal) {
+    const opened = await openBroker(settings, clock, signal);
+    return withCommands(opened, settings, clock);
+  },
 };
 
 const pointer = (title: string, description: string) =>

@@ -7,9 +7,10 @@ import type { ControlParameter } from "#contract/control.ts";
 import type { Device, Env } from "#contract/driver.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { type Category, categories, type Field, type Quality, type Sample } from "#contract/field.ts";
-import { mqttClockOffMs, mqttSamplesMax } from "#limits.ts";
+import { lastFramesMax, mqttClockOffMs, mqttSamplesMax } from "#limits.ts";
 import type { MqttBroker, MqttMessage } from "./broker.ts";
 import { type CommandSettings, createParameter } from "./command.ts";
+import { sniffTopic, topicCommands } from "./commands.ts";
 import { absent, fieldValue, parsePayload, pointTo, timeOf, type ValueMap } from "./payload.ts";
 
 export interface ValueSettings extends ValueMap, CommandSettings {
@@ -64,7 +65,12 @@ export async function openTopic(
     if (fields.length > 0) samples.send({ at, fields });
   };
 
+  /** As they came, for a person to look at. */
+  const recent: MqttMessage[] = [];
+
   const take = (message: MqttMessage) => {
+    recent.push(message);
+    if (recent.length > lastFramesMax) recent.shift();
     if (message.payload.length === 0) {
       // The device takes back what it said last: there is nothing to repeat any more.
       last = undefined;
@@ -103,6 +109,8 @@ export async function openTopic(
       };
     },
     watch: watching => watch(watching, ended.signal, samples, values),
+    commands: topicCommands(() => recent),
+    sniff: sniffing => sniffTopic(env.parent, topicsOf(settings.topic, values), sniffing),
     describe: () => [
       { id: "Topic", name: "Topic", value: { kind: "string", value: settings.topic } },
       { id: "Unreadable", name: "Messages not understood", value: { kind: "int", value: unreadable } },
@@ -113,6 +121,10 @@ export async function openTopic(
     },
   };
 }
+
+/** The topic, and those its values are commanded on. */
+const topicsOf = (topic: string, values: ReadonlyMap<string, Value>) => (name: string) =>
+  name === topic || [...values.values()].some(({ settings }) => settings.commandTopic === name);
 
 /** What is known already, each with its own time, oldest first; then what is said. */
 async function* watch(
