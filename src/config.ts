@@ -36,6 +36,11 @@ export const bootSettings = z.strictObject({
     .meta({ title: "Time zone of the meters" }),
   /** Spoken to who does not ask for another one. */
   language: z.enum(["en", "sv", "de", "es"]).default("en").meta({ title: "Language" }),
+  // Who may what beyond what the interfaces fix (docs/architecture.md, "Who decides").
+  ownersEdit: z.boolean().default(false).meta({ title: "Who owns a meter may change its settings" }),
+  contactsSeeDevices: z.boolean().default(true).meta({ title: "Contacts see that the field devices are there" }),
+  contactsSeeAppliance: z.boolean().default(false).meta({ title: "Contacts see the appliance's own node" }),
+  neighboursSee: z.boolean().default(false).meta({ title: "Who owns a meter sees, as any contact, the others too" }),
   historyDays: z.int().min(1).max(36_500).default(730).meta({ title: "Days of history to keep" }),
   /** Spreads registrations of a fleet after a broker's restart. */
   registrationJitterSeconds: z.int().min(0).max(3600).default(30).meta({ title: "Spread of registrations (s)" }),

@@ -53,7 +53,10 @@ export async function runEdge({ settings, clock, log, signal, announce }: EdgeOp
     });
   const things: Task = async inner => {
     for await (const change of tree.changes(inner)) {
-      if (change.kind === "removed") network.discovery.removed(change.node);
+      if (change.kind === "removed") {
+        network.discovery.removed(change.node);
+        network.roles.removed(change.node);
+      }
       if (change.kind !== "status") network.discovery.thingsChanged();
     }
   };

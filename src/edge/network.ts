@@ -7,10 +7,11 @@ import type { Log } from "#base/log.ts";
 import { createScope } from "#base/scope.ts";
 import { supervise } from "#base/supervise.ts";
 import { createConcentrator } from "#concentrator/concentrator.ts";
+import { createRoles } from "#concentrator/roles.ts";
 import { contactsMayView, ownerRule } from "#concentrator/rules.ts";
 import type { Tree } from "#concentrator/tree.ts";
 import type { BootSettings } from "#config.ts";
-import { type NodeRef, rootRef, sameNode, type Tag } from "#contract/node.ts";
+import { applianceSource, meteringTopology, type NodeRef, rootRef, sameNode, type Tag } from "#contract/node.ts";
 import { createDiscovery } from "#iot/discovery.ts";
 import { preferred } from "#iot/generations.ts";
 import { createProvisioning } from "#iot/provisioning.ts";
@@ -78,19 +79,42 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     connection: session,
     store: stores.ownership,
     things: () => [{ ref: rootRef, tags: applianceTags(settings) }, ...tree.things()],
-    forgetDecisions: ref => provisioning.forget(ref),
+    forgetDecisions(ref) {
+      provisioning.forget(ref);
+      roles.ownerChanged(ref);
+    },
     hooks: {
       claimed(ref, owner) {
         if (sameNode(ref, rootRef)) presence.friend(owner);
         presence.reconsider();
       },
       disowned(_, owner, ownsMore) {
-        if (!ownsMore) void presence.unfriend(owner).catch(error => log.warning("unfriend-failed", { owner, error }));
+        if (!ownsMore && !roles.holds(owner)) unfriend(owner);
       },
     },
     clock,
     log,
     jitterMs: settings.registrationJitterSeconds * 1000,
+  });
+  const owners = { ownerOf: discovery.ownerOf, rootOwner: () => discovery.ownerOf(rootRef) };
+  const unfriend = (jid: string) =>
+    void presence.unfriend(jid).catch(error => log.warning("unfriend-failed", { jid, error }));
+  const roles = createRoles({
+    ...owners,
+    store: stores.grants,
+    find: tree.find,
+    bareJid,
+    hooks: {
+      granted(jid) {
+        presence.reconsider();
+        presence.friend(jid);
+      },
+      ended: jid => {
+        if (!discovery.isOwner(jid)) unfriend(jid);
+      },
+    },
+    clock,
+    log,
   });
   const isThing = (ref: NodeRef) => tree.find(ref)?.type?.thing === true;
   const provisioning = createProvisioning({
@@ -104,19 +128,25 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     hooks: {
       rightsChanged: () => presence.reconsider(),
       friend: jid => presence.friend(jid),
-      unfriend: jid => void presence.unfriend(jid).catch(error => log.warning("unfriend-failed", { jid, error })),
+      unfriend,
     },
     clock,
     log,
   });
 
+  /** What somebody owns, or was given, says what he sees: not the other tenants' meters (COM-AUTH-07). */
+  const isParticular = (jid: string) => jid !== owners.rootOwner() && (discovery.isOwner(jid) || roles.holds(jid));
   const concentrator = createConcentrator({
     tree,
     readings: stores.history.readings,
     rules: [
-      ownerRule({ ownerOf: discovery.ownerOf, rootOwner: () => discovery.ownerOf(rootRef) }),
+      ownerRule(owners, settings),
+      roles.rule,
       // The services see when we are there, to reach us; that makes them no contacts with rights of their own.
-      contactsMayView(jid => roster.consented(jid) && !services.has(jid)),
+      contactsMayView(
+        jid => roster.consented(jid) && !services.has(jid) && (settings.neighboursSee || !isParticular(jid)),
+        sourcesForContacts(settings),
+      ),
       provisioning.rule,
     ],
     clock,
@@ -153,7 +183,8 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
   const presence = createPresence({
     connection: session,
     roster,
-    decide: async (jid, inner) => consentOf(await provisioning.decideSubscription(jid, inner)),
+    decide: async (jid, inner) =>
+      roles.holds(jid) ? "accept-and-subscribe" : consentOf(await provisioning.decideSubscription(jid, inner)),
     caps: disco.caps,
     gone: faces.gone,
     withdrawn: faces.withdrawn,
@@ -195,8 +226,8 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     void supervise(presence.announce, { delays, healthyMs: 0, clock, failed }, announcing.signal);
   }
 
-  const tasks = [session.run, discovery.run, search.run];
-  return { session, discovery, provisioning, tasks };
+  const tasks = [session.run, discovery.run, search.run, roles.run];
+  return { session, discovery, provisioning, roles, tasks };
 }
 
 function sessionOptions(settings: BootSettings, stores: Stores) {
@@ -211,6 +242,11 @@ function sessionOptions(settings: BootSettings, stores: Stores) {
     ...(account === undefined ? { register: { prefix: accountPrefix } } : {}),
   };
 }
+
+const sourcesForContacts = ({ contactsSeeDevices, contactsSeeAppliance }: BootSettings): string[] => [
+  ...(contactsSeeDevices ? [meteringTopology] : []),
+  ...(contactsSeeAppliance ? [applianceSource] : []),
+];
 
 type Decided = Awaited<ReturnType<ReturnType<typeof createProvisioning>["decideSubscription"]>>;
 

@@ -9,6 +9,7 @@ import { clockEarliestMs } from "#limits.ts";
 import { openDatabase } from "#store/database.ts";
 import { createDecisionStore } from "#store/decisions.ts";
 import { lockFolder } from "#store/folder-lock.ts";
+import { createGrantStore } from "#store/grants.ts";
 import { openHistory } from "#store/history.ts";
 import { edgeMigrations } from "#store/migrations.ts";
 import { createNodeStore } from "#store/nodes.ts";
@@ -41,6 +42,7 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
     nodes: createNodeStore(database),
     ownership: createOwnershipStore(database),
     decisions: createDecisionStore(database),
+    grants: createGrantStore(database),
     outbox: createOutboxStore(waiting),
     credentials,
     [Symbol.dispose]: () => files.dispose(),

@@ -78,6 +78,29 @@ export const edgeMigrations: readonly Migration[] = [
       ) STRICT;
       INSERT INTO decision_epoch VALUES (1, '', '', 0);`,
   },
+  {
+    version: 4,
+    name: "grants",
+    sql: `
+      -- Roles given to others. Three empty keys are the whole appliance, as in things.
+      CREATE TABLE grants (
+        jid TEXT NOT NULL,
+        role TEXT NOT NULL CHECK (role IN ('installer', 'viewer')),
+        source TEXT NOT NULL,
+        node TEXT NOT NULL,
+        partition TEXT NOT NULL,
+        giver TEXT NOT NULL,
+        given_as TEXT NOT NULL CHECK (given_as IN ('appliance', 'node')),
+        given_at INTEGER NOT NULL,
+        until INTEGER,
+        PRIMARY KEY (jid, role, source, node, partition, giver)
+      ) STRICT, WITHOUT ROWID;`,
+  },
+  {
+    version: 5,
+    name: "node options",
+    sql: "ALTER TABLE nodes ADD COLUMN options TEXT NOT NULL DEFAULT '{}';",
+  },
 ];
 
 /** history.db, synchronous NORMAL: what may lose its last second. */

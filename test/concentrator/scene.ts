@@ -2,7 +2,7 @@
 // whose behaviour a test writes down, for what no well-behaved driver does.
 
 import * as z from "zod";
-import { createLog, type LogEvent } from "#base/log.ts";
+import { createLog, type Log, type LogEvent } from "#base/log.ts";
 import type { Rule } from "#concentrator/admission.ts";
 import { type Concentrator, createConcentrator } from "#concentrator/concentrator.ts";
 import { contactsMayView, ownerRule } from "#concentrator/rules.ts";
@@ -50,6 +50,7 @@ export interface Scene {
   readonly edge: Database;
   readonly historyFile: Database;
   readonly events: LogEvent[];
+  readonly log: Log;
   readonly plans: Map<string, Plan>;
   /** Opened and not closed yet, by plan. */
   readonly openNow: Map<string, number>;
@@ -116,6 +117,7 @@ export function scene(options: SceneOptions = {}): Scene {
     edge,
     historyFile,
     events,
+    log,
     plans,
     openNow,
     async start() {
