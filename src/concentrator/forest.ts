@@ -12,12 +12,13 @@ export interface Opened {
 }
 
 export interface TreeNode {
-  readonly record: NodeRecord;
-  readonly ref: NodeRef;
+  /** Replaced, with what is made of it, when the node is edited. */
+  record: NodeRecord;
+  ref: NodeRef;
   /** Undefined when no driver of this program has the type any more. */
   readonly type: NodeType | undefined;
   /** As the type's schema gives them; undefined when they no longer pass it. */
-  readonly settings: Readonly<Record<string, unknown>> | undefined;
+  settings: Readonly<Record<string, unknown>> | undefined;
   readonly parent: TreeNode | undefined;
   /** In sibling order. */
   readonly children: Set<TreeNode>;
@@ -48,6 +49,12 @@ export interface Forest {
   add(record: NodeRecord, type: NodeType | undefined, settings: TreeNode["settings"]): TreeNode;
   /** The node alone; its children must have gone before. */
   remove(node: TreeNode): void;
+  /** The node is what the record says, under the name it says. Its children's records follow. */
+  replace(node: TreeNode, record: NodeRecord, settings: TreeNode["settings"]): void;
+  /** The node and its siblings in the order given; all of them must be in it. */
+  order(siblings: readonly TreeNode[]): void;
+  /** The node all others of the source hang below, where there is one. */
+  rootOf(sourceId: string): TreeNode | undefined;
   readonly size: number;
 }
 
@@ -94,11 +101,38 @@ export function createForest(): Forest {
       (node.parent?.children ?? source?.roots)?.delete(node);
       size--;
     },
+    replace(node, record, settings) {
+      const nodes = sources.get(node.ref.sourceId)?.nodes;
+      if (record.ref.nodeId !== node.ref.nodeId) {
+        nodes?.delete(node.ref.nodeId);
+        nodes?.set(record.ref.nodeId, node);
+        for (const child of node.children) child.record = { ...child.record, parent: record.ref };
+      }
+      node.record = record;
+      node.ref = record.ref;
+      node.settings = settings;
+    },
+    order(siblings) {
+      const [first] = siblings;
+      if (first === undefined) return;
+      const set = first.parent?.children ?? sources.get(first.ref.sourceId)?.roots;
+      set?.clear();
+      for (const one of siblings) set?.add(one);
+    },
+    rootOf: sourceId =>
+      sources
+        .get(sourceId)
+        ?.roots.values()
+        .find(node => node.type?.root === true),
     get size() {
       return size;
     },
   };
 }
+
+/** Told to the registry and claimable on its own. */
+export const isThing = (node: TreeNode): boolean =>
+  node.type?.thing === true && node.record.options?.registered !== false;
 
 /** The node and all below it, parents before children. */
 export function* withDescendants(node: TreeNode): Generator<TreeNode> {
@@ -106,7 +140,10 @@ export function* withDescendants(node: TreeNode): Generator<TreeNode> {
   for (const child of node.children) yield* withDescendants(child);
 }
 
-/** A child's partition: the NodeId of the nearest line above it, "" where there is none. */
+/**
+ * A new child's partition: the NodeId of the nearest line above it, "" where there is none. It is part of the address and
+ * stays as it is when the line is called otherwise later.
+ */
 export function partitionBelow(parent: Pick<TreeNode, "ref" | "type"> | undefined): string {
   if (parent === undefined) return "";
   return parent.type?.line ? parent.ref.nodeId : parent.ref.partition;

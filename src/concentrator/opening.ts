@@ -30,6 +30,8 @@ export interface Opening {
   open(node: TreeNode): void;
   /** Closes the node and all below it, bounded, and ends every attempt to reopen. */
   close(node: TreeNode): Promise<void>;
+  /** Closes it and all below it, and opens it with what its settings are now. Returns at once. */
+  reopen(node: TreeNode): void;
 }
 
 /** What is known of one node's opening. */
@@ -99,7 +101,7 @@ export function createOpening(deps: OpeningDeps): Opening {
         log: log.with({ node: name }),
         timeZone: deps.timeZone,
         // The one cast that the typed parent of a node type needs.
-        parent: node.parent?.opened?.device as never,
+        parent: (node.parent?.type?.root ? undefined : node.parent?.opened?.device) as never,
         own: (line: string) => {
           inner.throwIfAborted();
           const lease = deps.lines.own(line, name);
@@ -204,6 +206,16 @@ export function createOpening(deps: OpeningDeps): Opening {
       void begin(node);
     },
     close: node => shut(node, new DeviceFault("unreachable", "The node is being closed.")),
+    reopen(node) {
+      const attempt = attemptOf(node);
+      const closing = shut(node, new DeviceFault("unreachable", "The settings were changed."));
+      attempt.delays = undefined;
+      const { number } = attempt;
+      // Closed or opened by somebody else meanwhile: then that is what counts.
+      void closing.then(() => {
+        if (attempt.number === number) void begin(node);
+      });
+    },
   };
 }
 

@@ -7,7 +7,7 @@ import type { NodeType } from "./contract/driver.ts";
 import { Refusal } from "./contract/faults.ts";
 import type { NodeRef, Tag } from "./contract/node.ts";
 import { type Forest, partitionBelow, type TreeNode } from "./forest.ts";
-import type { NodeRecord } from "./records.ts";
+import type { NodeOptions, NodeRecord } from "./records.ts";
 
 export interface NewNode {
   readonly type: string;
@@ -16,6 +16,7 @@ export interface NewNode {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly displayName: string;
   readonly tags: readonly Tag[];
+  readonly options?: NodeOptions;
 }
 
 /** Where a new node goes: a node of the tree, one planned just before, or the root of a source. */
@@ -35,6 +36,16 @@ export interface Planned {
 /** Checks node after node against the tree and against those planned before. Throws `Refusal`. */
 export function createPlan(forest: Forest, catalogue: Catalogue, now: number) {
   const planned: Planned[] = [];
+  const places = new Map<Place["parent"], number>();
+  /** Behind all its siblings, also when the clock was set back (CON-NEW-02). */
+  const lastPlace = ({ sourceId, parent }: Place): number => {
+    const siblings =
+      parent === undefined ? forest.sources.get(sourceId)?.roots : "children" in parent ? parent.children : [];
+    let last = places.get(parent) ?? now * 1_000;
+    if (!places.has(parent)) for (const { record } of siblings ?? []) last = Math.max(last, record.position + 1);
+    places.set(parent, last + 1);
+    return last;
+  };
   const taken = new Set<string>();
 
   const isTaken = (sourceId: string, nodeId: string) =>
@@ -61,8 +72,8 @@ export function createPlan(forest: Forest, catalogue: Catalogue, now: number) {
         settings: one.settings,
         displayName: one.displayName,
         tags: one.tags,
-        // Child goes last (CON-NEW-02); the clock orders what is made in different plans, the index what is in one.
-        position: now * 1_000 + planned.length,
+        ...(one.options === undefined ? {} : { options: one.options }),
+        position: lastPlace({ sourceId, parent }),
         createdAt: now,
         changedAt: now,
       };
@@ -78,20 +89,29 @@ function typeFor(catalogue: Catalogue, parent: Place["parent"], name: string): N
   const type = catalogue.find(name);
   // Unknown and not acceptable here are the same to the asker (CON-NEW-01).
   if (type === undefined) throw new Refusal("not-found", `There is no node type ${name}.`);
-  if (!type.parents.includes(parent?.type?.name ?? "")) {
+  if (!acceptedBelow(type, parent)) {
     const place = parent === undefined ? "at the root of a source" : `below a node of type ${parent.type?.name}`;
     throw new Refusal("not-found", `A node of type ${name} cannot stand ${place}.`);
   }
   return type;
 }
 
-function checkName(nodeId: string): void {
+/** A node of unknown type takes no children; the root of a source takes what stands at the root of one. */
+export function acceptedBelow(type: NodeType, parent: Pick<TreeNode, "type"> | undefined): boolean {
+  if (parent === undefined || parent.type?.root) return type.parents.includes("");
+  return parent.type !== undefined && type.parents.includes(parent.type.name);
+}
+
+export const isNameFree = (forest: Forest, { sourceId, nodeId }: NodeRef): boolean =>
+  !forest.sources.get(sourceId)?.nodes.has(nodeId);
+
+export function checkName(nodeId: string): void {
   if (nodeId.trim() === "" || nodeId.length > identifierCharsMax || /[\p{Cc}\p{Cs}]/u.test(nodeId)) {
     throw refuseName("not-acceptable", "A NodeId is a text without control characters, and not empty.");
   }
 }
 
-const refuseName = (kind: "conflict" | "not-acceptable", message: string): Refusal =>
+export const refuseName = (kind: "conflict" | "not-acceptable", message: string): Refusal =>
   new Refusal(kind, message, [{ name: "NodeId", message }]);
 
 /** A misspelt setting would be one that is not heeded. Only for new nodes: what is stored may be older than its driver. */

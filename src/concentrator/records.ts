@@ -4,6 +4,14 @@
 import type { Field, Sample } from "./contract/field.ts";
 import type { NodeMessage, NodeRef, Tag } from "./contract/node.ts";
 
+/** What the concentrator itself, not the node's type, is told of a node; absent is as usual. */
+export interface NodeOptions {
+  /** False: a thing that is not told to the registry; it belongs to the appliance. */
+  readonly registered?: false;
+  /** Its history is kept so long, at most as long as the appliance keeps any. */
+  readonly historyDays?: number;
+}
+
 /** A node as configured. `settings` are as given, validated anew by the node type whenever they are loaded. */
 export interface NodeRecord {
   readonly ref: NodeRef;
@@ -13,6 +21,7 @@ export interface NodeRecord {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly displayName: string;
   readonly tags: readonly Tag[];
+  readonly options?: NodeOptions;
   /** Order among siblings, ascending. */
   readonly position: number;
   /** Milliseconds since 1970 UTC. */
@@ -26,6 +35,8 @@ export interface NodeStore {
   load(): NodeRecord[];
   insert(records: readonly NodeRecord[]): void;
   update(record: NodeRecord): void;
+  /** Each under its former name as `record` says; what hangs below a renamed node goes on hanging there. */
+  replace(changes: readonly { readonly ref: NodeRef; readonly record: NodeRecord }[]): void;
   remove(refs: readonly NodeRef[]): void;
 }
 
@@ -47,6 +58,8 @@ export interface Readings {
   between(node: NodeRef, from: number, to: number): Iterable<Sample>;
   /** The node is gone: so is all it said. */
   forget(node: NodeRef): void;
+  /** The node is called otherwise from now on; what it said is still its own. */
+  rename(from: NodeRef, to: NodeRef): void;
 }
 
 /** Messages on nodes and the time each source last changed, kept over a restart. */

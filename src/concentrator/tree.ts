@@ -5,16 +5,18 @@ import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { createAgenda } from "./agenda.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
+import { type Changing, createChanging } from "./changing.ts";
 import type { Thing } from "./concentrator.ts";
 import type { Driver } from "./contract/driver.ts";
 import { Refusal } from "./contract/faults.ts";
 import { describeNode, type NodeRef, type Tag } from "./contract/node.ts";
-import { createForest, type Forest, type TreeNode, withDescendants } from "./forest.ts";
+import { createForest, type Forest, isThing, type TreeNode, withDescendants } from "./forest.ts";
 import { createLines } from "./lines.ts";
 import { type ChangeUser, createNotices, type TreeChange } from "./notices.ts";
 import { createOpening } from "./opening.ts";
 import { createPlan, type NewNode, type Place, type Planned, parseSettings } from "./planning.ts";
 import type { NodeStore, Readings, Statuses } from "./records.ts";
+import { ensureRoots, type SourceRoot, siteType } from "./site-root.ts";
 import { setMessage } from "./status.ts";
 
 /** A node of a site file; children nest. */
@@ -37,17 +39,19 @@ export interface TreeDeps {
   readonly drivers: readonly Driver[];
   readonly nodes: NodeStore;
   readonly statuses: Statuses;
-  readonly readings: Pick<Readings, "forget">;
+  readonly readings: Pick<Readings, "forget" | "rename">;
   readonly clock: Clock;
   readonly log: Log;
   readonly timeZone: string;
+  /** Sources in which all nodes hang below one, made when it is missing: there people can begin with an empty source. */
+  readonly roots?: readonly SourceRoot[];
 }
 
-export interface Tree extends Pick<Forest, "find" | "sources"> {
+export interface Tree extends Pick<Forest, "find" | "sources">, Changing {
   readonly catalogue: Catalogue;
   /** Stored, then applied, then opened in the background. Throws `Refusal` and changes nothing. */
   create(one: Create): NodeRef;
-  /** The node and all below it go. Resolves when their devices are closed. Throws `Refusal` not-found. */
+  /** The node and all below it go. Resolves when their devices are closed. Throws `Refusal` not-found, not-allowed at a root. */
   destroy(ref: NodeRef): Promise<void>;
   /** Creates what is not there yet, all or nothing; what is there stays as it is, having perhaps been edited since. */
   import(sourceId: string, nodes: readonly SiteNode[]): { created: readonly NodeRef[]; present: readonly NodeRef[] };
@@ -80,7 +84,7 @@ export interface Tree extends Pick<Forest, "find" | "sources"> {
 
 export function createTree(deps: TreeDeps): Tree {
   const { clock, log } = deps;
-  const catalogue = createCatalogue(deps.drivers);
+  const catalogue = createCatalogue([...deps.drivers, { name: "site", nodeTypes: [siteType] }]);
   const forest = createForest();
   const agenda = createAgenda(clock, log);
   const users: ((node: TreeNode) => void)[] = [];
@@ -108,14 +112,18 @@ export function createTree(deps: TreeDeps): Tree {
     if (planned.length === 0) return [];
     deps.nodes.insert(planned.map(one => one.record));
     const added = planned.map(one => forest.add(one.record, one.type, one.settings));
+    const last = lastBefore(added);
     for (const node of added) {
-      changed("added", node);
+      const after = last(node);
+      changed("added", node, after === undefined ? {} : { after: after.ref });
       if (running) opening.open(node);
     }
     return added.map(node => node.ref);
   };
 
+  ensureRoots(deps.nodes, deps.roots ?? [], clock.now());
   load({ forest, catalogue, ...deps });
+  const changing = createChanging({ ...deps, forest, opening, changed, running: () => running });
 
   return {
     catalogue,
@@ -123,13 +131,14 @@ export function createTree(deps: TreeDeps): Tree {
     sources: forest.sources,
     create({ sourceId, parent, ...one }) {
       const plan = createPlan(forest, catalogue, clock.now());
-      const above = parent === undefined ? undefined : forest.find(parent);
+      const above = parent === undefined ? forest.rootOf(sourceId) : forest.find(parent);
       if (parent !== undefined && above === undefined) throw unknownNode(parent);
       return plan.add({ sourceId, parent: above }, one) && (apply(plan.planned)[0] as NodeRef);
     },
     async destroy(ref) {
       const node = forest.find(ref);
       if (node === undefined) throw unknownNode(ref);
+      if (node.type?.root) throw new Refusal("not-allowed", "The root of a source cannot be removed.");
       const gone = [...withDescendants(node)].reverse();
       deps.nodes.remove(gone.map(one => one.ref));
       // Begun while the children still hang on it: closing goes down the tree.
@@ -154,13 +163,12 @@ export function createTree(deps: TreeDeps): Tree {
           visit(next, one.nodes ?? [], `${path}/`);
         }
       };
-      visit(undefined, nodes, "");
+      visit(forest.rootOf(sourceId), nodes, "");
       return { created: apply(plan.planned), present };
     },
     things: () =>
-      [...forest.sources.values()].flatMap(source =>
-        [...source.nodes.values()].filter(node => node.type?.thing).map(asThing),
-      ),
+      [...forest.sources.values()].flatMap(source => [...source.nodes.values()].filter(isThing).map(asThing)),
+    ...changing,
     changes: notices.changes,
     whenChanged: notices.whenChanged,
     stamp: notices.stamp,
@@ -184,6 +192,24 @@ export function createTree(deps: TreeDeps): Tree {
       running = false;
       await Promise.all(roots().map(opening.close));
     },
+  };
+}
+
+/** The sibling each new node was put behind, asked for in the order they were put. */
+function lastBefore(added: readonly TreeNode[]) {
+  const fresh = new Set(added);
+  const last = new Map<TreeNode, TreeNode | undefined>();
+  return (node: TreeNode): TreeNode | undefined => {
+    if (node.parent === undefined) return undefined;
+    if (!last.has(node.parent)) {
+      last.set(
+        node.parent,
+        [...node.parent.children].findLast(one => !fresh.has(one)),
+      );
+    }
+    const before = last.get(node.parent);
+    last.set(node.parent, node);
+    return before;
   };
 }
 

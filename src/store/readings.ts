@@ -31,6 +31,9 @@ export function createReadings(database: Database, behind: Behind): Readings {
     SELECT samples.id, at, fields FROM samples JOIN series ON series.id = series
     WHERE source = ? AND node = ? AND partition = ? AND (at, samples.id) > (?, ?) AND at <= ?
     ORDER BY at, samples.id LIMIT ${historyPageRows}`);
+  const rename = database.prepare(
+    "UPDATE OR REPLACE series SET source = ?, node = ?, partition = ? WHERE source = ? AND node = ? AND partition = ?",
+  );
   const remove = database.prepare("DELETE FROM series WHERE source = ? AND node = ? AND partition = ?");
 
   /** Least recently used first. */
@@ -97,6 +100,17 @@ export function createReadings(database: Database, behind: Behind): Readings {
       behind.add(() => {
         remove.run(...columns(node));
         unsaved.delete(key);
+      });
+    },
+    rename(from, to) {
+      // Everything up to now is written under the old name first; a failing disk keeps the order.
+      const latest = latestOf(from);
+      cache.delete(nodeKey(from));
+      cache.set(nodeKey(to), latest);
+      unsaved.add(nodeKey(to));
+      behind.add(() => {
+        rename.run(...columns(to), ...columns(from));
+        unsaved.delete(nodeKey(to));
       });
     },
   };

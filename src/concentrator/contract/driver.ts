@@ -56,6 +56,8 @@ export interface NodeType<S extends z.ZodObject = z.ZodObject, Parent = unknown,
   readonly settings: S;
   /** Children are addressed in a partition named after this node. */
   readonly line?: true;
+  /** Stands at the top of a source, once, and takes below it what says "" among its `parents`. Not made or removed by people. */
+  readonly root?: true;
   /** Registered with the Thing Registry and claimable on its own. Lines are not: they belong to the appliance. */
   readonly thing?: true;
   /** Base types and capabilities, nearest first (getNodeInheritance). */

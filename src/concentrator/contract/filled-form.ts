@@ -114,3 +114,19 @@ export class FormRejected extends Refusal {
     this.form = form;
   }
 }
+
+/** The form as this person reads it: names, values and bounds stay as they are (DF-FORM-05). */
+export const inWords = (form: Form, say: (text: string) => string): Form => ({
+  ...form,
+  title: say(form.title),
+  instructions: form.instructions.map(say),
+  fields: form.fields.map(field => ({
+    ...field,
+    label: say(field.label),
+    description: say(field.description),
+    page: say(field.page),
+    error: say(field.error),
+    options: field.options.map(({ value, label }) => ({ value, label: say(label) })),
+    values: field.kind === "fixed" ? field.values.map(say) : field.values,
+  })),
+});

@@ -2,6 +2,7 @@
 // the app's form, the questions of the CLI and the parameters shown of a node are made of it.
 
 import * as z from "zod";
+import type { Conditions } from "./settings.ts";
 
 export type FormFieldKind = "boolean" | "integer" | "number" | "text" | "choice";
 
@@ -21,6 +22,8 @@ export interface FormField {
   readonly pattern?: string;
   /** The values of a choice. */
   readonly options?: readonly (string | number)[];
+  /** Shown and heeded only while these other settings have one of these values. */
+  readonly when?: Conditions;
 }
 
 interface Property {
@@ -36,6 +39,7 @@ interface Property {
   maximum?: number;
   maxLength?: number;
   pattern?: string;
+  when?: Conditions;
 }
 
 /** The fields in the order of the schema. Throws when the schema is not flat: what wants nesting is a child node or a profile. */
@@ -60,6 +64,7 @@ export function formOf(schema: z.ZodObject): readonly FormField[] {
       ...(property.maxLength === undefined ? {} : { charsMax: property.maxLength }),
       ...(property.pattern === undefined ? {} : { pattern: property.pattern }),
       ...(options === undefined ? {} : { options }),
+      ...(property.when === undefined ? {} : { when: property.when }),
     };
   });
 }

@@ -3,6 +3,9 @@
 
 import * as z from "zod";
 
+/** By the name of another setting: the values with which this one has a meaning. */
+export type Conditions = Readonly<Record<string, readonly (string | number | boolean)[]>>;
+
 /** What a form shows beside the schema's own type, range and default. */
 export type SettingMeta = {
   title: string;
@@ -10,6 +13,7 @@ export type SettingMeta = {
   page?: string;
   /** Written, never shown. */
   secret?: true;
+  when?: Conditions;
 };
 
 const meta = (title: string, description: string, page = "Connection"): SettingMeta => ({ title, description, page });
