@@ -419,3 +419,43 @@ export const rolesMax = 1_000;
 export const rolesPerGiverMax = 100;
 /** What has run out counts no more at once; its holder leaves the contacts within this. */
 export const rolesSweepMs = 60_000;
+
+// Subscriptions to sensor data (src/concentrator/subscriptions.ts, src/xmpp/iot/events.ts; EV-SUB, EV-TRG).
+export const subscriptionsPerCallerMax = 100;
+/** Of one caller, all his subscriptions together. */
+export const subscribedNodesPerCallerMax = 20_000;
+/** All callers together: 10,000 nodes with a few screens each. */
+export const eventSubscriptionsMax = 10_000;
+/** Wished for more often, events come this often all the same. */
+export const eventIntervalMsMin = 1_000;
+export const eventSilenceMsMin = 10_000;
+/** An event waits this long for what else the same readout says, so that it is one event. */
+export const eventGatherMs = 100;
+/** Events being made at once; the others wait their turn. Fewer than a line's queue holds. */
+export const eventsAtOnceMax = 16;
+/** Errors come once so often to a subscriber who named no interval of his own. */
+export const eventFaultMs = 60_000;
+/** An event that could not be decided on, since the one to ask is busy or away, is tried again after this. */
+export const eventRetryMs = 30_000;
+/** A node that is subscribed to is polled this often when no interval was wished for, and never more often than the second. */
+export const subscribedPollMs = 60_000;
+export const subscribedPollMsMin = 10_000;
+
+// Events of data sources (src/concentrator/source-events.ts, src/store/source-events.ts; CON-SUB, CON-EVT).
+export const sourceSubscriptionsPerCallerMax = 20;
+export const sourceSubscriptionsMax = 1_000;
+export const sourceSubscriptionSecondsMax = 604_800;
+/** Between two changes of state of one node, for one subscriber. */
+export const statusEventMs = 1_000;
+/** Events that wait for one subscriber in memory; who is further behind is told from the log. */
+export const sourceEventsWaitingMax = 1_000;
+/** Told at once; then the others have their turn. */
+export const sourceEventsAtOnceMax = 50;
+export const sourceEventsPauseMs = 250;
+/** Asked for more past events than this, the whole source is fetched sooner. */
+export const sourceReplayMax = 20_000;
+export const sourceEventsKeepMs = 7 * 86_400_000;
+/** Kept of a source, however old. */
+export const sourceEventsKeptMin = 10_000;
+/** However young: a line that flaps for a week must not fill the disk. About 100 MB. */
+export const sourceEventsKeptMax = 200_000;

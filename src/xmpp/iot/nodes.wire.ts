@@ -136,7 +136,7 @@ const parameters: Part<readonly DisplayParameter[]> = {
 const parameterShape = (kind: ParameterValue["kind"]) =>
   group({ id: attr("id", text), name: attr("name", text), value: attr("value", parameterValues[kind]) });
 
-const message: Codec<NodeMessage> = element("message", {
+export const message: Codec<NodeMessage> = element("message", {
   at: attr("timestamp", dateTime),
   type: attr("type", oneOf("Error", "Warning", "Information")),
   eventId: attrOr("eventId", text, ""),
@@ -150,7 +150,7 @@ const parent: Part<{ nodeId: string; partition: string } | undefined> = mapped(
   value => value ?? { nodeId: undefined, partition: "" },
 );
 
-const nodeState: Scalar<NodeState> = oneOf(
+export const nodeState: Scalar<NodeState> = oneOf(
   "None",
   "Information",
   "WarningSigned",

@@ -17,7 +17,7 @@ const everything: Categories = {
   historical: true,
 };
 /** `all` overrides the six letters (SD-REQ-03); it is written when all six are meant, and never on a field. */
-const askedCategories = mapped(
+export const askedCategories = mapped(
   group({ flags: categoryFlags, all: attrOr("all", boolean, false) }),
   ({ flags, all }) => (all ? everything : flags),
   flags => ({ flags, all: Object.values(flags).every(one => one) }),
