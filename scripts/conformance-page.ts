@@ -143,13 +143,19 @@ const anchor = (family: Family): string =>
 function proofText({ level, text, exempt, passed, failed, proven }: Judged, known: ReadonlySet<string>): string {
   if (failed.length > 0) return `**fails**: ${failed.slice(0, namedMax).map(testText).map(cell).join("<br>")}`;
   if (proven) {
-    const named = passed.slice(0, namedMax).map(testText).map(cell);
+    const named = varied(passed).slice(0, namedMax).map(testText).map(cell);
     const more = passed.length - named.length;
     return [...named, ...(more > 0 ? [`and ${more} more`] : [])].join("<br>");
   }
   if (exempt !== undefined) return `*no test*: ${cell(exempt)}`;
   if (level === "D") return `see ${idsIn(text, known).join(", ")}`;
   return "**nothing yet**";
+}
+
+/** One of each file first, since tests of one file often differ in a word only. */
+function varied(results: readonly TestResult[]): TestResult[] {
+  const first = new Map(results.toReversed().map(result => [result.file, result]));
+  return [...results].sort((a, b) => Number(first.get(b.file) === b) - Number(first.get(a.file) === a));
 }
 
 const testText = ({ file, name }: TestResult): string => `${file} › ${name}`;
