@@ -459,3 +459,11 @@ export const sourceEventsKeepMs = 7 * 86_400_000;
 export const sourceEventsKeptMin = 10_000;
 /** However young: a line that flaps for a week must not fill the disk. About 100 MB. */
 export const sourceEventsKeptMax = 200_000;
+
+// Forms (src/concentrator/form-values.ts, src/xmpp/iot/dynamic-forms.ts).
+/** Fields that no form has are named in the answer up to this many: it must not grow with what was sent. */
+export const formErrorsMax = 20;
+/** DF-DYN-02: idle for so long, a form that can be posted back is forgotten. */
+export const formIdleMs = 1_800_000;
+export const formsPerJidMax = 20;
+export const formsMax = 1_000;
