@@ -41,6 +41,8 @@ export const bootSettings = z.strictObject({
   contactsSeeDevices: z.boolean().default(true).meta({ title: "Contacts see that the field devices are there" }),
   contactsSeeAppliance: z.boolean().default(false).meta({ title: "Contacts see the appliance's own node" }),
   neighboursSee: z.boolean().default(false).meta({ title: "Who owns a meter sees, as any contact, the others too" }),
+  /** A broker or other service that tells the time over XMPP: readings are marked when ours is too far from it. */
+  clockSource: z.string().min(1).max(3071).optional().meta({ title: "Clock to compare with (JID)" }),
   historyDays: z.int().min(1).max(36_500).default(730).meta({ title: "Days of history to keep" }),
   /** Spreads registrations of a fleet after a broker's restart. */
   registrationJitterSeconds: z.int().min(0).max(3600).default(30).meta({ title: "Spread of registrations (s)" }),

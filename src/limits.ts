@@ -330,6 +330,8 @@ export const decisionNodesAloneMax = 16;
 export const decisionNodesPerQuestionMax = 50;
 /** A service found away is not waited for again within this time when there is an older answer to go by. */
 export const decisionServiceAwayMs = 30_000;
+/** A broker that refuses in the name of a service that is not there does it at once. */
+export const serviceProbeMs = 1_000;
 export const newQuestionsPerCallerMax = 10;
 export const newQuestionsPerDomainMax = 60;
 export const newQuestionsMax = 300;
@@ -467,3 +469,14 @@ export const formErrorsMax = 20;
 export const formIdleMs = 1_800_000;
 export const formsPerJidMax = 20;
 export const formsMax = 1_000;
+
+// Clock synchronisation (CLK-RESP-05, CLK-MEAS-02, -03).
+export const clockRequestsPerSecondMax = 10;
+/** Callers counted within one second; more than that at once is no company but an attack. */
+export const countedCallersMax = 1_000;
+export const clockMeasureMs = 60_000;
+export const clockMeasurementsMax = 16;
+/** A later answer measures the network. */
+export const clockReplyMsMax = 1_000;
+/** Further off, and readings are marked. */
+export const clockOffsetMsMax = 2_000;

@@ -5,6 +5,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import type { Concentrator } from "#concentrator/concentrator.ts";
 import type { Languages } from "#contract/language.ts";
+import { createClockFace } from "#iot/clock.ts";
 import { createControl } from "#iot/control.ts";
 import { createNodes } from "#iot/nodes.ts";
 import { createSensorData } from "#iot/sensor-data.ts";
@@ -27,6 +28,8 @@ export interface FacesDeps {
   readonly send: (to: string, payload: Element) => void;
   /** What people read is said in the language of who asked, where it leaves: `localize(caller.language, text)`. */
   readonly languages: Languages;
+  /** Bare JID of the clock followed over XMPP. */
+  readonly clockSource: () => string | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -35,7 +38,11 @@ export interface FacesDeps {
 export function createFaces(deps: FacesDeps): Required<Face> {
   /** Those of the concentrator interface: its capabilities list what they serve. */
   const concentrating: readonly Face[] = [];
-  const others: readonly Face[] = [createSensorData(deps), createControl(deps)];
+  const others: readonly Face[] = [
+    createSensorData(deps),
+    createControl(deps),
+    createClockFace({ ...deps, source: deps.clockSource }),
+  ];
   const nodes = createNodes({ ...deps, others: concentrating.flatMap(({ routes }) => routes) });
   const faces: readonly Face[] = [nodes, ...concentrating, ...others];
   return {

@@ -12,6 +12,7 @@ import { contactsMayView, ownerRule } from "#concentrator/rules.ts";
 import type { Tree } from "#concentrator/tree.ts";
 import type { BootSettings } from "#config.ts";
 import { applianceSource, meteringTopology, type NodeRef, rootRef, sameNode, type Tag } from "#contract/node.ts";
+import { createClockFollowing } from "#iot/clock-following.ts";
 import { createDiscovery } from "#iot/discovery.ts";
 import { preferred } from "#iot/generations.ts";
 import { createProvisioning } from "#iot/provisioning.ts";
@@ -134,6 +135,18 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     log,
   });
 
+  const following = createClockFollowing({
+    connection: session,
+    source: settings.clockSource,
+    judged(isOff, offsetMs) {
+      const board = tree.find({ nodeId: "board", sourceId: applianceSource, partition: "" });
+      const text = `The clock of the appliance differs by ${(offsetMs / 1000).toFixed(1)} s from ${settings.clockSource}.`;
+      if (board && isOff) tree.warn(board, "clock-offset", text);
+      else if (board) tree.recovered(board, ["clock-offset"]);
+    },
+    clock,
+    log,
+  });
   /** What somebody owns, or was given, says what he sees: not the other tenants' meters (COM-AUTH-07). */
   const isParticular = (jid: string) => jid !== owners.rootOwner() && (discovery.isOwner(jid) || roles.holds(jid));
   const concentrator = createConcentrator({
@@ -151,12 +164,13 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     ],
     clock,
     log,
-    synchronised: () => clock.now() >= limits.clockEarliestMs,
+    synchronised: () => clock.now() >= limits.clockEarliestMs && !following.isOff,
   });
   const languages = createAllLanguages(settings.language);
   const faces = createFaces({
     concentrator,
     languages,
+    clockSource: () => following.source,
     send: (to, payload) => session.send(payloadMessage(to, payload)),
     clock,
     log,
@@ -226,7 +240,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     void supervise(presence.announce, { delays, healthyMs: 0, clock, failed }, announcing.signal);
   }
 
-  const tasks = [session.run, discovery.run, search.run, roles.run];
+  const tasks = [session.run, discovery.run, search.run, roles.run, following.run];
   return { session, discovery, provisioning, roles, tasks };
 }
 

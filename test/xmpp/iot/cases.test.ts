@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as address from "#iot/address.wire.ts";
+import * as clock from "#iot/clock.wire.ts";
 import * as control from "#iot/control.wire.ts";
 import * as dataForm from "#iot/data-form.wire.ts";
 import * as disco from "#iot/disco.wire.ts";
@@ -32,6 +33,7 @@ const families: Readonly<Record<string, { module: Module; family?: Family }>> = 
   "provisioning-device": { module: provisioningDevice, family: "provisioningDevice" },
   "provisioning-owner": { module: provisioningOwner, family: "provisioningOwner" },
   disco: { module: disco },
+  clock: { module: clock, family: "synchronization" },
 };
 
 const isCodec = (value: unknown): value is Codec<unknown> =>

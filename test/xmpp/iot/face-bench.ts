@@ -1,7 +1,7 @@
 // A face behind the real router, asked in XML and heard in XML. The concentrator behind it is a script of readings at the
 // type boundary `Concentrator`: what a face does on the wire is the subject here, not what a device does.
 
-import { createLog, type LogEvent } from "#base/log.ts";
+import { createLog, type Log, type LogEvent } from "#base/log.ts";
 import type { Admitted } from "#concentrator/admission.ts";
 import type { Concentrator } from "#concentrator/concentrator.ts";
 import type { Caller } from "#contract/caller.ts";
@@ -19,6 +19,7 @@ export interface Bench {
   readonly clock: ManualClock;
   readonly stop: AbortController;
   readonly events: LogEvent[];
+  readonly log: Log;
   /** Messages sent, in order, as `to` and payload. */
   readonly sent: { to: string; payload: string }[];
   /** Everything that left, replies and messages alike, in order. */
@@ -40,6 +41,7 @@ export function createBench(): Bench {
     clock,
     stop,
     events,
+    log: createLog(event => events.push(event)),
     sent,
     left,
     send(to, payload) {
