@@ -3,6 +3,7 @@
 
 import { type Catalogue, capabilityNames } from "./catalogue.ts";
 import type { Inheritance, NodeInfo } from "./concentrator.ts";
+import type { FormFieldKind } from "./contract/form.ts";
 import type { DisplayParameter } from "./contract/node.ts";
 import type { TreeNode } from "./forest.ts";
 import { stateOf } from "./status.ts";
@@ -51,20 +52,22 @@ function parametersOf(node: TreeNode, catalogue: Catalogue): DisplayParameter[] 
   const list: DisplayParameter[] = [text("NodeId", "Node", ref.nodeId), text("Type", "Type", titleOf(node))];
   if (ref.partition !== "") list.push(text("Partition", "Line", ref.partition));
   if (type === undefined || settings === undefined) return list;
-  for (const { name, title, secret } of catalogue.form(type)) {
-    const value = secret ? undefined : displayed(settings[name]);
+  for (const { name, title, secret, kind } of catalogue.form(type)) {
+    const value = secret ? undefined : displayed(settings[name], kind);
     if (value !== undefined) list.push({ id: name, name: title, value });
   }
   list.push(...(node.opened?.device.describe?.() ?? []));
   return list;
 }
 
-function displayed(value: unknown): DisplayParameter["value"] | undefined {
+/** The kind is that of the setting, so that it does not change with its value; what does not fit 32 bits is long (CON-NI-06). */
+function displayed(value: unknown, kind: FormFieldKind): DisplayParameter["value"] | undefined {
   switch (typeof value) {
     case "boolean":
       return { kind: "boolean", value };
     case "number":
-      return Number.isInteger(value) && Math.abs(value) < 2 ** 31 ? { kind: "int", value } : { kind: "double", value };
+      if (kind === "number" || !Number.isSafeInteger(value)) return { kind: "double", value };
+      return (value | 0) === value ? { kind: "int", value } : { kind: "long", value: BigInt(value) };
     case "bigint":
       return { kind: "long", value };
     case "string":

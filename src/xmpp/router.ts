@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { english, type Languages } from "#contract/language.ts";
+import { inOneGeneration } from "./iot/generations.ts";
 import { bareJid, normalJid } from "./jid.ts";
 import { asStanzaError, encodeError, StanzaError } from "./stanza.ts";
 import type { Codec } from "./xml/codec.ts";
@@ -66,7 +67,7 @@ export const route = <T>(
   ns,
   name: codec.name,
   access,
-  handle: request => handle(codec.decode(request.payload), request),
+  handle: request => handle(codec.decode(inOneGeneration(request.payload)), request),
 });
 
 export interface RouterDeps {

@@ -53,7 +53,7 @@ describe("lookup", () => {
     await stop();
   });
 
-  it("CON-NI: says what a node is, and never its secrets", async () => {
+  it("CON-NI-01, -07, -08: says what a node is, its name and type among the parameters, and never its secrets", async () => {
     const { concentrator, stop } = await house();
     const info = await concentrator.node(callerOf(owner), refOf("water-1"));
     expect(info).toMatchObject({
@@ -102,6 +102,53 @@ describe("lookup", () => {
     expect(ids(await concentrator.allNodes(callerOf(tenant), meteringTopology, []))).toEqual(["water-1"]);
     expect(ids(await concentrator.ancestors(callerOf(tenant), refOf("water-1")))).toEqual(["water-1"]);
     expect(ids(await concentrator.ancestors(callerOf(owner), refOf("water-1")))).toEqual(["water-1", "attic"]);
+    await stop();
+  });
+
+  it("CON-NI-05: readable and controllable speak of the node, whoever looks", async () => {
+    const { concentrator, stop } = await house();
+    const traits = async (nodeId: string, jid: string) => {
+      const { isReadable, isControllable } = await concentrator.node(callerOf(jid), refOf(nodeId));
+      return { isReadable, isControllable };
+    };
+    // A contact may see all of them, and neither read nor control any.
+    for (const jid of [owner, stranger]) {
+      expect(await traits("main", jid)).toEqual({ isReadable: true, isControllable: true });
+      expect(await traits("attic", jid)).toEqual({ isReadable: false, isControllable: false });
+    }
+    await stop();
+  });
+
+  it("CON-NI-06: each setting is shown in its kind, whatever its value; long where 32 bits are too few", async () => {
+    const one = scene();
+    one.add("test.device", "a", { serial: 4_000_000_000, scale: 2, enabled: true, pollSeconds: 60 });
+    await one.start();
+    const { parameters } = await one.concentrator.node(callerOf(owner), refOf("a"));
+    const shown = new Map(parameters.map(({ id, value }) => [id, value]));
+    expect(shown.get("serial")).toEqual({ kind: "long", value: 4_000_000_000n });
+    expect(shown.get("scale")).toEqual({ kind: "double", value: 2 });
+    expect(shown.get("enabled")).toEqual({ kind: "boolean", value: true });
+    expect(shown.get("pollSeconds")).toEqual({ kind: "int", value: 60 });
+    await one.stop();
+  });
+
+  it("COM-ID-01: id, source and partition are compared letter by letter; an empty partition is none", async () => {
+    const { concentrator, stop } = await house();
+    const there = (nodeId: string, partition: string, sourceId: string = meteringTopology) =>
+      concentrator.contains(callerOf(owner), { nodeId, sourceId, partition });
+    expect(await there("water-1", "attic")).toBe(true);
+    expect(await there("main", "")).toBe(true);
+    for (const [nodeId, partition] of [
+      ["Water-1", "attic"],
+      ["water-1 ", "attic"],
+      ["water-1", "Attic"],
+      ["water-1", "cellar"],
+      ["main", "attic"],
+      ["water\u2010" + "1", "attic"],
+    ] as const) {
+      expect(await there(nodeId, partition), `${nodeId} ${partition}`).toBe(false);
+    }
+    expect(await there("water-1", "attic", "meteringtopology")).toBe(false);
     await stop();
   });
 

@@ -256,7 +256,7 @@ describe("readout", () => {
     await one.stop();
   });
 
-  it("a device that only speaks answers from the store, each value with its own time; nothing heard is a fault", async () => {
+  it("SD-REQ-14: a device that only speaks answers from the store, each value with its own time; nothing heard is a fault", async () => {
     const one = scene();
     const said: ((name: string, value: number) => void)[] = [];
     one.plans.set("speaks", async ({ clock }) => ({

@@ -74,6 +74,9 @@ export interface SceneOptions {
 
 const settings = z.object({
   plan: z.string().default("").meta({ title: "Plan" }),
+  serial: z.int().default(0).meta({ title: "Serial number" }),
+  scale: z.number().default(1).meta({ title: "Scale" }),
+  enabled: z.boolean().default(true).meta({ title: "Enabled" }),
   password: z.string().default("").meta({ title: "Password", secret: true }),
   pollSeconds: pollSeconds(0),
 });

@@ -277,7 +277,7 @@ describe("devices that hang", () => {
     ).toEqual(["hung", "mute"]);
   });
 
-  it("SD-REQ-09: an id in use is a conflict, and free again when that readout is over", async () => {
+  it("SD-REQ-02: an id in use is a conflict, and free again when that readout is over", async () => {
     const request = `<req xmlns='${sd}' id='twice' m='true'>${silent}</req>`;
     expect((await ask(owner, "get", request))?.name).toBe("started");
     expect(await answerTo(owner, "get", request)).toBe("conflict");
@@ -299,7 +299,7 @@ describe("devices that hang", () => {
     await ended(owner, "stop");
   });
 
-  it("SD-REQ-10: a caller has so many readouts at once, and no more; another one is not held up", async () => {
+  it("SD-REQ-13: a caller has so many readouts at once, and no more; another one is not held up", async () => {
     const ids = Array.from({ length: 21 }, (_, at) => `quota-${at}`);
     const said = await Promise.all(
       ids.map(id =>

@@ -3,9 +3,10 @@
 import { describe, expect, it } from "vitest";
 import { createLog, type LogEvent } from "#base/log.ts";
 import { Refusal, type RefusalKind } from "#contract/faults.ts";
+import { createLanguages } from "#contract/language.ts";
 import { attr, element as codec, WireError } from "#xml/codec.ts";
 import { type Element, element, format } from "#xml/element.ts";
-import { int32 } from "#xml/scalars.ts";
+import { int32, oneOf } from "#xml/scalars.ts";
 import { createRouter, type IqRequest, type MessageRoute, type Route, type RouterDeps, route } from "#xmpp/router.ts";
 import { clientNs, decodeError, StanzaError } from "#xmpp/stanza.ts";
 import { manualClock } from "../support/manual-clock.ts";
@@ -70,6 +71,47 @@ describe("requests", () => {
     expect(conditionOf(await ask({ type: undefined }, q))).toBe("bad-request");
     expect(conditionOf(await ask({}))).toBe("bad-request");
     expect(router.features).toEqual([ns]);
+  });
+
+  it("COM-STZ-05: the payload of a result is its first child, and its only one", async () => {
+    const { ask } = setUp([simple(async () => element("r", ns, {}, [element("inner", ns)]))]);
+    expect((await ask({}, q))?.children).toEqual([element("r", ns, {}, [element("inner", ns)])]);
+    // What stands before it in a request is white space; what stands behind it is not looked at.
+    expect(conditionOf(await ask({}, q, element("other", ns)))).toBe("result");
+    expect(conditionOf(await ask({}, element("other", ns), q))).toBe("feature-not-implemented");
+  });
+
+  it("COM-STZ-07: names are letter by letter, the order of attributes is nothing", async () => {
+    const seen: unknown[] = [];
+    const asked = codec("q", { first: attr("first", int32), second: attr("second", oneOf("Left", "Right")) });
+    const { ask } = setUp([route(["get"], ns, asked, async value => void seen.push(value))]);
+    for (const attrs of [
+      { first: "1", second: "Left" },
+      { second: "Left", first: "1" },
+    ]) {
+      expect(conditionOf(await ask({}, element("q", ns, attrs)))).toBe("result");
+    }
+    expect(seen).toEqual([
+      { first: 1, second: "Left" },
+      { first: 1, second: "Left" },
+    ]);
+    expect(conditionOf(await ask({}, element("q", ns, { First: "1", second: "Left" })))).toBe("bad-request");
+    expect(conditionOf(await ask({}, element("q", ns, { first: "1", second: "left" })))).toBe("bad-request");
+    expect(conditionOf(await ask({}, element("Q", ns, { first: "1", second: "Left" })))).toBe(
+      "feature-not-implemented",
+    );
+  });
+
+  it("COM-LANG-01: the element's language goes before the stanza's, and an empty one is none", async () => {
+    const languages = createLanguages({ sv: {}, de: {} }, "de");
+    const asked: string[] = [];
+    const { ask } = setUp([simple(async ({ language }) => void asked.push(language))], { languages });
+    const inLanguage = (tag: string) => element("q", ns, { "xml:lang": tag });
+    await ask({ "xml:lang": "en" }, inLanguage("sv-FI"));
+    await ask({ "xml:lang": "sv" }, inLanguage(""));
+    await ask({ "xml:lang": "sv" }, q);
+    await ask({}, q);
+    expect(asked).toEqual(["sv", "sv", "sv", "de"]);
   });
 
   it("results and errors are never answered, nor what has no id", async () => {

@@ -1,6 +1,8 @@
 // The only file with namespace prefixes: three generations of each interface, served at once and answered as asked
 // (COM-NS-01…06, DISCO-NS). Local names are the same in all of them; where a detail differs it is said at its place.
 
+import type { Element } from "#xml/element.ts";
+
 export const generationNames = ["nfi", "nf", "ieee"] as const;
 /** nfi: published since 2025-08 · nf: what most deployed software sends · ieee: the oldest still accepted. */
 export type Generation = (typeof generationNames)[number];
@@ -31,6 +33,34 @@ export function sibling(ns: string, from: Family, to: Family): string {
   const generation = generationOf(from, ns);
   if (generation === undefined) throw new Error(`${ns} is no generation of ${from}`);
   return namespace(to, generation);
+}
+
+/** What siblings have in common; undefined for what has no generations. */
+function familyOf(ns: string): string | undefined {
+  const generation = generationNames.find(one => ns.startsWith(`urn:${one}:`));
+  return generation === undefined ? undefined : ns.slice(`urn:${generation}:`.length);
+}
+
+/**
+ * The same with children of a sibling generation as if they were of the element's own (COM-STZ-08): who mixes them means one
+ * interface. The element itself when there is nothing to do, which is nearly always.
+ */
+export function inOneGeneration(payload: Element): Element {
+  const family = familyOf(payload.ns);
+  if (family === undefined) return payload;
+  const siblings = new Set(generationNames.map(one => `urn:${one}:${family}`));
+  const aligned = (node: Element): Element => {
+    let children: (Element | string)[] | undefined;
+    for (const [at, before] of node.children.entries()) {
+      if (typeof before === "string") continue;
+      const after = aligned(before);
+      if (after !== before) (children ??= [...node.children])[at] = after;
+    }
+    const foreign = node.ns === payload.ns || !siblings.has(node.ns);
+    if (children === undefined && foreign) return node;
+    return { ...node, ns: foreign ? node.ns : payload.ns, children: children ?? node.children };
+  };
+  return aligned(payload);
 }
 
 /** What we speak first to a service that announces these features: nf, else nfi, else ieee (DISCO-NS-03). */

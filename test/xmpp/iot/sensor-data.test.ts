@@ -99,7 +99,7 @@ describe("answers at once", () => {
     expect(readouts.admissions[0]?.nodes).toEqual([ref("heat")]);
   });
 
-  it("SD-REQ-04, -05, -09: names, times, tokens, language and the stamped sender reach admission", async () => {
+  it("COM-AUTH-01, SD-REQ-04, -05, -09: names, times, tokens, language and the stamped sender reach admission", async () => {
     const { ask, readouts } = createScene();
     const attrs = "m='1' h='1' from='2031-01-01T00:00:00Z' to='2031-02-01T00:00:00Z' st='s1 s2' dt='d' xml:lang='sv'";
     await ask("get", req(attrs, "<nd id='heat'/><f n='Energy'/><f n='Flow'/>"), "Bob@City.Example/Phone");
@@ -231,7 +231,7 @@ describe("refuses", () => {
 });
 
 describe("answers in messages", () => {
-  it("SD-RESP-01, -02, -04: started in the iq, then data, then one end, all with the id and in the generation asked", async () => {
+  it("COM-NS-03, SD-RESP-01, -02, -04: started in the iq, then data, then one end, all with the id and in the generation asked", async () => {
     for (const generation of namespaces("sensorData")) {
       const { ask, clock, left, sent, readouts, late, face } = createScene();
       readouts.nodes.set("heat", late(2_000, sample("heat")));
