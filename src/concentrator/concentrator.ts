@@ -8,6 +8,7 @@ import type { ControlParameter, ControlValue } from "./contract/control.ts";
 import type { Ask, Reading } from "./contract/field.ts";
 import type { DisplayParameter, NodeMessage, NodeRef, NodeState, Tag } from "./contract/node.ts";
 import { createControl } from "./control.ts";
+import { createEditing, type Editing } from "./editing.ts";
 import { createLookup } from "./lookup.ts";
 import { createReadout } from "./readout.ts";
 import { createReads } from "./reads.ts";
@@ -62,7 +63,7 @@ export interface ControlResult {
  * Lookups throw `Refusal` not-found for what is unknown or not visible to the caller, the same in both cases.
  * Admission throws `Refusal` not-found or denied and touches no device.
  */
-export interface Concentrator {
+export interface Concentrator extends Editing {
   sources(caller: Caller): Promise<SourceInfo[]>;
   rootSources(caller: Caller): Promise<SourceInfo[]>;
   childSources(caller: Caller, sourceId: string): Promise<SourceInfo[]>;
@@ -107,6 +108,8 @@ export interface ConcentratorDeps {
   readonly readings: Readings;
   /** In the order asked; silence is refusal. */
   readonly rules: readonly Rule[];
+  /** Bare JID of who claimed this node; default: nobody ever did. */
+  readonly ownerOf?: (ref: NodeRef) => string | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** False until the appliance knows the time: its samples are marked as offset. Default: it knows. */
@@ -128,8 +131,10 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
   });
   const { parameters, control } = createControl({ find, readings, failed, warn, clock, log });
   watchAll({ tree, reads, readings, clock, synchronised });
+  const lookup = createLookup({ tree, visible: admission.visible });
   return {
-    ...createLookup({ tree, visible: admission.visible }),
+    ...lookup,
+    ...createEditing({ tree, admission, node: lookup.node, ownerOf: deps.ownerOf ?? (() => undefined), log }),
     allowed: admission.allowed,
     require: admission.require,
     admitRead: admission.read,

@@ -162,6 +162,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
       ),
       provisioning.rule,
     ],
+    ownerOf: discovery.ownerOf,
     clock,
     log,
     synchronised: () => clock.now() >= limits.clockEarliestMs && !following.isOff,
