@@ -1,7 +1,8 @@
 // The configuration file of the lab's Prosody (Lua). What it says and why was found by trial; see the comments in it.
 
 import { join } from "node:path";
-import type { ProsodyOptions, ProsodyPorts } from "./prosody.ts";
+import type { BrokerPorts } from "./broker.ts";
+import type { ProsodyOptions } from "./prosody.ts";
 
 /** mam is left out on purpose: with file storage it slows plain messages to a fraction. */
 const modules = [
@@ -17,7 +18,7 @@ const modules = [
   "csi_simple",
 ];
 
-export function prosodyConfig(options: ProsodyOptions, ports: ProsodyPorts): string {
+export function prosodyConfig(options: ProsodyOptions, ports: BrokerPorts): string {
   const { folder, domain, certificate } = options;
   const enabled = [...modules, ...(options.pep ? ["pep"] : []), ...(options.clientRate ? ["limits"] : [])];
   const tls = `{ certificate = ${text(certificate.certificatePath)}, key = ${text(certificate.keyPath)} }`;

@@ -6,38 +6,12 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Clock } from "#base/clock.ts";
-import type { Certificate } from "./certificates.ts";
+import type { Broker, BrokerOptions, BrokerPorts } from "./broker.ts";
 import { type Child, findProgram, LabError, startChild } from "./child.ts";
 import { choosingPorts, freePorts, requireFreePorts, untilPortAnswers } from "./ports.ts";
 import { prosodyConfig } from "./prosody-config.ts";
 
-export interface ProsodyPorts {
-  /** Clients, STARTTLS. */
-  c2s: number;
-  /** Clients, TLS from the first byte. */
-  tls: number;
-  /** Components (XEP-0114), clear text, hence loopback; 0 when there are none, for then Prosody does not open it. */
-  component: number;
-}
-
-export interface ProsodyOptions {
-  /** Where everything is kept; belongs to the caller, who removes it. */
-  folder: string;
-  domain: string;
-  certificate: Certificate;
-  clock: Clock;
-  /** Bounds the start only: the broker lives until it is disposed. */
-  signal: AbortSignal;
-  /** Free ones are chosen for those that are absent. */
-  ports?: Partial<ProsodyPorts>;
-  components?: { jid: string; secret: string }[];
-  users?: { name: string; password: string }[];
-  /** Decides which SCRAM is offered. */
-  passwordHash?: "SHA-1" | "SHA-256";
-  /** In-band registration by anyone (XEP-0077). */
-  registration?: boolean;
-  /** How long an interrupted stream may be resumed (XEP-0198). */
-  resumeSeconds?: number;
+export interface ProsodyOptions extends BrokerOptions {
   /** Bytes a second a client may send, such as "10kb/s"; absent: as many as it likes. */
   clientRate?: string;
   pep?: boolean;
@@ -46,23 +20,7 @@ export interface ProsodyOptions {
   hostConfig?: string;
 }
 
-export interface Prosody extends AsyncDisposable {
-  readonly domain: string;
-  readonly ports: ProsodyPorts;
-  /** Creates an account or gives it a new password. */
-  register(name: string, password: string): Promise<void>;
-  removeUser(name: string): Promise<void>;
-  /** Idempotent; accounts and offline messages are kept. */
-  stop(): Promise<void>;
-  /** As a power cut would end it. */
-  kill(): Promise<void>;
-  /** Starts it again on the same ports with the same data, stopping it first if it runs. */
-  restart(): Promise<void>;
-  /** The last lines of its log. */
-  log(): string;
-  /** Of the running process, or of the last one. */
-  pid(): number;
-}
+export type Prosody = Broker;
 
 const controlMsMax = 15_000;
 const readyMs = 15_000;
@@ -95,20 +53,20 @@ async function startOnce(options: ProsodyOptions): Promise<Prosody> {
   };
 }
 
-async function choosePorts({ ports, components = [] }: ProsodyOptions): Promise<ProsodyPorts> {
+async function choosePorts({ ports, components = [] }: ProsodyOptions): Promise<BrokerPorts> {
   const [c2s = 0, tls = 0, free = 0] = await freePorts(3);
   const component = components.length === 0 ? 0 : (ports?.component ?? free);
   return { c2s, tls, ...ports, component };
 }
 
-async function writeFolder(options: ProsodyOptions, ports: ProsodyPorts): Promise<string> {
+async function writeFolder(options: ProsodyOptions, ports: BrokerPorts): Promise<string> {
   await mkdir(join(options.folder, "data"), { recursive: true });
   const configPath = join(options.folder, "prosody.cfg.lua");
   await writeFile(configPath, prosodyConfig(options, ports), { mode: 0o600 });
   return configPath;
 }
 
-async function start(program: string, configPath: string, ports: ProsodyPorts, clock: Clock, signal: AbortSignal) {
+async function start(program: string, configPath: string, ports: BrokerPorts, clock: Clock, signal: AbortSignal) {
   const uses: Record<string, number> = { "XMPP clients": ports.c2s, "XMPP clients, TLS": ports.tls };
   if (ports.component !== 0) uses["XMPP components"] = ports.component;
   // Prosody itself would only note a taken port in its log and serve the others.

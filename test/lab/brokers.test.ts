@@ -5,6 +5,7 @@ import { connect as connectMqtt } from "mqtt";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock as clock } from "#base/clock.ts";
 import { type Authority, type Certificate, createAuthority } from "#lab/certificates.ts";
+import { startEjabberd } from "#lab/ejabberd.ts";
 import { startMosquitto } from "#lab/mosquitto.ts";
 import { freePort } from "#lab/ports.ts";
 import { startProsody } from "#lab/prosody.ts";
@@ -103,6 +104,43 @@ describe("Prosody", () => {
     await expect(startProsody({ ...common, extraConfig: "this is = = not Lua" })).rejects.toThrow(
       /prosody did not start: exit code 1\n.*syntax error/s,
     );
+  });
+});
+
+describe("ejabberd", () => {
+  test("serves clients over verified TLS, lists its components, keeps accounts over a kill, and leaves nothing", async () => {
+    await using folder = await temporaryFolder();
+    await using ejabberd = await startEjabberd({
+      folder: folder.path,
+      domain,
+      certificate,
+      clock,
+      signal,
+      users: [{ name: "owner", password: 'one\'s "own" secret' }],
+      components: [{ jid: `registry.${domain}`, secret: "s1" }],
+      passwordHash: "SHA-256",
+      registration: true,
+    });
+    await handshake(ejabberd.ports.tls, authority.ca, domain);
+    await expect(handshake(ejabberd.ports.tls, stranger.ca, domain)).rejects.toThrow();
+    const talk = () => xmppTalk(ejabberd.ports.tls, authority.ca, domain);
+    const { features } = await talk();
+    expect(features).toContain("SCRAM-SHA-256");
+    expect(features).toContain("iq-register");
+    expect((await xmppTalk(ejabberd.ports.c2s, undefined, domain)).features).not.toContain("mechanism");
+    const info = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
+    expect(await (await talk()).login("owner", 'one\'s "own" secret', info)).toContain("type='result'");
+    await ejabberd.register("owner", "another");
+    expect(await (await talk()).login("owner", "another", info)).toContain("type='result'");
+    const first = ejabberd.pid();
+    await ejabberd.kill();
+    expect(isAlive(first)).toBe(false);
+    await ejabberd.restart();
+    expect(await (await talk()).login("owner", "another", info)).toContain("type='result'");
+    await ejabberd.removeUser("owner");
+    expect(await (await talk()).login("owner", "another", "")).toContain("not-authorized");
+    await ejabberd.stop();
+    expect(isAlive(ejabberd.pid())).toBe(false);
   });
 });
 

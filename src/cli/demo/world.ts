@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { systemClock } from "#base/clock.ts";
 import { formatValue } from "#contract/field.ts";
 import { parseNode } from "#contract/node.ts";
+import type { StartBroker } from "#lab/broker.ts";
 import { createAuthority } from "#lab/certificates.ts";
 import { startProsody } from "#lab/prosody.ts";
 import { askStatus } from "#link/status-socket.ts";
@@ -46,7 +47,11 @@ export const people = ["owner", "stranger", "newcomer"] as const;
 const domain = "isthmus.localhost";
 const serviceJid = `things.${domain}`;
 
-export async function startWorld(print: (line: string) => void, signal: AbortSignal): Promise<World> {
+export async function startWorld(
+  print: (line: string) => void,
+  signal: AbortSignal,
+  startBroker: StartBroker = startProsody,
+): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "isthmus-demo-"));
   await using started = new AsyncDisposableStack();
   started.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -54,9 +59,9 @@ export async function startWorld(print: (line: string) => void, signal: AbortSig
   const authority = await createAuthority(join(folder, "ca"), systemClock, signal);
   const secret = randomBytes(32).toString("hex");
   const passwords = new Map(people.map(name => [name, randomBytes(16).toString("base64url")]));
-  const prosody = started.use(
-    await startProsody({
-      folder: join(folder, "prosody"),
+  const broker = started.use(
+    await startBroker({
+      folder: join(folder, "broker"),
       domain,
       certificate: await authority.issue({ hosts: [domain, "localhost"] }),
       clock: systemClock,
@@ -73,14 +78,14 @@ export async function startWorld(print: (line: string) => void, signal: AbortSig
     createProgram(
       "the registry",
       "registry/main.ts",
-      ["--config", writeRegistryConfig(folder, prosody.ports.component, secret)],
+      ["--config", writeRegistryConfig(folder, broker.ports.component, secret)],
       systemClock,
       signal,
     ),
   );
   await registry.start();
   const dataFolder = join(folder, "edge");
-  const edgeConfig = writeEdgeConfig(folder, dataFolder, prosody.ports.tls, authority.caPath, siteOf(devices));
+  const edgeConfig = writeEdgeConfig(folder, dataFolder, broker.ports.tls, authority.caPath, siteOf(devices));
   const edge = started.use(
     createProgram("the appliance", "cli/main.ts", ["run", "--config", edgeConfig], systemClock, signal),
   );
@@ -88,7 +93,7 @@ export async function startWorld(print: (line: string) => void, signal: AbortSig
 
   const identities = join(folder, "identities");
   const known = new Map(
-    [...passwords].map(([name, password]) => [name, identityOf(name, password, prosody.ports.tls, authority.caPath)]),
+    [...passwords].map(([name, password]) => [name, identityOf(name, password, broker.ports.tls, authority.caPath)]),
   );
   for (const [name, identity] of known) saveIdentity(name, identity, identities);
   started.use(pointTo({ identities, dataFolder }));
