@@ -22,7 +22,7 @@ import { StanzaError } from "../stanza.ts";
 import type { Claims } from "./claims.ts";
 import * as wire from "./discovery.wire.ts";
 import { type Generation, generationOf, namespace } from "./generations.ts";
-import { isAway } from "./service-errors.ts";
+import { isServiceAway } from "./service-errors.ts";
 import { sameTags, updateOf } from "./thing-tags.ts";
 
 export interface Service {
@@ -191,11 +191,12 @@ export function createRegistration(deps: RegistrationDeps): Registration {
     await update(record, updateOf(record.tags, tags), tags, signal);
   };
 
-  const failed = (record: ThingRecord, error: unknown): void => {
-    if (isAway(error)) {
+  const failed = async (record: ThingRecord, error: unknown): Promise<void> => {
+    const registry = deps.registry();
+    if (registry === undefined || (await isServiceAway(deps.connection, registry.jid, error))) {
       const pause = pauses.next().value as number;
       pauseUntil = clock.monotonic() + pause;
-      log.notice("registry-away", { registry: deps.registry()?.jid, nextMs: pause, error });
+      log.notice("registry-away", { registry: registry?.jid, nextMs: pause, error });
     } else {
       const one = of(record.ref);
       one.notBefore = clock.monotonic() + registryRefusedMs;
@@ -231,7 +232,7 @@ export function createRegistration(deps: RegistrationDeps): Registration {
           resume();
         } catch (error) {
           if (signal.aborted) return;
-          failed(due, error);
+          await failed(due, error);
         }
         await clock.sleep(registerGapMs, signal).catch(() => {});
       }

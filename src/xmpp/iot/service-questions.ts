@@ -19,7 +19,7 @@ import type { Connection } from "../connection.ts";
 import { type Batch, decodeAnswer, encodeQuestion } from "./decision-answers.ts";
 import type { Answer, DecisionMemory } from "./decision-memory.ts";
 import type { Service } from "./registration.ts";
-import { isAway } from "./service-errors.ts";
+import { isServiceAway } from "./service-errors.ts";
 
 /**
  * away: the service cannot be reached · invalid: it answered, but not this question · refused: it answered with an error
@@ -91,7 +91,7 @@ export function createServiceQuestions(deps: ServiceQuestionsDeps): ServiceQuest
       memory.learn(current);
       return answers.map(one => (current.includes(one) ? { answer: one.answer } : { failed: "overtaken" }));
     } catch (error) {
-      const away = isAway(error);
+      const away = await isServiceAway(deps.connection, service.jid, error);
       const failed = away ? "away" : error instanceof Error && error.name === "WireError" ? "invalid" : "refused";
       if (away) awayUntil = clock.monotonic() + decisionServiceAwayMs;
       log.warning("decision-not-had", {

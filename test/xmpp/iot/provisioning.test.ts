@@ -648,6 +648,12 @@ describe("bounds", () => {
   });
 });
 
+/** Refuses questions; what it says of itself is another matter. */
+const refusing =
+  (condition: "forbidden", disco: Script = () => Promise.resolve(undefined)): Script =>
+  sent =>
+    sent.payload.name === "query" ? disco(sent) : Promise.reject(new StanzaError("auth", condition));
+
 describe("the service away", () => {
   const restart = (options?: Options) => {
     database.close();
@@ -705,7 +711,11 @@ describe("the service away", () => {
       ["timeout", () => Promise.reject(new TimeoutError("the service", 10_000)), true],
       ["not connected", () => Promise.reject(new Error("not connected")), true],
       ["no", no, false],
-      ["forbidden", () => Promise.reject(new StanzaError("auth", "forbidden")), false],
+      ["forbidden", refusing("forbidden"), false],
+      // ejabberd without s2s says so of a component that is not connected, whatever it is asked.
+      ["forbidden, as everything is", () => Promise.reject(new StanzaError("auth", "forbidden")), true],
+      ["forbidden, and nobody there", refusing("forbidden", away), true],
+      ["forbidden, and silence", refusing("forbidden", () => Promise.reject(new TimeoutError("disco", 1_000))), false],
       ["unknown here", () => Promise.reject(new StanzaError("cancel", "item-not-found")), false],
       ["about another", says("result='true' m='true'", "", "eve@evil.example"), false],
       ["not understood", says("result='true' m='true'", "<q/>"), false],
