@@ -40,7 +40,7 @@ export interface Broker extends AsyncDisposable {
   removeUser(name: string): Promise<void>;
   /** Idempotent; accounts and offline messages are kept. */
   stop(): Promise<void>;
-  /** As a power cut would end it. */
+  /** As a power cut would end it; ejabberd may lose what it was told last. */
   kill(): Promise<void>;
   /** Starts it again on the same ports with the same data, stopping it first if it runs. */
   restart(): Promise<void>;
