@@ -8,10 +8,11 @@ import { createTurns, type Turns } from "#base/turns.ts";
 import { controlMs, controlWaitingMax } from "#limits.ts";
 import type { AdmittedControl } from "./admission.ts";
 import type { ControlRequest, ControlResult } from "./concentrator.ts";
+import type { Caller } from "./contract/caller.ts";
 import type { ControlParameter, ControlValue, WriteOutcome } from "./contract/control.ts";
 import type { Device } from "./contract/driver.ts";
 import { ControlFault, DeviceFault, Refusal, type WriteFailure } from "./contract/faults.ts";
-import { categories } from "./contract/field.ts";
+import { categories, formatValue } from "./contract/field.ts";
 import { describeNode } from "./contract/node.ts";
 import { asFieldValue, fitValue } from "./control-values.ts";
 import type { Forest, TreeNode } from "./forest.ts";
@@ -20,7 +21,7 @@ import { describeFault } from "./status.ts";
 
 export interface ControlDeps {
   readonly find: Forest["find"];
-  readonly readings: Pick<Readings, "record">;
+  readonly readings: Pick<Readings, "record" | "latest">;
   readonly failed: (node: TreeNode, error: unknown) => void;
   readonly warn: (node: TreeNode, eventId: string, text: string) => void;
   readonly clock: Clock;
@@ -35,7 +36,8 @@ interface Write {
 }
 
 export function createControl(deps: ControlDeps) {
-  const { clock, log } = deps;
+  const { clock } = deps;
+  const log = deps.log.with({ audit: true });
   /** Writes of several callers to one device go one after the other (CTR-SET-14). */
   const turns = new WeakMap<Device, Turns>();
 
@@ -94,14 +96,22 @@ export function createControl(deps: ControlDeps) {
     );
   };
 
-  const succeeded = ({ node, parameter, value }: Write, outcome: WriteOutcome, caller: string) => {
-    log.notice("controlled", {
-      caller,
-      node: describeNode(node.ref),
+  /** What is written down of an attempt, taken or not: who, where, what it was and what it was to be (COM-AUTH-10). */
+  const facts = ({ node, parameter, value }: Write, { bareJid, fullJid }: Caller) => {
+    const before = deps.readings.latest(node.ref).find(({ field }) => field.name === parameter.name)?.field.value;
+    return {
+      by: bareJid,
+      from: fullJid,
+      node: node.ref,
       parameter: parameter.name,
+      ...(before === undefined ? {} : { was: formatValue(before) }),
       value: String(value.value),
-      outcome,
-    });
+    };
+  };
+
+  const succeeded = (one: Write, outcome: WriteOutcome, caller: Caller) => {
+    const { node, parameter, value } = one;
+    log.notice("controlled", { ...facts(one, caller), outcome });
     // Only what the device itself confirmed is a value of the device; the rest it will tell when it does it (CTR-SET-15).
     if (outcome !== "confirmed") return;
     const field = {
@@ -114,9 +124,10 @@ export function createControl(deps: ControlDeps) {
     deps.readings.record(node.ref, { at: clock.now(), fields: [field] });
   };
 
-  const failed = ({ node, parameter }: Write, error: unknown, caller: string): WriteFailure => {
+  const failed = (one: Write, error: unknown, caller: Caller): WriteFailure => {
+    const { node, parameter } = one;
     const { text } = describeFault(error);
-    log.warning("not-controlled", { caller, node: describeNode(node.ref), parameter: parameter.name, error });
+    log.warning("not-controlled", { ...facts(one, caller), error });
     // A device that says no works; one that is silent does not.
     if (error instanceof DeviceFault && error.kind === "refused") {
       deps.warn(node, "write-refused", `${parameter.name}: ${text}`);
@@ -140,7 +151,7 @@ export function createControl(deps: ControlDeps) {
     /** Throws `Refusal` before and `ControlFault` after the first write; bounded by `limits.controlMs` as a whole. */
     async control(admitted: AdmittedControl, request: ControlRequest, signal: AbortSignal): Promise<ControlResult> {
       const writes = check(admitted, request);
-      const caller = admitted.caller.fullJid;
+      const { caller } = admitted;
       const until = clock.monotonic() + controlMs;
       const done: Write[] = [];
       const failures: WriteFailure[] = [];

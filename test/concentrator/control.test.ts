@@ -249,16 +249,19 @@ describe("control", () => {
     await one.stop();
   });
 
-  it("COM-AUTH-10: each write is in the log with who did it", async () => {
-    const { one } = await house("a");
+  it("COM-AUTH-10, CTR-AUTH-02: each write is in the log: who, where, what it was and what it is, taken or not", async () => {
+    const { one, modes } = await house("a");
     await set(one, ["a"], [["Set Point", double(20)]]);
-    const line = one.events.find(({ event }) => event === "controlled");
-    expect(line?.facts).toMatchObject({
-      caller: `${owner}/test`,
-      node: "a",
-      parameter: "Set Point",
-      outcome: "confirmed",
-    });
+    await set(one, ["a"], [["Set Point", double(21.5)]]);
+    (modes.get("a") as { now: string }).now = "refused";
+    await failure(set(one, ["a"], [["Set Point", double(22)]]));
+    const lines = one.events.filter(({ facts }) => facts.audit === true);
+    const common = { audit: true, by: owner, from: `${owner}/test`, node: refOf("a"), parameter: "Set Point" };
+    expect(lines.map(({ event, facts }) => ({ event, ...facts }))).toEqual([
+      { event: "controlled", ...common, value: "20", outcome: "confirmed" },
+      { event: "controlled", ...common, was: "20 Cel", value: "21.5", outcome: "confirmed" },
+      { event: "not-controlled", ...common, was: "21.5 Cel", value: "22", error: expect.any(DeviceFault) },
+    ]);
     await one.stop();
   });
 
