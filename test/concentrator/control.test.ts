@@ -135,6 +135,21 @@ describe("control", () => {
     await one.stop();
   });
 
+  it("CTR-SET-08: an enumerated value is one of the options, whatever its type is called", async () => {
+    const { one, log } = await house("a");
+    for (const type of ["", "urn:x:mode", "System.DayOfWeek"]) {
+      await set(one, ["a"], [["Mode", { kind: "enum", value: "off", type }]]);
+    }
+    await set(one, ["a"], [["Mode", { kind: "string", value: "heat" }]]);
+    expect(log).toEqual(["a Mode off", "a Mode off", "a Mode off", "a Mode heat"]);
+    for (const value of ["Off", "cool", ""]) {
+      const error = await failure(set(one, ["a"], [["Mode", { kind: "enum", value, type: "urn:x:mode" }]]));
+      expect(error).toMatchObject({ kind: "bad-request", parameters: [{ name: "Mode" }] });
+    }
+    expect(log).toHaveLength(4);
+    await one.stop();
+  });
+
   it("CTR-AUTH-01, CTR-SET-11: what was not granted is left out in silence; nothing left is denied", async () => {
     const { one, log } = await house("a", "b");
     const values: [string, ControlValue][] = [

@@ -57,7 +57,7 @@ describe("names", () => {
     ["02 FD C9 FF 01 0000", "Voltage, Vendor 01"],
     ["04 FD C8 FC 02 00000000", "Voltage, L2"],
     ["02 FC 03 48 52 25 74 0000", "Relative Humidity"],
-  ])("6.1: %s is %s", (hex, name) => {
+  ])("SD-RESP-13, 6.1: %s is %s", (hex, name) => {
     expect(fieldsOf(recordsOf(hex)).map(field => field.name)).toEqual([name]);
   });
 
@@ -207,7 +207,7 @@ describe("quality", () => {
     expect(field?.value.kind === "missing" && field.value.reason).toMatch(reason);
   });
 
-  it("6.4: a permanent error of the meter marks every value, a temporary one casts doubt", () => {
+  it("SD-RESP-11, 6.4: a permanent error of the meter marks every value, a temporary one casts doubt", () => {
     const record = octets("04 06 01 00 00 00");
     const withStatus = (status: number) => {
       const header = [0x08, 0x06, 0x10, 0x30, 0x2d, 0x2c, 8, 4, 1, status, 0, 0];
