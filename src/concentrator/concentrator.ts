@@ -3,16 +3,23 @@
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { type Admission, type Admitted, type AdmittedControl, createAdmission, type Rule } from "./admission.ts";
+import { type Commands, createCommands } from "./commands.ts";
 import type { Caller } from "./contract/caller.ts";
+import type { Command } from "./contract/command.ts";
 import type { ControlParameter, ControlValue } from "./contract/control.ts";
 import type { Ask, Reading } from "./contract/field.ts";
 import type { DisplayParameter, NodeMessage, NodeRef, NodeState, Tag } from "./contract/node.ts";
 import { createControl } from "./control.ts";
 import { createEditing, type Editing } from "./editing.ts";
+import type { TreeNode } from "./forest.ts";
 import { createLookup } from "./lookup.ts";
+import { nodeCommands } from "./node-commands.ts";
+import { createQueries, type Queries } from "./queries.ts";
 import { createReadout } from "./readout.ts";
 import { createReads } from "./reads.ts";
 import type { Readings } from "./records.ts";
+import { createSniffers, type Sniffers } from "./sniffers.ts";
+import { createSubscriptions, type Subscriptions } from "./subscriptions.ts";
 import type { Tree } from "./tree.ts";
 import { watchAll } from "./watch.ts";
 
@@ -36,6 +43,8 @@ export interface NodeInfo {
   readonly isReadable: boolean;
   readonly isControllable: boolean;
   readonly hasCommands: boolean;
+  /** Its line can be listened to now. */
+  readonly sniffable: boolean;
   readonly parent?: NodeRef;
   readonly lastChanged: number;
   /** Always there; a face shows them when asked to. */
@@ -63,7 +72,7 @@ export interface ControlResult {
  * Lookups throw `Refusal` not-found for what is unknown or not visible to the caller, the same in both cases.
  * Admission throws `Refusal` not-found or denied and touches no device.
  */
-export interface Concentrator extends Editing {
+export interface Concentrator extends Editing, Commands, Queries, Sniffers {
   sources(caller: Caller): Promise<SourceInfo[]>;
   rootSources(caller: Caller): Promise<SourceInfo[]>;
   childSources(caller: Caller, sourceId: string): Promise<SourceInfo[]>;
@@ -84,6 +93,10 @@ export interface Concentrator extends Editing {
   admitRead(caller: Caller, nodes: readonly NodeRef[], ask: Ask, signal: AbortSignal): Promise<Admitted>;
   /** Ends by itself within limits.readoutMs, with a fault for each node that stayed silent. Aborting ends it promptly. */
   readout(admitted: Admitted, signal: AbortSignal): AsyncIterable<Reading>;
+  /** Events of sensor data. Throws as `admitRead` does, and touches no device. Zero nodes are nothing to wait for, and no error. */
+  readonly subscribe: Subscriptions["subscribe"];
+  /** Rights may have changed: whatever is running is decided on anew before it goes on (COM-AUTH-09). */
+  rightsChanged(): void;
 
   admitControl(
     caller: Caller,
@@ -110,6 +123,8 @@ export interface ConcentratorDeps {
   readonly rules: readonly Rule[];
   /** Bare JID of who claimed this node; default: nobody ever did. */
   readonly ownerOf?: (ref: NodeRef) => string | undefined;
+  /** Commands of the program on this node, besides those of its device. */
+  readonly commandsOf?: (node: TreeNode) => readonly Command[];
   readonly clock: Clock;
   readonly log: Log;
   /** False until the appliance knows the time: its samples are marked as offset. Default: it knows. */
@@ -126,19 +141,46 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
     log,
     failed,
     recovered,
-    remember: (node, sample) => readings.remember(node.ref, sample),
+    remember(node, sample) {
+      readings.remember(node.ref, sample);
+      subscriptions.heard(node, sample);
+    },
     synchronised,
   });
+  const readout = createReadout({ find, reads, readings, clock });
+  const subscriptions: Subscriptions = createSubscriptions({
+    find,
+    after: tree.after,
+    admission,
+    readout,
+    readings,
+    hurry: node => watch.hurry(node),
+    clock,
+    log,
+  });
+  tree.whenChanged(subscriptions.changed);
   const { parameters, control } = createControl({ find, readings, failed, warn, clock, log });
-  watchAll({ tree, reads, readings, clock, synchronised });
-  const lookup = createLookup({ tree, visible: admission.visible });
+  const { pollMs, polled, heard } = subscriptions;
+  const watch = watchAll({ tree, reads, readings, heard, pollMs, polled, clock, synchronised });
+  const lookup = createLookup({ tree, visible: admission.visible, allowed: admission.allowed });
+  const readout = createReadout({ find, reads, readings, clock });
+  const ownerOf = deps.ownerOf ?? (() => undefined);
+  const commandsOf = (node: TreeNode, caller: Caller) => [
+    ...nodeCommands({ tree, admission, readout }, node, caller),
+    ...(node.opened?.device.commands ?? []),
+    ...(deps.commandsOf?.(node) ?? []),
+  ];
+  const executing = { tree, admission, commandsOf, ownerOf, clock, log };
   return {
     ...lookup,
-    ...createEditing({ tree, admission, node: lookup.node, ownerOf: deps.ownerOf ?? (() => undefined), log }),
+    ...createEditing({ tree, admission, node: lookup.node, ownerOf, log }),
+    ...createCommands(executing),
+    ...createQueries(executing),
+    ...createSniffers(executing),
     allowed: admission.allowed,
     require: admission.require,
     admitRead: admission.read,
-    readout: createReadout({ find, reads, readings, clock }),
+    readout,
     admitControl: admission.control,
     parameters,
     control,

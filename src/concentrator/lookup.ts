@@ -12,6 +12,7 @@ import type { Tree } from "./tree.ts";
 export interface LookupDeps {
   readonly tree: Pick<Tree, "find" | "sources" | "catalogue">;
   readonly visible: Admission["visible"];
+  readonly allowed: Admission["allowed"];
 }
 
 export type Lookup = Pick<
@@ -31,7 +32,7 @@ export type Lookup = Pick<
 /** These rules answer from memory; nobody waits, so nobody leaves. */
 const never = new AbortController().signal;
 
-export function createLookup({ tree, visible }: LookupDeps): Lookup {
+export function createLookup({ tree, visible, allowed }: LookupDeps): Lookup {
   const { find, sources, catalogue } = tree;
 
   const seen = (caller: Caller, nodes: Iterable<TreeNode>): Promise<Visible> =>
@@ -57,7 +58,11 @@ export function createLookup({ tree, visible }: LookupDeps): Lookup {
       for (const child of node.children) around.add(child);
     }
     const sees = isIn(await seen(caller, around));
-    return nodes.filter(sees).map(node => infoOf(node, catalogue, sees));
+    const shown = nodes.filter(sees);
+    // Every node has commands; which there are for a caller depends on his right to execute any (CON-NI-04).
+    const refs = shown.map(node => node.ref);
+    const executes = isIn(await allowed(caller, "execute", refs, never));
+    return shown.map(node => infoOf(node, catalogue, sees, executes));
   };
 
   const sourceFor = async (caller: Caller, sourceId: string): Promise<TreeSource> => {

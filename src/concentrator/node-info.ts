@@ -9,7 +9,12 @@ import type { TreeNode } from "./forest.ts";
 import { stateOf } from "./status.ts";
 
 /** `sees` says what the asker may see: an invisible parent or child is not told of (CON-NI-04). */
-export function infoOf(node: TreeNode, catalogue: Catalogue, sees: (node: TreeNode) => boolean): NodeInfo {
+export function infoOf(
+  node: TreeNode,
+  catalogue: Catalogue,
+  sees: (node: TreeNode) => boolean,
+  executes: (node: TreeNode) => boolean,
+): NodeInfo {
   const { parent } = node;
   let parameters: DisplayParameter[] | undefined;
   return {
@@ -23,7 +28,8 @@ export function infoOf(node: TreeNode, catalogue: Catalogue, sees: (node: TreeNo
     childrenOrdered: false,
     isReadable: node.readable,
     isControllable: node.parameters.length > 0,
-    hasCommands: false,
+    hasCommands: executes(node),
+    sniffable: node.opened?.device.sniff !== undefined,
     ...(parent !== undefined && sees(parent) ? { parent: parent.ref } : {}),
     lastChanged: node.changedAt,
     get parameters() {

@@ -5,10 +5,18 @@ import type { Clock } from "#base/clock.ts";
 import { type Log, stackOf } from "#base/log.ts";
 import { QueueFull } from "#base/turns.ts";
 import { treeChangesMax } from "#limits.ts";
-import { describeNode, type NodeRef } from "./contract/node.ts";
+import { describeNode, type MessageType, type NodeRef } from "./contract/node.ts";
 import type { Forest, TreeNode } from "./forest.ts";
 import type { Statuses } from "./records.ts";
-import { describeFault, type FaultText, setFault, setMessage, setRecovered, signMessages } from "./status.ts";
+import {
+  describeFault,
+  type FaultText,
+  removeMessages,
+  setFault,
+  setMessage,
+  setRecovered,
+  signMessages,
+} from "./status.ts";
 
 export interface TreeChange {
   readonly kind: "added" | "updated" | "removed" | "status" | "movedUp" | "movedDown";
@@ -90,6 +98,16 @@ export function createNotices({ sources, statuses, clock, log }: NoticesDeps) {
     /** A message that is not a fault of the device. */
     warn(node: TreeNode, eventId: string, text: string) {
       if (setMessage(node, { at: clock.now(), type: "Warning", eventId, text })) statusChanged(node);
+    },
+    /** What a person or the program wants to have said on the node. */
+    note(node: TreeNode, type: MessageType, eventId: string, text: string) {
+      if (setMessage(node, { at: clock.now(), type, eventId, text })) statusChanged(node);
+    },
+    /** These messages, or all; a fault the device has at this moment stays. Returns how many went. */
+    erase(node: TreeNode, eventIds?: readonly string[]): number {
+      const gone = removeMessages(node, eventIds);
+      if (gone > 0) statusChanged(node);
+      return gone;
     },
     changes: (signal: AbortSignal) => broadcast.listen(signal, lost => log.warning("tree-changes-lost", { lost })),
   };

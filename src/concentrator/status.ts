@@ -67,6 +67,13 @@ export function setMessage(node: TreeNode, message: NodeMessage): boolean {
   return true;
 }
 
+/** These messages go, or all but what keeps the node from working at this moment. Returns how many went. */
+export function removeMessages(node: TreeNode, eventIds?: readonly string[]): number {
+  const lasting: readonly string[] = node.opened === undefined ? [...faultEvents, "settings"] : ["settings"];
+  const going = eventIds ?? [...node.messages.keys()].filter(eventId => !lasting.includes(eventId));
+  return going.filter(eventId => node.messages.delete(eventId)).length;
+}
+
 /** The node failed: an Error under the fault's name. The note of an earlier recovery goes. */
 export function setFault(node: TreeNode, fault: FaultText, at: number): boolean {
   const cleared = node.messages.delete("recovered");

@@ -9,7 +9,7 @@ import { type Changing, createChanging } from "./changing.ts";
 import type { Thing } from "./concentrator.ts";
 import type { Driver } from "./contract/driver.ts";
 import { Refusal } from "./contract/faults.ts";
-import { describeNode, type NodeRef, type Tag } from "./contract/node.ts";
+import { describeNode, type MessageType, type NodeRef, type Tag } from "./contract/node.ts";
 import { createForest, type Forest, isThing, type TreeNode, withDescendants } from "./forest.ts";
 import { createLines } from "./lines.ts";
 import { type ChangeUser, createNotices, type TreeChange } from "./notices.ts";
@@ -74,6 +74,10 @@ export interface Tree extends Pick<Forest, "find" | "sources">, Changing {
   recovered(node: TreeNode, events?: readonly string[]): void;
   /** A message that is not a fault of the device. */
   warn(node: TreeNode, eventId: string, text: string): void;
+  /** What a person or the program wants to have said on the node. */
+  note(node: TreeNode, type: MessageType, eventId: string, text: string): void;
+  /** These messages go, or all; a fault the device has at this moment stays. Returns how many went. */
+  erase(node: TreeNode, eventIds?: readonly string[]): number;
   /** Called for each node whenever its device is open; `Opened.signal` says when it no longer is. */
   whenOpened(use: (node: TreeNode) => void): void;
   /** Work due later, on the one timer of the tree. */
@@ -180,6 +184,8 @@ export function createTree(deps: TreeDeps): Tree {
     failed,
     recovered,
     warn,
+    note: notices.note,
+    erase: notices.erase,
     whenOpened: use => {
       users.push(use);
     },

@@ -15,6 +15,8 @@ export interface FormField {
   readonly required: boolean;
   /** Written, never shown. */
   readonly secret: boolean;
+  /** A text of several lines. */
+  readonly lines?: true;
   readonly standard?: unknown;
   readonly min?: number;
   readonly max?: number;
@@ -34,6 +36,7 @@ interface Property {
   description?: string;
   page?: string;
   secret?: boolean;
+  lines?: true;
   default?: unknown;
   minimum?: number;
   maximum?: number;
@@ -58,6 +61,7 @@ export function formOf(schema: z.ZodObject): readonly FormField[] {
       kind: options === undefined ? kindOf(name, property) : "choice",
       required: json.required?.includes(name) ?? false,
       secret: property.secret ?? false,
+      ...(property.lines === undefined ? {} : { lines: property.lines }),
       ...(property.default === undefined ? {} : { standard: property.default }),
       ...(property.minimum === undefined ? {} : { min: property.minimum }),
       ...(property.maximum === undefined ? {} : { max: property.maximum }),

@@ -13,6 +13,8 @@ export type SettingMeta = {
   page?: string;
   /** Written, never shown. */
   secret?: true;
+  /** A text of several lines. */
+  lines?: true;
   when?: Conditions;
 };
 

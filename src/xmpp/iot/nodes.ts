@@ -126,7 +126,7 @@ const sources = (infos: readonly SourceInfo[], say: Say): wire.DataSource[] =>
 const describeAll = (infos: readonly NodeInfo[], details: wire.Details, say: Say) =>
   infos.map(info => describe(info, details, say));
 
-const describe = (info: NodeInfo, details: wire.Details, say: Say): wire.NodeInfoOnWire => ({
+export const describe = (info: NodeInfo, details: wire.Details, say: Say): wire.NodeInfoOnWire => ({
   ref: info.ref,
   // Clients label their trees with it, so there always is one (CON-NI-01).
   localId: info.localId || info.ref.nodeId,
@@ -139,7 +139,7 @@ const describe = (info: NodeInfo, details: wire.Details, say: Say): wire.NodeInf
   isReadable: info.isReadable,
   isControllable: info.isControllable,
   hasCommands: info.hasCommands,
-  sniffable: false,
+  sniffable: info.sniffable,
   parent: info.parent && { nodeId: info.parent.nodeId, partition: info.parent.partition },
   lastChanged: info.lastChanged,
   parameters: details.parameters
