@@ -7,6 +7,8 @@ import type { Concentrator } from "#concentrator/concentrator.ts";
 import type { Languages } from "#contract/language.ts";
 import { createClockFace } from "#iot/clock.ts";
 import { createControl } from "#iot/control.ts";
+import { createDynamicForms } from "#iot/dynamic-forms.ts";
+import { createEditing } from "#iot/editing.ts";
 import { createNodes } from "#iot/nodes.ts";
 import { createSensorData } from "#iot/sensor-data.ts";
 import type { Element } from "#xml/element.ts";
@@ -36,15 +38,16 @@ export interface FacesDeps {
 }
 
 export function createFaces(deps: FacesDeps): Required<Face> {
+  const forms = createDynamicForms(deps);
   /** Those of the concentrator interface: its capabilities list what they serve. */
-  const concentrating: readonly Face[] = [];
+  const concentrating: readonly Face[] = [createEditing({ ...deps, forms })];
   const others: readonly Face[] = [
     createSensorData(deps),
     createControl(deps),
     createClockFace({ ...deps, source: deps.clockSource }),
   ];
   const nodes = createNodes({ ...deps, others: concentrating.flatMap(({ routes }) => routes) });
-  const faces: readonly Face[] = [nodes, ...concentrating, ...others];
+  const faces: readonly Face[] = [nodes, forms, ...concentrating, ...others];
   return {
     routes: faces.flatMap(({ routes }) => routes),
     messages: faces.flatMap(({ messages }) => messages ?? []),

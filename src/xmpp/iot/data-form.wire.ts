@@ -9,7 +9,7 @@ import {
   filledField,
   type Submission,
 } from "#contract/filled-form.ts";
-import { type Codec, element as codecOf, foreign, WireError } from "#xml/codec.ts";
+import { type Codec, element as codecOf, foreign, mapped, type Part, WireError } from "#xml/codec.ts";
 import { type Element, element, elements, textOf } from "#xml/element.ts";
 
 export const formNs = "jabber:x:data";
@@ -78,9 +78,16 @@ export const submission: Codec<SubmissionOnWire> = {
     ]),
 };
 
+/** A submission in the request it answers. */
+export const submitted: Part<SubmissionOnWire | undefined> = mapped(
+  foreign("x", formNs),
+  node => node && submission.decode(node),
+  value => value && submission.encode(value, formNs),
+);
+
 // XEP-0336: the form is posted back before it is final; nothing is stored by that.
-export const postBack = codecOf("submit", { form: foreign("x", formNs) });
-export const giveUp = codecOf("cancel", { form: foreign("x", formNs) });
+export const postBack = codecOf("submit", { submission: submitted });
+export const giveUp = codecOf("cancel", { submission: submitted });
 
 const say = (name: string, text: string, ns: string = formNs): Element =>
   element(name, ns, {}, text === "" ? [] : [text]);

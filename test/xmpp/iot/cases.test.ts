@@ -10,6 +10,7 @@ import * as control from "#iot/control.wire.ts";
 import * as dataForm from "#iot/data-form.wire.ts";
 import * as disco from "#iot/disco.wire.ts";
 import * as discovery from "#iot/discovery.wire.ts";
+import * as editing from "#iot/editing.wire.ts";
 import * as fields from "#iot/fields.wire.ts";
 import { type Family, namespaces } from "#iot/generations.ts";
 import * as nodes from "#iot/nodes.wire.ts";
@@ -28,6 +29,7 @@ const families: Readonly<Record<string, { module: Module; family?: Family }>> = 
   "sensor-data": { module: sensorData, family: "sensorData" },
   control: { module: control, family: "control" },
   "data-form": { module: dataForm },
+  editing: { module: editing, family: "concentrator" },
   nodes: { module: nodes, family: "concentrator" },
   discovery: { module: discovery, family: "discovery" },
   "provisioning-device": { module: provisioningDevice, family: "provisioningDevice" },

@@ -1,0 +1,97 @@
+// Forms that change while they are filled in: a form with fields others depend on has a session, is posted back, and comes
+// again as the answers so far make it (XEP-0336, DF-DYN-01…07). One handler for all operations, since all that a client
+// names is the session.
+
+import { randomBytes } from "node:crypto";
+import type { Clock } from "#base/clock.ts";
+import type { Caller } from "#contract/caller.ts";
+import { Refusal } from "#contract/faults.ts";
+import { type Form, inWords, type Submission } from "#contract/filled-form.ts";
+import type { Languages } from "#contract/language.ts";
+import { formIdleMs, formsMax, formsPerJidMax } from "#limits.ts";
+import { type IqRequest, type Route, route } from "#xmpp/router.ts";
+import { dynamicNs, form as formCodec, formNs, giveUp, postBack, type SubmissionOnWire } from "./data-form.wire.ts";
+
+/** The form of an operation with these answers in it, their faults on them; nothing is stored. Throws `Refusal`. */
+export type Refill = (submission: Submission, language: string, signal: AbortSignal) => Promise<Form>;
+
+export interface DynamicForms {
+  readonly routes: readonly Route[];
+  /** The form with a session in it, where it has a field that is posted back, and as this caller reads it. */
+  shown(caller: Pick<Caller, "fullJid" | "language">, form: Form, refill: Refill, session?: string): Form;
+  /** The form came back for good. */
+  ended(fullJid: string, session: string): void;
+  gone(fullJid: string): void;
+  withdrawn(bareJid: string): void;
+}
+
+interface Session {
+  readonly fullJid: string;
+  readonly refill: Refill;
+  /** Monotonic. */
+  usedAt: number;
+}
+
+export function createDynamicForms({ clock, languages }: { clock: Clock; languages: Languages }): DynamicForms {
+  /** Longest unused first. */
+  const sessions = new Map<string, Session>();
+
+  const use = (id: string, session: Session) => {
+    sessions.delete(id);
+    sessions.set(id, { ...session, usedAt: clock.monotonic() });
+  };
+  const tidy = (fullJid: string) => {
+    for (const [id, { usedAt }] of sessions) {
+      if (sessions.size < formsMax && clock.monotonic() - usedAt < formIdleMs) break;
+      sessions.delete(id);
+    }
+    const own = [...sessions].filter(([, session]) => session.fullJid === fullJid);
+    for (const [id] of own.slice(0, Math.max(0, own.length - formsPerJidMax + 1))) sessions.delete(id);
+  };
+  const find = (submission: SubmissionOnWire | undefined, fullJid: string) => {
+    if (submission === undefined) throw new Refusal("bad-request", "A form is expected.");
+    const session = sessions.get(submission.session);
+    const alive = session !== undefined && clock.monotonic() - session.usedAt < formIdleMs;
+    // Somebody else's is as unknown as one that has run out (DF-DYN-02).
+    if (!alive || session.fullJid !== fullJid)
+      throw new Refusal("not-found", "This form is not open any more; ask for it anew.");
+    return { id: submission.session, session, submission };
+  };
+  const drop = (goes: (session: Session) => boolean) => {
+    for (const [id, session] of sessions) if (goes(session)) sessions.delete(id);
+  };
+
+  const answerPostBack = async (
+    value: { submission: SubmissionOnWire | undefined },
+    { from, language, signal }: IqRequest,
+  ) => {
+    const { id, session, submission } = find(value.submission, from);
+    use(id, session);
+    const form = await session.refill(submission, language, signal);
+    return formCodec.encode(shown({ fullJid: from, language }, form, session.refill, id), formNs);
+  };
+  const answerGiveUp = async (value: { submission: SubmissionOnWire | undefined }, { from }: IqRequest) => {
+    sessions.delete(find(value.submission, from).id);
+    return undefined;
+  };
+
+  const shown: DynamicForms["shown"] = ({ fullJid, language }, form, refill, known) => {
+    const said = inWords(form, text => languages.localize(language, text));
+    if (!form.fields.some(field => field.postBack)) return said;
+    const former = known === undefined ? undefined : sessions.get(known);
+    const id = former?.fullJid === fullJid ? (known as string) : randomBytes(16).toString("hex");
+    if (former?.fullJid !== fullJid) tidy(fullJid);
+    use(id, { fullJid, refill, usedAt: 0 });
+    return { ...said, session: id };
+  };
+
+  return {
+    routes: [route(["set"], dynamicNs, postBack, answerPostBack), route(["set"], dynamicNs, giveUp, answerGiveUp)],
+    shown,
+    ended(fullJid, session) {
+      if (sessions.get(session)?.fullJid === fullJid) sessions.delete(session);
+    },
+    gone: fullJid => drop(session => session.fullJid === fullJid),
+    withdrawn: bareJid => drop(session => session.fullJid.split("/", 1)[0] === bareJid),
+  };
+}
