@@ -163,7 +163,6 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
   const { pollMs, polled, heard } = subscriptions;
   const watch = watchAll({ tree, reads, readings, heard, pollMs, polled, clock, synchronised });
   const lookup = createLookup({ tree, visible: admission.visible, allowed: admission.allowed });
-  const readout = createReadout({ find, reads, readings, clock });
   const ownerOf = deps.ownerOf ?? (() => undefined);
   const commandsOf = (node: TreeNode, caller: Caller) => [
     ...nodeCommands({ tree, admission, readout }, node, caller),
@@ -180,7 +179,11 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
     allowed: admission.allowed,
     require: admission.require,
     admitRead: admission.read,
-    readout,
+    readout: (admitted, signal) => subscriptions.telling(admitted.caller, readout(admitted, signal)),
+    subscribe: subscriptions.subscribe,
+    rightsChanged() {
+      subscriptions.reconsider();
+    },
     admitControl: admission.control,
     parameters,
     control,

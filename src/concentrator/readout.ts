@@ -23,7 +23,13 @@ export interface ReadoutDeps {
 
 type Target = Admitted["targets"][number];
 
-export function createReadout({ find, reads, readings, clock }: ReadoutDeps) {
+/** Whether the last word of a device is recent enough: its values, or its fault; undefined: it is to be asked. */
+export type Known = (node: TreeNode) => "values" | "fault" | undefined;
+
+/** Ends by itself, and promptly, with the reason, when aborted. Devices that are `known` are not asked again. */
+export type Readout = (admitted: Admitted, signal: AbortSignal, known?: Known) => AsyncGenerator<Reading>;
+
+export function createReadout({ find, reads, readings, clock }: ReadoutDeps): Readout {
   const fault = (node: NodeRef, message: string): Reading => ({ kind: "fault", node, at: clock.now(), message });
 
   /** Ends quietly when the asker leaves; whatever else happens is told. */
@@ -31,6 +37,7 @@ export function createReadout({ find, reads, readings, clock }: ReadoutDeps) {
     { node: ref, ask }: Target,
     signal: AbortSignal,
     expiry: AbortSignal,
+    known: Known,
   ): AsyncGenerator<Reading> {
     using scope = createScope(signal);
     const expire = () => scope.abort(expiry.reason);
@@ -41,7 +48,7 @@ export function createReadout({ find, reads, readings, clock }: ReadoutDeps) {
       if (expiry.aborted) throw expiry.reason;
       if (node === undefined) return yield fault(ref, "The node was removed.");
       yield* fromHistory(ref, ask, scope.signal);
-      yield* fromDevice(node, ask, scope.signal);
+      yield* fromDevice(node, ask, scope.signal, known(node));
     } catch (error) {
       if (!signal.aborted) yield fault(ref, describeFault(error).text);
     } finally {
@@ -49,11 +56,18 @@ export function createReadout({ find, reads, readings, clock }: ReadoutDeps) {
     }
   }
 
-  async function* fromDevice(node: TreeNode, ask: Ask, signal: AbortSignal): AsyncGenerator<Reading> {
+  async function* fromDevice(
+    node: TreeNode,
+    ask: Ask,
+    signal: AbortSignal,
+    known: ReturnType<Known>,
+  ): AsyncGenerator<Reading> {
     const { opened, ref } = node;
     if (opened === undefined)
       return yield fault(ref, faultText(node) ?? settingsText(node) ?? "The device is not open yet.");
-    if (opened.device.read === undefined) return yield* fromLatest(node, ask);
+    if (opened.device.read === undefined || known === "values") return yield* fromLatest(node, ask);
+    const why = known === "fault" ? faultText(node) : undefined;
+    if (why !== undefined) return yield fault(ref, why);
     for await (const sample of reads.read(node, ask, signal)) {
       const asked = asAsked(sample, ask);
       if (asked !== undefined) yield { kind: "reading", node: ref, ...asked };
@@ -90,7 +104,7 @@ export function createReadout({ find, reads, readings, clock }: ReadoutDeps) {
     }
   }
 
-  return async function* readout(admitted: Admitted, signal: AbortSignal): AsyncGenerator<Reading> {
+  return async function* readout(admitted, signal, known = unknown) {
     const expiry = new AbortController();
     const over = new AbortController();
     clock.sleep(readoutMs, over.signal).then(
@@ -98,13 +112,17 @@ export function createReadout({ find, reads, readings, clock }: ReadoutDeps) {
       () => {},
     );
     try {
-      const sources = admitted.targets.map(target => (inner: AbortSignal) => readTarget(target, inner, expiry.signal));
+      const sources = admitted.targets.map(
+        target => (inner: AbortSignal) => readTarget(target, inner, expiry.signal, known),
+      );
       yield* merge<Reading>(sources, devicesAtOnceMax, signal, clock);
     } finally {
       over.abort(ended);
     }
   };
 }
+
+const unknown: Known = () => undefined;
 
 /** One for all: making an exception gathers a stack, and this happens with every readout. */
 const ended = new DOMException("the readout ended", "AbortError");

@@ -6,7 +6,7 @@ import { backoff } from "#base/delays.ts";
 import { createTurns, type Turns } from "#base/turns.ts";
 import { nodesMax, pollSlowestTimes, pollSpreadMs, reopenFirstMs, reopenMsMax } from "#limits.ts";
 import { DeviceFault } from "./contract/faults.ts";
-import { type Ask, askAll, categories } from "./contract/field.ts";
+import { type Ask, askAll, categories, type Sample } from "./contract/field.ts";
 import { nodeKey } from "./contract/node.ts";
 import type { Opened, TreeNode } from "./forest.ts";
 import { marking, type Reads } from "./reads.ts";
@@ -19,6 +19,17 @@ export interface WatchDeps {
   readonly readings: Pick<Readings, "record">;
   readonly clock: Clock;
   readonly synchronised: () => boolean;
+  /** A device spoke unasked; what it answers is told by the reads. */
+  readonly heard: (node: TreeNode, sample: Sample) => void;
+  /** How often a node is to be polled for those who subscribed to it; undefined when nobody did. */
+  readonly pollMs: (node: TreeNode) => number | undefined;
+  /** The node was polled, and will be again after `nextMs`. */
+  readonly polled: (node: TreeNode, worked: boolean, nextMs: number) => void;
+}
+
+export interface Watch {
+  /** Looks again how often the node is to be polled. */
+  hurry(node: TreeNode): void;
 }
 
 /** What a device keeps of its own past is read when somebody asks for it. */
@@ -29,9 +40,10 @@ const pollAsk: Ask = {
 };
 
 /** From now on every device that opens is watched, until it closes. */
-export function watchAll({ tree, reads, readings, clock, synchronised }: WatchDeps): void {
+export function watchAll({ tree, reads, readings, clock, synchronised, ...deps }: WatchDeps): Watch {
   /** Polls of one line go one after the other: who asks meanwhile waits for one poll at most. */
   const lines = new WeakMap<TreeNode, Turns>();
+  const hurries = new WeakMap<TreeNode, () => void>();
 
   const turnsOf = (node: TreeNode): Turns => {
     const line = lineOf(node);
@@ -56,13 +68,13 @@ export function watchAll({ tree, reads, readings, clock, synchronised }: WatchDe
         const { device, signal } = opened;
         for await (const sample of device.watch?.(signal) ?? []) {
           if (signal.aborted) return;
-          readings.record(
-            node.ref,
-            marking(
-              node.parameters.map(one => one.name),
-              synchronised(),
-            )(sample),
+          const mark = marking(
+            node.parameters.map(one => one.name),
+            synchronised(),
           );
+          const marked = mark(sample);
+          readings.record(node.ref, marked);
+          deps.heard(node, marked);
           tree.recovered(node);
           delays = backoff(reopenFirstMs, reopenMsMax);
         }
@@ -76,27 +88,55 @@ export function watchAll({ tree, reads, readings, clock, synchronised }: WatchDe
     void attempt();
   };
 
-  const poll = (node: TreeNode, opened: Opened, periodMs: number) => {
+  /** The node's own interval, and a shorter one as long as somebody subscribed to it. */
+  const poll = (node: TreeNode, opened: Opened, ownMs: number) => {
+    const periodMs = () => Math.min(ownMs, deps.pollMs(node) ?? Number.POSITIVE_INFINITY);
+    const spread = () => fraction(nodeKey(node.ref)) * Math.min(periodMs(), pollSpreadMs);
     let times = 1;
-    let due = clock.monotonic() + fraction(nodeKey(node.ref)) * Math.min(periodMs, pollSpreadMs);
+    let busy = false;
+    let due = Number.POSITIVE_INFINITY;
+    /** Polls made for subscribers are no history: that is kept as often as the settings say. */
+    let recordAt = clock.monotonic();
 
-    const once = async (): Promise<void> => {
+    const arm = (at: number) => {
+      due = at;
+      // An earlier time may have come up meanwhile: then this one is not the one that counts.
+      if (Number.isFinite(at)) later(at - clock.monotonic(), opened, async () => (at === due ? once() : undefined));
+    };
+    const read = async (): Promise<boolean> => {
       try {
         await turnsOf(node).take("poll", opened.signal, async () => {
-          for await (const sample of reads.read(node, pollAsk, opened.signal)) readings.record(node.ref, sample);
+          const isHistory = clock.monotonic() >= recordAt;
+          if (isHistory) recordAt = clock.monotonic() + ownMs * 0.9;
+          for await (const sample of reads.read(node, pollAsk, opened.signal)) {
+            if (isHistory && Number.isFinite(ownMs)) readings.record(node.ref, sample);
+          }
         });
-        times = 1;
+        return true;
       } catch {
         // What went wrong stands on the node already.
-        times = Math.min(times * 2, pollSlowestTimes);
+        return false;
       }
-      if (opened.signal.aborted) return;
-      // Slowed down, not in step with others that fell silent together.
-      const wait = periodMs * times * (times === 1 ? 1 : 0.9 + 0.2 * Math.random());
-      due = Math.max(due + wait, clock.monotonic());
-      later(due - clock.monotonic(), opened, once);
     };
-    later(due - clock.monotonic(), opened, once);
+    const once = async (): Promise<void> => {
+      // Who subscribed may have left.
+      if (periodMs() === Number.POSITIVE_INFINITY) return arm(Number.POSITIVE_INFINITY);
+      const planned = due;
+      busy = true;
+      const worked = await read();
+      busy = false;
+      if (opened.signal.aborted) return;
+      times = worked ? 1 : Math.min(times * 2, pollSlowestTimes);
+      // Slowed down, not in step with others that fell silent together.
+      const wait = periodMs() * times * (times === 1 ? 1 : 0.9 + 0.2 * Math.random());
+      deps.polled(node, worked, wait);
+      arm(Math.max(planned + wait, clock.monotonic()));
+    };
+
+    hurries.set(node, () => {
+      if (!busy && !opened.signal.aborted) arm(Math.min(due, clock.monotonic() + spread()));
+    });
+    arm(clock.monotonic() + spread());
   };
 
   tree.whenOpened(node => {
@@ -104,10 +144,10 @@ export function watchAll({ tree, reads, readings, clock, synchronised }: WatchDe
     if (opened === undefined) return;
     if (opened.device.watch !== undefined) listen(node, opened);
     const seconds = node.settings?.pollSeconds;
-    if (opened.device.read !== undefined && typeof seconds === "number" && seconds > 0) {
-      poll(node, opened, seconds * 1_000);
-    }
+    if (opened.device.read === undefined) return void hurries.delete(node);
+    poll(node, opened, typeof seconds === "number" && seconds > 0 ? seconds * 1_000 : Number.POSITIVE_INFINITY);
   });
+  return { hurry: node => hurries.get(node)?.() };
 }
 
 function lineOf(node: TreeNode): TreeNode {
