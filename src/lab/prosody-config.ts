@@ -13,6 +13,8 @@ const modules = [
   "carbons",
   "ping",
   "register",
+  // From Prosody 13 on its own tool needs it to remove an account of a broker that runs.
+  "admin_shell",
   "smacks",
   "blocklist",
   "csi_simple",

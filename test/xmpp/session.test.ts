@@ -62,7 +62,8 @@ describe("log-in", () => {
     expect(edge.session.jid).toMatch(/^edge@isthmus\.localhost\/.{4,}/);
     expect(edge.session.state()).toMatchObject({ phase: "online", reason: "" });
     await until("the mechanism is remembered", () => edge.credentials.load()?.mechanism !== undefined);
-    expect(edge.credentials.load()?.mechanism).toBe("SCRAM-SHA-1");
+    // With channel binding where the broker knows a kind that we know (Prosody from 13 on).
+    expect(edge.credentials.load()?.mechanism).toMatch(/^SCRAM-SHA-1(-PLUS)?$/);
   });
 
   it("ACC-TLS-01: by verified STARTTLS, found without being told which way", async () => {
@@ -83,13 +84,15 @@ describe("log-in", () => {
       await edge.session.whenOnline(forever);
       return edge.credentials;
     })();
-    expect(credentials.load()?.mechanism).toBe("SCRAM-SHA-256");
+    expect(credentials.load()?.mechanism).toMatch(/^SCRAM-SHA-256(-PLUS)?$/);
     await using edge = startPeer(at({ credentials }));
     await until(
       "refused",
       () => edge.session.state().phase === "waiting" && edge.session.state().reason !== "not started",
     );
-    expect(edge.session.state().reason).toMatch(/offers only SCRAM-SHA-1, but it offered SCRAM-SHA-256 before/);
+    expect(edge.session.state().reason).toMatch(
+      /offers only SCRAM-SHA-1(-PLUS)?, but it offered SCRAM-SHA-256(-PLUS)? before/,
+    );
     expect(edge.onlines).toEqual([]);
   });
 
