@@ -29,6 +29,8 @@ export interface EdgeOptions {
 
 /** Resolves after an orderly stop. Throws `ConfigError` and `DatabaseFault` before anything runs. */
 export async function runEdge({ settings, clock, log, signal, announce }: EdgeOptions): Promise<void> {
+  // A time said without a zone is meant in the configured one, whoever says it (COM-LEX-02).
+  process.env.TZ = settings.timeZone;
   const startedAt = clock.monotonic();
   using stores = openStores(settings, clock, log);
   const tree = createTree({
