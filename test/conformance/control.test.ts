@@ -53,6 +53,18 @@ describe("refusals", () => {
     expect(said(await it.ask("set", set(children), from))).toBe(wanted);
   });
 
+  it("COM-ERR-03: form, then visibility, then right, then content", async () => {
+    await using it = await scene();
+    const answers = async (children: string) => {
+      const from = ["eve@city.example/x", contact, owner];
+      return Promise.all(from.map(async one => said(await it.ask("set", set(children), one)).split(" ")[1]));
+    };
+    const node = "<nd id='heat'/>";
+    expect(await answers(`${node}<db n='Set Point' v='warm'/>`)).toEqual(["bad-request", "bad-request", "bad-request"]);
+    expect(await answers(`${node}<db n='Set Point' v='140'/>`)).toEqual(["item-not-found", "forbidden", "bad-request"]);
+    expect(await answers(`${node}<db n='Zz' v='1'/>`)).toEqual(["item-not-found", "forbidden", "item-not-found"]);
+  });
+
   it("CTR-SET-02: a node that lets itself be told nothing has no such parameter", async () => {
     await using it = await scene();
     const reply = await it.ask("set", set("<nd id='attic'/><db n='Set Point' v='20'/>"), owner);

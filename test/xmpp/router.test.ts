@@ -5,7 +5,7 @@ import { createLog, type LogEvent } from "#base/log.ts";
 import { Refusal, type RefusalKind } from "#contract/faults.ts";
 import { createLanguages } from "#contract/language.ts";
 import { attr, element as codec, WireError } from "#xml/codec.ts";
-import { type Element, element, format } from "#xml/element.ts";
+import { type Element, element, elements, format } from "#xml/element.ts";
 import { int32, oneOf } from "#xml/scalars.ts";
 import { createRouter, type IqRequest, type MessageRoute, type Route, type RouterDeps, route } from "#xmpp/router.ts";
 import { clientNs, decodeError, StanzaError } from "#xmpp/stanza.ts";
@@ -112,6 +112,22 @@ describe("requests", () => {
     await ask({ "xml:lang": "sv" }, q);
     await ask({}, q);
     expect(asked).toEqual(["sv", "sv", "sv", "de"]);
+  });
+
+  it("COM-LANG-04: the words of an error are in the asker's language where they can be, and say which they are in", async () => {
+    const languages = createLanguages({ sv: { "There is no such node.": "Det finns ingen sådan nod." } });
+    const refusing = (text: string) =>
+      simple(async () => {
+        throw new Refusal("not-found", text);
+      });
+    const textOfRefusal = async (text: string, tag: string) => {
+      const reply = await setUp([refusing(text)], { languages }).ask({ "xml:lang": tag }, q);
+      const said = elements(elements(reply as Element)[0] as Element).find(one => one.name === "text");
+      return [said?.attrs["xml:lang"], ...(said?.children ?? [])];
+    };
+    expect(await textOfRefusal("There is no such node.", "sv-SE")).toEqual(["sv", "Det finns ingen sådan nod."]);
+    expect(await textOfRefusal("Not translated.", "sv")).toEqual(["en", "Not translated."]);
+    expect(await textOfRefusal("There is no such node.", "")).toEqual(["en", "There is no such node."]);
   });
 
   it("results and errors are never answered, nor what has no id", async () => {
