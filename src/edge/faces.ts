@@ -9,6 +9,8 @@ import { createClockFace } from "#iot/clock.ts";
 import { createControl } from "#iot/control.ts";
 import { createDynamicForms } from "#iot/dynamic-forms.ts";
 import { createEditing } from "#iot/editing.ts";
+import { createEvents } from "#iot/events.ts";
+import { createHarmonized } from "#iot/harmonized.ts";
 import { createNodes } from "#iot/nodes.ts";
 import { createSensorData } from "#iot/sensor-data.ts";
 import type { Element } from "#xml/element.ts";
@@ -22,12 +24,16 @@ export interface Face {
   gone?(fullJid: string): void;
   /** This bare JID's consent was withdrawn. */
   withdrawn?(bareJid: string): void;
+  /** What somebody may see or do is perhaps not what it was. */
+  rightsChanged?(): void;
 }
 
 export interface FacesDeps {
   readonly concentrator: Concentrator;
   /** Sends a payload in a message to a full JID. Throws `Refusal` busy when the outbox is full. */
   readonly send: (to: string, payload: Element) => void;
+  /** What the broker takes in one stanza. */
+  readonly stanzaBytes: () => number;
   /** What people read is said in the language of who asked, where it leaves: `localize(caller.language, text)`. */
   readonly languages: Languages;
   /** Bare JID of the clock followed over XMPP. */
@@ -43,8 +49,10 @@ export function createFaces(deps: FacesDeps): Required<Face> {
   const concentrating: readonly Face[] = [createEditing({ ...deps, forms })];
   const others: readonly Face[] = [
     createSensorData(deps),
+    createEvents(deps),
     createControl(deps),
     createClockFace({ ...deps, source: deps.clockSource }),
+    createHarmonized(deps),
   ];
   const nodes = createNodes({ ...deps, others: concentrating.flatMap(({ routes }) => routes) });
   const faces: readonly Face[] = [nodes, forms, ...concentrating, ...others];
@@ -56,6 +64,10 @@ export function createFaces(deps: FacesDeps): Required<Face> {
     },
     withdrawn(bareJid) {
       for (const face of faces) face.withdrawn?.(bareJid);
+    },
+    rightsChanged() {
+      deps.concentrator.rightsChanged();
+      for (const face of faces) face.rightsChanged?.();
     },
   };
 }
