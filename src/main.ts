@@ -10,13 +10,17 @@ import { supervise, type Task } from "#base/supervise.ts";
 import { createTree, type Tree } from "#concentrator/tree.ts";
 import { type BootSettings, ConfigError, readSite } from "#config.ts";
 import { Refusal } from "#contract/faults.ts";
-import { applianceSource, meteringTopology } from "#contract/node.ts";
+import { applianceSource, meteringTopology, type NodeRef } from "#contract/node.ts";
 import { drivers } from "#drivers/all.ts";
 import { announceMs, restartFirstMs, restartMsMax, shutdownMs, taskHealthyMs } from "#limits.ts";
 import { serveStatus } from "#link/status-socket.ts";
 import { createNetwork } from "./edge/network.ts";
 import { describeStatus, type EdgeStatus } from "./edge/status.ts";
 import { openStores } from "./edge/stores.ts";
+import { followTree } from "./edge/things.ts";
+
+/** Lines are put below it; the name a person reads can be changed, as that of any node. */
+const siteRef: NodeRef = { nodeId: "site", sourceId: meteringTopology, partition: "" };
 
 export interface EdgeOptions {
   readonly settings: BootSettings;
@@ -41,6 +45,7 @@ export async function runEdge({ settings, clock, log, signal, announce }: EdgeOp
     clock,
     log,
     timeZone: settings.timeZone,
+    roots: [{ ref: siteRef, displayName: settings.name }],
   });
   tree.import(applianceSource, [{ type: "board.appliance", id: "board", name: "This appliance" }]);
   if (settings.siteFile !== undefined) importSite(tree, settings.siteFile);
@@ -53,15 +58,6 @@ export async function runEdge({ settings, clock, log, signal, announce }: EdgeOp
       tree,
       upSeconds: () => Math.floor((clock.monotonic() - startedAt) / 1000),
     });
-  const things: Task = async inner => {
-    for await (const change of tree.changes(inner)) {
-      if (change.kind === "removed") {
-        network.discovery.removed(change.node);
-        network.roles.removed(change.node);
-      }
-      if (change.kind !== "status") network.discovery.thingsChanged();
-    }
-  };
   const socket: Task = inner => serveStatus(join(settings.dataFolder, "status.sock"), status, inner);
 
   const keep = (task: Task) =>
@@ -75,7 +71,7 @@ export async function runEdge({ settings, clock, log, signal, announce }: EdgeOp
       },
       signal,
     );
-  const tasks = [tree.run, stores.history.run, things, socket, ...network.tasks].map(keep);
+  const tasks = [tree.run, stores.history.run, followTree(tree, network), socket, ...network.tasks].map(keep);
   log.notice("ready", { nodes: tree.sources.values().reduce((sum, { nodes }) => sum + nodes.size, 0) });
   if (announce) void announceOnce(status, announce, clock, signal);
 

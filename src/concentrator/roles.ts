@@ -52,6 +52,8 @@ export interface Roles {
   ownerChanged(thing: NodeRef): void;
   /** The node is gone for good; another one of its name is another one. */
   removed(ref: NodeRef): void;
+  /** The node is called otherwise; what was given on it is given on it still. */
+  renamed(from: NodeRef, to: NodeRef): void;
   /** Ends what has run out, until aborted. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -170,6 +172,12 @@ export function createRoles(deps: RolesDeps): Roles {
         all().filter(({ node }) => sameNode(node, ref)),
         "the node was removed",
       );
+    },
+    renamed(from, to) {
+      const moved = all().filter(({ node }) => sameNode(node, from));
+      for (const grant of moved) store.put({ ...grant, node: to });
+      store.delete(moved);
+      known = undefined;
     },
     async run(signal) {
       while (!signal.aborted) {

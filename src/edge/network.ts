@@ -7,6 +7,7 @@ import type { Log } from "#base/log.ts";
 import { createScope } from "#base/scope.ts";
 import { supervise } from "#base/supervise.ts";
 import { createConcentrator } from "#concentrator/concentrator.ts";
+import { isThing } from "#concentrator/forest.ts";
 import { createRoles } from "#concentrator/roles.ts";
 import { contactsMayView, ownerRule } from "#concentrator/rules.ts";
 import type { Tree } from "#concentrator/tree.ts";
@@ -87,9 +88,10 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     hooks: {
       claimed(ref, owner) {
         if (sameNode(ref, rootRef)) presence.friend(owner);
-        presence.reconsider();
+        rightsChanged();
       },
       disowned(_, owner, ownsMore) {
+        rightsChanged();
         if (!ownsMore && !roles.holds(owner)) unfriend(owner);
       },
     },
@@ -98,6 +100,11 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     jitterMs: settings.registrationJitterSeconds * 1000,
   });
   const owners = { ownerOf: discovery.ownerOf, rootOwner: () => discovery.ownerOf(rootRef) };
+  /** Who waits for our presence is decided on anew, and so is all that is running (COM-AUTH-09, PROV-CACHE-07). */
+  function rightsChanged(): void {
+    presence.reconsider();
+    faces.rightsChanged();
+  }
   const unfriend = (jid: string) =>
     void presence.unfriend(jid).catch(error => log.warning("unfriend-failed", { jid, error }));
   const roles = createRoles({
@@ -107,27 +114,31 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     bareJid,
     hooks: {
       granted(jid) {
-        presence.reconsider();
+        rightsChanged();
         presence.friend(jid);
       },
       ended: jid => {
+        rightsChanged();
         if (!discovery.isOwner(jid)) unfriend(jid);
       },
     },
     clock,
     log,
   });
-  const isThing = (ref: NodeRef) => tree.find(ref)?.type?.thing === true;
+  const isOwnThing = (ref: NodeRef) => {
+    const node = tree.find(ref);
+    return node !== undefined && isThing(node);
+  };
   const provisioning = createProvisioning({
     connection: session,
     decisions: stores.decisions,
     store: stores.ownership,
     account,
-    thingOf: ref => (isThing(ref) ? ref : rootRef),
+    thingOf: ref => (isOwnThing(ref) ? ref : rootRef),
     ownerOf: discovery.ownerOf,
     owners: () => new Set(discovery.list().flatMap(({ owner }) => owner ?? [])),
     hooks: {
-      rightsChanged: () => presence.reconsider(),
+      rightsChanged,
       friend: jid => presence.friend(jid),
       unfriend,
     },
@@ -173,6 +184,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     languages,
     clockSource: () => following.source,
     send: (to, payload) => session.send(payloadMessage(to, payload)),
+    stanzaBytes: () => session.stanzaBytes,
     clock,
     log,
     signal,

@@ -1,5 +1,6 @@
 // What the appliance says of itself to the machine it runs on: `isthmus status`, the technician's table, the demonstration.
 
+import { isThing } from "#concentrator/forest.ts";
 import { faultText, stateOf } from "#concentrator/status.ts";
 import type { Tree } from "#concentrator/tree.ts";
 import { type NodeRef, nodeKey, rootRef } from "#contract/node.ts";
@@ -34,7 +35,7 @@ export function describeStatus({ name, tree, session, discovery, provisioning, u
       type: node.record.type,
       state: stateOf(node),
       message: faultText(node) ?? "",
-      ...(node.type?.thing ? thing(node.ref) : {}),
+      ...(isThing(node) ? thing(node.ref) : {}),
     })),
   );
   return {

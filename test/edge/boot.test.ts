@@ -176,7 +176,7 @@ describe("the site file", () => {
     expect(await site(text)).toMatch(said);
     rmSync(join(folder, "site.yaml"));
     using stores = openStores(settings(), clock, log);
-    expect(stores.nodes.load().filter(one => one.ref.sourceId === "MeteringTopology")).toEqual([]);
+    expect(stores.nodes.load().filter(one => !["site", "board.appliance"].includes(one.type))).toEqual([]);
   });
 
   it("one that is not there", async () => {
@@ -195,6 +195,6 @@ describe("the site file", () => {
         .load()
         .map(one => one.ref.nodeId)
         .sort(),
-    ).toEqual(["a", "b", "board", "c"]);
+    ).toEqual(["a", "b", "board", "c", "site"]);
   });
 });

@@ -40,6 +40,8 @@ export interface Claims {
   /** Nobody owns it any more: a new epoch with a new KEY. */
   disown(ref: NodeRef): void;
   leave(ref: NodeRef): void;
+  /** The node is called otherwise: the former name leaves the registry; the KEY stays, and with it a label that is printed. */
+  rename(from: NodeRef, to: NodeRef): void;
   left(ref: NodeRef): void;
   /** Another registry is in charge: it has been told nothing, and the KEYs told to the old one are worth nothing. */
   startAnew(): void;
@@ -158,6 +160,21 @@ export function createClaims(deps: ClaimsDeps): Claims {
     leave(ref) {
       const record = records.get(nodeKey(ref));
       if (record !== undefined && !record.leaving) put({ ...record, leaving: true });
+    },
+
+    rename(from, to) {
+      const former = records.get(nodeKey(from));
+      if (former === undefined || former.leaving) return;
+      const leaving = { ...former, leaving: true };
+      const anew = { ...fresh(to), key: former.key ?? newKey() };
+      store.atomically(() => {
+        store.put(leaving);
+        store.put(anew);
+      });
+      records.set(nodeKey(from), leaving);
+      // Behind the former one: that is to be out of the registry before its KEY comes again.
+      records.delete(nodeKey(to));
+      records.set(nodeKey(to), anew);
     },
 
     left(ref) {

@@ -68,6 +68,8 @@ export interface Discovery {
   thingsChanged(): void;
   /** The node is deleted for good: it is unregistered, and its owner and rules end. */
   removed(ref: NodeRef): void;
+  /** The node is called otherwise. Only what nobody owns is renamed; an owner would lose it. */
+  renamed(from: NodeRef, to: NodeRef): void;
   /** Of this thing, not of what is below or above it. */
   ownerOf(ref: NodeRef): string | undefined;
   /** Owns any thing of ours. */
@@ -201,6 +203,11 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     removed(ref) {
       things.delete(nodeKey(ref));
       claims.leave(ref);
+      registration.wake();
+    },
+    renamed(from, to) {
+      things.delete(nodeKey(from));
+      claims.rename(from, to);
       registration.wake();
     },
     ownerOf: ref => claims.get(ref)?.owner,
