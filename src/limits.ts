@@ -2,6 +2,10 @@
 
 // Stanzas (COM-STZ-09, COM-LEX-08, stack.md: Prosody ends a stream above 256 KiB).
 export const stanzaBytesMax = 262_144;
+/** What a broker announces is believed between these (XEP-0478): RFC 6120 demands the first, and more than the second at once would
+ * hold up everything else for seconds. */
+export const announcedBytesMin = 10_000;
+export const announcedBytesMax = 16 * 1_048_576;
 /** Deeper XML than any interface needs; guards every recursive walk. */
 export const stanzaDepthMax = 64;
 /** Elements in one stanza: a stanza of minimal elements would otherwise cost fifty times its bytes. */
@@ -480,3 +484,7 @@ export const clockMeasurementsMax = 16;
 export const clockReplyMsMax = 1_000;
 /** Further off, and readings are marked. */
 export const clockOffsetMsMax = 2_000;
+
+// Harmonized interfaces (src/concentrator/offered.ts).
+/** Kinds of devices whose fields are remembered once for all nodes of the kind. */
+export const shapesRememberedMax = 1_000;

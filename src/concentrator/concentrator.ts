@@ -12,8 +12,10 @@ import type { DisplayParameter, NodeMessage, NodeRef, NodeState, Tag } from "./c
 import { createControl } from "./control.ts";
 import { createEditing, type Editing } from "./editing.ts";
 import type { TreeNode } from "./forest.ts";
+import { createInterfaces, type Interfaces } from "./interfaces.ts";
 import { createLookup } from "./lookup.ts";
 import { nodeCommands } from "./node-commands.ts";
+import { createOffered } from "./offered.ts";
 import { createQueries, type Queries } from "./queries.ts";
 import { createReadout } from "./readout.ts";
 import { createReads } from "./reads.ts";
@@ -72,7 +74,7 @@ export interface ControlResult {
  * Lookups throw `Refusal` not-found for what is unknown or not visible to the caller, the same in both cases.
  * Admission throws `Refusal` not-found or denied and touches no device.
  */
-export interface Concentrator extends Editing, Commands, Queries, Sniffers {
+export interface Concentrator extends Editing, Commands, Queries, Sniffers, Interfaces {
   sources(caller: Caller): Promise<SourceInfo[]>;
   rootSources(caller: Caller): Promise<SourceInfo[]>;
   childSources(caller: Caller, sourceId: string): Promise<SourceInfo[]>;
@@ -136,6 +138,8 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
   const { find, failed, recovered, warn } = tree;
   const synchronised = deps.synchronised ?? (() => true);
   const admission = createAdmission({ rules, find: ref => find(ref)?.ref, clock, log });
+  const offered = createOffered({ readings, changed: tree.offersChanged });
+  tree.whenOpened(offered.opened);
   const reads = createReads({
     clock,
     log,
@@ -143,7 +147,7 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
     recovered,
     remember(node, sample) {
       readings.remember(node.ref, sample);
-      subscriptions.heard(node, sample);
+      heard(node, sample);
     },
     synchronised,
   });
@@ -160,7 +164,11 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
   });
   tree.whenChanged(subscriptions.changed);
   const { parameters, control } = createControl({ find, readings, failed, warn, clock, log });
-  const { pollMs, polled, heard } = subscriptions;
+  const { pollMs, polled } = subscriptions;
+  const heard: Subscriptions["heard"] = (node, sample) => {
+    offered.heard(node, sample);
+    subscriptions.heard(node, sample);
+  };
   const watch = watchAll({ tree, reads, readings, heard, pollMs, polled, clock, synchronised });
   const lookup = createLookup({ tree, visible: admission.visible, allowed: admission.allowed });
   const ownerOf = deps.ownerOf ?? (() => undefined);
@@ -176,6 +184,7 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
     ...createCommands(executing),
     ...createQueries(executing),
     ...createSniffers(executing),
+    ...createInterfaces({ tree, admission, offered }),
     allowed: admission.allowed,
     require: admission.require,
     admitRead: admission.read,

@@ -78,6 +78,8 @@ export interface Tree extends Pick<Forest, "find" | "sources">, Changing {
   note(node: TreeNode, type: MessageType, eventId: string, text: string): void;
   /** These messages go, or all; a fault the device has at this moment stays. Returns how many went. */
   erase(node: TreeNode, eventIds?: readonly string[]): number;
+  /** What the node offers is other than before, without its having been edited (HI-GET-06). */
+  offersChanged(node: TreeNode): void;
   /** Called for each node whenever its device is open; `Opened.signal` says when it no longer is. */
   whenOpened(use: (node: TreeNode) => void): void;
   /** Work due later, on the one timer of the tree. */
@@ -184,6 +186,7 @@ export function createTree(deps: TreeDeps): Tree {
     failed,
     recovered,
     warn,
+    offersChanged: node => changed("updated", node),
     note: notices.note,
     erase: notices.erase,
     whenOpened: use => {

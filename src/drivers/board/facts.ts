@@ -23,7 +23,7 @@ export async function readBoard({ root, version }: Place, folder: string): Promi
     field("Load", quantity(load ?? 0, 2, "")),
     ...groups.flat(),
     field("Software Version", { kind: "string", value: version }, "identity"),
-    field("Kernel", { kind: "string", value: release() }, "identity"),
+    field("Kernel Version", { kind: "string", value: release() }, "identity"),
   ];
 }
 

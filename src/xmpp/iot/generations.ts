@@ -21,6 +21,10 @@ const families = {
 } as const;
 export type Family = keyof typeof families;
 
+/** Harmonized interfaces have one generation, and an older one of the XSF (HI-GET-02). */
+export const harmonizedNs = "urn:nfi:iot:hi:1.0";
+export const interoperabilityNs = "urn:xmpp:iot:interoperability";
+
 export const namespace = (family: Family, generation: Generation): string => `urn:${generation}:${families[family]}`;
 export const namespaces = (family: Family): string[] => generationNames.map(one => namespace(family, one));
 
