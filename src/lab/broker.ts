@@ -30,6 +30,8 @@ export interface BrokerOptions {
   registration?: boolean;
   /** How long an interrupted stream may be resumed (XEP-0198). */
   resumeSeconds?: number;
+  /** What a client may send in one stanza; 256 KiB unless said. Prosody announces it then, as it does by itself from 13 on. */
+  stanzaBytes?: number;
 }
 
 export interface Broker extends AsyncDisposable {

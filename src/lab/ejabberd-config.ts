@@ -5,7 +5,7 @@ import type { BrokerOptions, BrokerPorts } from "./broker.ts";
 import { loopback } from "./ports.ts";
 
 /** As Prosody's default: longer stanzas end the stream. */
-const stanzaBytesMax = 262_144;
+const stanzaBytesStandard = 262_144;
 
 /** Where accounts are made: a socket in a folder that only we can enter, so that it needs no password of its own. */
 export const controlSocket = (folder: string): string => join(folder, "control.sock");
@@ -17,7 +17,7 @@ export function ejabberdConfig(options: BrokerOptions, ports: BrokerPorts): stri
     ip: loopback,
     access: "all",
     shaper: "none",
-    max_stanza_size: stanzaBytesMax,
+    max_stanza_size: options.stanzaBytes ?? stanzaBytesStandard,
   };
   const hosts = Object.fromEntries(components.map(({ jid, secret }) => [jid, { password: secret }]));
   const component = {

@@ -22,7 +22,13 @@ const modules = [
 
 export function prosodyConfig(options: ProsodyOptions, ports: BrokerPorts): string {
   const { folder, domain, certificate } = options;
-  const enabled = [...modules, ...(options.pep ? ["pep"] : []), ...(options.clientRate ? ["limits"] : [])];
+  const { stanzaBytes } = options;
+  const enabled = [
+    ...modules,
+    ...(options.pep ? ["pep"] : []),
+    ...(options.clientRate ? ["limits"] : []),
+    ...(stanzaBytes ? [announcingModule] : []),
+  ];
   const tls = `{ certificate = ${text(certificate.certificatePath)}, key = ${text(certificate.keyPath)} }`;
   const components = options.components ?? [];
   // Prosody lists a component among the items of a host by itself only when its name is below that host's.
@@ -52,6 +58,7 @@ password_hash = ${text(options.passwordHash ?? "SHA-1")}
 storage = "internal"
 allow_registration = ${options.registration ?? false}
 smacks_hibernation_time = ${options.resumeSeconds ?? 300}
+${stanzaBytes ? `plugin_paths = { ${text(join(folder, "modules"))} }\nc2s_stanza_size_limit = ${stanzaBytes}` : ""}
 limits = { ${options.clientRate ? `c2s = { rate = ${text(options.clientRate)}; burst = "2s" }` : ""} }
 ${options.extraConfig ?? ""}
 
@@ -60,6 +67,15 @@ disco_items = { ${strangers.map(each => `{ ${text(each.jid)} }`).join(", ")} }
 ${options.hostConfig ?? ""}
 ${components.map(each => `\nComponent ${text(each.jid)}\ncomponent_secret = ${text(each.secret)}\n`).join("")}`;
 }
+
+/** XEP-0478, for Prosody before 13: a module `mod_<name>.lua` in the folder's `modules`. */
+export const announcingModule = "announce_stanza_size";
+export const announcing = `
+local size = module:get_option_number("c2s_stanza_size_limit")
+module:hook("stream-features", function(event)
+  event.features:tag("limits", { xmlns = "urn:xmpp:stream-limits:0" }):text_tag("max-bytes", string.format("%d", size)):up()
+end)
+`;
 
 function list(names: string[]): string {
   return names.map(text).join(", ");

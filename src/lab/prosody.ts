@@ -9,7 +9,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Broker, BrokerOptions, BrokerPorts } from "./broker.ts";
 import { type Child, findProgram, LabError, startChild } from "./child.ts";
 import { choosingPorts, freePorts, requireFreePorts, untilPortAnswers } from "./ports.ts";
-import { prosodyConfig } from "./prosody-config.ts";
+import { announcing, announcingModule, prosodyConfig } from "./prosody-config.ts";
 
 export interface ProsodyOptions extends BrokerOptions {
   /** Bytes a second a client may send, such as "10kb/s"; absent: as many as it likes. */
@@ -63,6 +63,8 @@ async function writeFolder(options: ProsodyOptions, ports: BrokerPorts): Promise
   await mkdir(join(options.folder, "data"), { recursive: true });
   const configPath = join(options.folder, "prosody.cfg.lua");
   await writeFile(configPath, prosodyConfig(options, ports), { mode: 0o600 });
+  await mkdir(join(options.folder, "modules"), { recursive: true });
+  await writeFile(join(options.folder, "modules", `mod_${announcingModule}.lua`), announcing);
   return configPath;
 }
 

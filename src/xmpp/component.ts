@@ -6,7 +6,7 @@ import type { Clock } from "#base/clock.ts";
 import { TimeoutError, within } from "#base/deadline.ts";
 import { backoff } from "#base/delays.ts";
 import { describe, type Log } from "#base/log.ts";
-import { connectMs, reconnectFirstMs, reconnectMsMax, streamHealthyMs } from "#limits.ts";
+import { connectMs, reconnectFirstMs, reconnectMsMax, stanzaBytesMax, streamHealthyMs } from "#limits.ts";
 import type { Connection, Inbound } from "./connection.ts";
 import { connectTcp, DialError } from "./dial.ts";
 import type { Negotiated } from "./negotiate.ts";
@@ -133,7 +133,7 @@ async function shakeHands(options: ComponentOptions, clock: Clock, signal: Abort
     stream.write(`<handshake>${proof}</handshake>`);
     const answer = await stream.read();
     if (answer.name !== "handshake") throw new StreamEnded(`the broker answered the handshake with <${answer.name}/>`);
-    return { stream, jid, resumed: false, early: [] };
+    return { stream, jid, resumed: false, stanzaBytes: stanzaBytesMax, early: [] };
   } catch (error) {
     stream.destroy("the handshake failed");
     if (error instanceof StreamEnded && error.byPeer) {

@@ -4,6 +4,7 @@
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "#base/clock.ts";
 import { describe, type Log } from "#base/log.ts";
+import { announcedBytesMax, announcedBytesMin, stanzaBytesMax } from "#limits.ts";
 import { type CredentialStore, type RegisterOptions, register } from "./registration.ts";
 import { randomId } from "./requests.ts";
 import { enableText, isManagement, type Management, resumeText, type Sent, smNs } from "./resume.ts";
@@ -12,7 +13,9 @@ import type { ScramKeys } from "./scram.ts";
 import { clientNs, decodeError } from "./stanza.ts";
 import { createStream, StreamEnded, streamsNs, type XmlStream } from "./stream.ts";
 import { child, type Element, element, format, textOf } from "./xml/element.ts";
+import type { XmlLimits } from "./xml/parser.ts";
 
+const limitsNs = "urn:xmpp:stream-limits:0";
 const bindNs = "urn:ietf:params:xml:ns:xmpp-bind";
 
 export interface NegotiateOptions {
@@ -23,6 +26,8 @@ export interface NegotiateOptions {
   readonly register?: RegisterOptions;
   /** Tell the broker the password itself when it knows nothing better (inside TLS). Default no. */
   readonly allowPlain?: boolean;
+  /** What is taken in, where it is more than limits.ts allows a thing that runs for years: for people's clients. */
+  readonly limits?: Partial<XmlLimits>;
 }
 
 /** Lives as long as the session: what the next log-in is quicker by. */
@@ -34,6 +39,8 @@ export interface Negotiated {
   readonly stream: XmlStream;
   readonly jid: string;
   readonly resumed: boolean;
+  /** What the broker takes in one stanza. */
+  readonly stanzaBytes: number;
   /** Stanzas that came before they were counted; to be handed over first. */
   readonly early: readonly Element[];
 }
@@ -59,7 +66,8 @@ export async function negotiate(
   signal: AbortSignal,
 ): Promise<Negotiated> {
   const { domain, language = "en" } = options;
-  const stream = createStream(socket, { ns: clientNs, to: domain, version: "1.0", language }, deps.clock);
+  const { limits = {} } = options;
+  const stream = createStream(socket, { ns: clientNs, to: domain, version: "1.0", language, limits }, deps.clock);
   const onAbort = () => stream.destroy("the log-in was given up");
   signal.addEventListener("abort", onAbort, { once: true });
   try {
@@ -69,12 +77,13 @@ export async function negotiate(
     await stream.restart();
     const features = await readFeatures(stream);
     const managed = child(features, "sm", smNs) !== undefined;
+    const stanzaBytes = announcedBytes(features);
     if (before.jid !== undefined && (await resume(stream, managed, before))) {
-      return { stream, jid: before.jid, resumed: true, early: [] };
+      return { stream, jid: before.jid, resumed: true, stanzaBytes, early: [] };
     }
     const jid = await bind(stream);
     const early = managed ? await enable(stream, before.management) : [];
-    return { stream, jid, resumed: false, early };
+    return { stream, jid, resumed: false, stanzaBytes, early };
   } catch (error) {
     // What went wrong on our side should not leave the broker with half a session.
     if (stream.over === undefined) void stream.close();
@@ -82,6 +91,15 @@ export async function negotiate(
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+/** XEP-0478; most brokers do not say, and take what Prosody takes unless told otherwise. */
+function announcedBytes(features: Element): number {
+  const limits = child(features, "limits", limitsNs);
+  const said = limits && child(limits, "max-bytes", limitsNs);
+  const bytes = said === undefined ? Number.NaN : Number(textOf(said).trim());
+  if (!Number.isSafeInteger(bytes) || bytes <= 0) return stanzaBytesMax;
+  return Math.min(Math.max(bytes, announcedBytesMin), announcedBytesMax);
 }
 
 async function readFeatures(stream: XmlStream): Promise<Element> {

@@ -42,6 +42,8 @@ export interface Serving extends Pick<Connection, "send" | "request"> {
   /** Until the stream ends or the signal does; resolves with why. */
   serve(session: Negotiated, signal: AbortSignal): Promise<StreamEnded>;
   readonly before: Before;
+  /** What the broker takes in one stanza. */
+  readonly stanzaBytes: number;
   readonly answersDropped: number;
 }
 
@@ -175,14 +177,14 @@ export function createServing(options: ServingOptions, inbound: Inbound, deps: S
   };
 
   /** Until the stream ends; then says why. */
-  const serve: Serving["serve"] = async ({ stream, resumed, early, jid: bound }, signal) => {
+  const serve: Serving["serve"] = async ({ stream, resumed, early, jid: bound, stanzaBytes }, signal) => {
     using scope = createScope(signal);
     live = stream;
     resumptions = 0;
     jid = bound;
     ownBare = bareJid(bound);
     const watching = liveness.run(scope.signal);
-    traffic.open(stream, resumed, bound, () => give("online", () => inbound.online?.(bound, resumed)));
+    traffic.open(stream, resumed, bound, () => give("online", () => inbound.online?.(bound, resumed)), stanzaBytes);
     early.forEach(onStanza);
     stream.listen(onElement, onTooLarge);
     const left = Promise.withResolvers<void>();
@@ -210,6 +212,9 @@ export function createServing(options: ServingOptions, inbound: Inbound, deps: S
     before,
     request,
     send: traffic.send,
+    get stanzaBytes() {
+      return traffic.stanzaBytes;
+    },
     get answersDropped() {
       return requests.dropped;
     },

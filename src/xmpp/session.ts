@@ -52,6 +52,8 @@ export interface Session extends Connection {
   /** Until aborted; never rejects. The farewell takes at most limits.streamCloseMs. Once only. */
   run(signal: AbortSignal): Promise<void>;
   state(): SessionState;
+  /** What the broker takes in one stanza: what it last announced, else limits.stanzaBytesMax. */
+  readonly stanzaBytes: number;
   /** Resolves when a session is bound, at once if it is; rejects with the abort reason. */
   whenOnline(signal: AbortSignal): Promise<void>;
 }
@@ -122,6 +124,9 @@ export function createSession(options: SessionOptions, inbound: Inbound, deps: S
     },
     get online() {
       return phase === "online";
+    },
+    get stanzaBytes() {
+      return serving.stanzaBytes;
     },
     async run(signal) {
       while (!signal.aborted) {

@@ -34,7 +34,9 @@ export interface Traffic {
    */
   send(stanza: Element): void;
   /** A stream is bound, or resumed: then what it did not get goes first, then what `greet` sends, then what waits. */
-  open(stream: XmlStream, resumed: boolean, jid: string, greet: () => void): void;
+  open(stream: XmlStream, resumed: boolean, jid: string, greet: () => void, stanzaBytes: number): void;
+  /** What the broker takes in one stanza. */
+  readonly stanzaBytes: number;
   /** The stream is gone; it may be resumed. */
   close(): void;
   acknowledged(stanzas: readonly Sent[]): void;
@@ -53,6 +55,7 @@ export function createTraffic({ ns, clock, log, outbox, signal, roundTrip, asked
   const management = createManagement();
   let stream: XmlStream | undefined;
   let jid = "";
+  let stanzaBytes = stanzaBytesMax;
   let unasked = 0;
   let asking = false;
   /** Messages on a stream without stream management. */
@@ -139,8 +142,8 @@ export function createTraffic({ ns, clock, log, outbox, signal, roundTrip, asked
     send(stanza) {
       const named = stanza.attrs.id === undefined && stanza.name !== "presence" ? withId(stanza) : stanza;
       const text = format(named.ns === ns ? named : adopt(named, ns), ns);
-      if (text.length > stanzaBytesMax / 3 && Buffer.byteLength(text) > stanzaBytesMax) {
-        return transmit({ text: format(errorFor(named, ns), ns) });
+      if (text.length > stanzaBytes / 3 && Buffer.byteLength(text) > stanzaBytes) {
+        return transmit({ text: format(errorFor(named, ns, stanzaBytes), ns) });
       }
       if (stanza.name === "message") {
         outbox.add(text);
@@ -150,8 +153,9 @@ export function createTraffic({ ns, clock, log, outbox, signal, roundTrip, asked
         throw new Disconnected("there is no connection to the broker");
       }
     },
-    open(opened, resumed, address, greet) {
+    open(opened, resumed, address, greet, taken) {
       stream = opened;
+      stanzaBytes = taken;
       jid = address;
       unasked = 0;
       if (resumed) {
@@ -185,6 +189,9 @@ export function createTraffic({ ns, clock, log, outbox, signal, roundTrip, asked
       lost();
     },
     ask,
+    get stanzaBytes() {
+      return stanzaBytes;
+    },
   };
 }
 
@@ -198,8 +205,8 @@ const adopt = (stanza: Element, ns: string): Element => ({
 });
 
 /** The broker would end the stream over its size: an answer becomes an error, anything else is refused here. */
-function errorFor(stanza: Element, ns: string): Element {
-  const refusal = new Refusal("not-acceptable", `larger than the ${stanzaBytesMax} bytes a broker takes`);
+function errorFor(stanza: Element, ns: string, bytesMax: number): Element {
+  const refusal = new Refusal("not-acceptable", `larger than the ${bytesMax} bytes the broker takes`);
   if (stanza.name !== "iq" || stanza.attrs.type !== "result") throw refusal;
   const { id, to, from } = stanza.attrs;
   return element("iq", ns, { type: "error", id, to, from }, [encodeError(asStanzaError(refusal), ns)]);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock as clock } from "#base/clock.ts";
 import { type Authority, type Certificate, createAuthority } from "#lab/certificates.ts";
 import { type Prosody, startProsody } from "#lab/prosody.ts";
-import { element } from "#xml/element.ts";
+import { element, firstElement, textOf } from "#xml/element.ts";
 import { Disconnected } from "#xmpp/connection.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
@@ -221,4 +221,37 @@ describe("traffic", () => {
     expect(() => edge.session.send(text(owner.session.jid, huge))).toThrow(/larger than/);
     expect(edge.offlines).toEqual([]);
   });
+
+  it.for([
+    ["more", 1_000_000, 900_000, 1_100_000],
+    ["less", 40_000, 35_000, 45_000],
+  ] as const)(
+    "COM-STZ-09: a broker that announces to take %s is believed (XEP-0478)",
+    async ([, taken, fits, huge]) => {
+      const other = "other.localhost";
+      await using generous = await start({
+        folder: `${home}/${taken}`,
+        domain: other,
+        certificate: await authority.issue({ hosts: [other] }),
+        stanzaBytes: taken,
+      });
+      const there = at({ domain: other, port: generous.ports.tls });
+      await using edge = startPeer({
+        ...there,
+        user: "edge",
+        answer: iq => ({
+          ...echo(iq),
+          children: [element("big", "urn:test", {}, ["x".repeat(Number(firstElement(iq)?.attrs.n))])],
+        }),
+      });
+      await using owner = startPeer({ ...there, user: "owner", limits: { charsMax: 2_000_000 } });
+      await Promise.all([edge.session.whenOnline(forever), owner.session.whenOnline(forever)]);
+      const ask = (n: number) =>
+        owner.session.request("get", edge.session.jid, element("q", "urn:test", { n: `${n}` }));
+      expect(textOf((await ask(fits)) ?? element("nothing", ""))).toHaveLength(fits);
+      await expect(ask(huge)).rejects.toMatchObject({ condition: "not-acceptable" });
+      expect(edge.session.stanzaBytes).toBe(taken);
+      expect(edge.offlines).toEqual([]);
+    },
+  );
 });

@@ -21,14 +21,17 @@ export interface NodesDeps {
   /** Routes of the concentrator interface that other files serve: getCapabilities lists them too (CON-CAPS-02). */
   readonly others?: readonly Route[];
   readonly languages?: Languages;
+  /** What the broker takes in one stanza; limits.stanzaBytesMax where nothing is said. */
+  readonly stanzaBytes?: () => number;
 }
 
 export interface Nodes {
   readonly routes: readonly Route[];
 }
 
-export function createNodes({ concentrator, others = [], languages = english }: NodesDeps): Nodes {
-  const lookups = inEveryGeneration("concentrator", ns => lookupRoutes(concentrator, languages, ns));
+export function createNodes(deps: NodesDeps): Nodes {
+  const { others = [] } = deps;
+  const lookups = inEveryGeneration("concentrator", ns => lookupRoutes(deps, ns));
   const capabilities = inEveryGeneration("concentrator", ns => {
     const names = [...lookups, ...others].filter(one => one.ns === ns).map(one => one.name);
     const answer = wire.strings.encode([wire.getCapabilities.name, ...names], ns);
@@ -40,14 +43,16 @@ export function createNodes({ concentrator, others = [], languages = english }: 
 }
 
 /** Decodes, asks, encodes in the generation of the request. */
-function lookupRoutes(concentrator: Lookup, { localize }: Languages, ns: string): Route[] {
+function lookupRoutes(deps: NodesDeps, ns: string): Route[] {
+  const { concentrator, languages = english, stanzaBytes = () => stanzaBytesMax } = deps;
+  const { localize } = languages;
   const lookup = <Q extends { tokens: Tokens }, A>(
     codec: Codec<Q>,
     answer: Codec<A>,
     ask: (caller: Caller, question: Q) => Promise<A>,
   ): Route =>
     route(["get"], ns, codec, async (question, iq) =>
-      sendable(answer.encode(await ask(callerOf(iq, question.tokens), question), ns)),
+      sendable(answer.encode(await ask(callerOf(iq, question.tokens), question), ns), stanzaBytes()),
     );
   const contains = async (caller: Caller, ref: wire.AskedRef) =>
     ref.nodeId !== "" && (await concentrator.contains(caller, resolve(ref)));
@@ -106,11 +111,11 @@ async function inOrder<T, U>(items: readonly T[], each: (item: T) => Promise<U>)
 }
 
 /** A broker ends the stream at a stanza that is too large: better refuse one answer than lose the connection by it. */
-function sendable(answer: Element): Element {
+function sendable(answer: Element, bytesMax: number): Element {
   const bytes = formattedBytes(answer);
-  if (bytes <= stanzaBytesMax - envelopeBytesMax) return answer;
+  if (bytes <= bytesMax - envelopeBytesMax) return answer;
   const hint = "ask without parameters and messages, or for the children of one node at a time";
-  throw new Refusal("not-acceptable", `the answer would have ${bytes} bytes, more than a broker carries; ${hint}`);
+  throw new Refusal("not-acceptable", `the answer would have ${bytes} bytes, more than the broker carries; ${hint}`);
 }
 
 type Say = (text: string) => string;

@@ -32,6 +32,8 @@ export interface SensorDataDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** What the broker takes in one stanza; limits.stanzaBytesMax where nothing is said. */
+  readonly stanzaBytes?: () => number;
   readonly limits?: Partial<SensorDataLimits>;
 }
 
@@ -62,7 +64,10 @@ export function createSensorData(deps: SensorDataDeps): SensorData {
   const { concentrator, clock, log } = deps;
   const bounds: SensorDataLimits = {
     ...limits,
-    payloadBytesMax: limits.fragmentBytesMax - limits.envelopeBytesMax,
+    get payloadBytesMax() {
+      const taken = deps.stanzaBytes?.() ?? limits.stanzaBytesMax;
+      return Math.min(limits.fragmentBytesMax, taken) - limits.envelopeBytesMax;
+    },
     ...deps.limits,
   };
   const active = new Map<string, Active>();

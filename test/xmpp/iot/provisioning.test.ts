@@ -650,7 +650,7 @@ describe("bounds", () => {
 
 /** Refuses questions; what it says of itself is another matter. */
 const refusing =
-  (condition: "forbidden", disco: Script = () => Promise.resolve(undefined)): Script =>
+  (condition: "forbidden", disco: Script = () => ""): Script =>
   sent =>
     sent.payload.name === "query" ? disco(sent) : Promise.reject(new StanzaError("auth", condition));
 
