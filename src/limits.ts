@@ -95,6 +95,8 @@ export const admissionMs = 12_000;
 export const readoutEndMs = readoutMs + 10_000;
 /** The concentrator ends a control request within controlMs; the asker gives up after 15 s. */
 export const controlEndMs = 11_000;
+/** Deciding and then doing, together: the answer must be there before the asker gives up (COM-STZ-12). */
+export const answerMs = 14_000;
 /** Values of slow devices are sent on after this, not held until a fragment is full. */
 export const fragmentDelayMs = 250;
 /** SD-RESP-16: per readout. */

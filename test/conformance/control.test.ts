@@ -91,6 +91,28 @@ describe("refusals", () => {
   });
 });
 
+it("COM-STZ-12: a slow decision before a slow device still leaves an answer within 15 s", async () => {
+  let grant = () => {};
+  const slow: Rule = {
+    name: "provisioning",
+    ask: ({ right, nodes, categories, names }) =>
+      right === "control"
+        ? new Promise(resolve => {
+            grant = () => resolve(nodes.map(node => ({ node, grant: { categories, names } })));
+          })
+        : [],
+  };
+  const hung = { type: "sim.meter", id: "hung", settings: { latencyMs: 600_000, timeoutMs: 60_000 } };
+  await using it = await createRealScene([hung], [mayView, slow]);
+  const reply = it.ask("set", set("<nd id='hung'/><db n='Set Point' v='21'/>"), contact);
+  await it.bench.clock.advance(9_000);
+  expect(it.bench.left).toEqual([]);
+  grant();
+  await it.bench.clock.advance(5_900);
+  expect(it.bench.left).toHaveLength(1);
+  expect(await reply).toMatch(/internal-server-error.*not confirmed within 5 s; it may have been set/);
+});
+
 it("CTR-SET-13: one reply, also when the device failed after a part was written, and nothing later", async () => {
   await using it = await scene();
   const reply = it.ask("set", set("<nd id='heat'/><nd id='mute'/><db n='Set Point' v='21'/>"), owner);

@@ -9,7 +9,7 @@ import type { Concentrator } from "#concentrator/concentrator.ts";
 import type { Caller } from "#contract/caller.ts";
 import { ControlFault, Refusal } from "#contract/faults.ts";
 import { describeNode, type NodeRef } from "#contract/node.ts";
-import { admissionMs, controlEndMs, nodesPerRequestMax } from "#limits.ts";
+import { admissionMs, answerMs, controlEndMs, nodesPerRequestMax } from "#limits.ts";
 import type { Element } from "#xml/element.ts";
 import { type IqRequest, type Route, route } from "#xmpp/router.ts";
 import { asStanzaError, StanzaError } from "#xmpp/stanza.ts";
@@ -41,15 +41,20 @@ export function createControl({ concentrator, clock, log }: ControlDeps): Contro
     }
   };
 
-  const write = async (admitted: AdmittedControl, values: readonly wire.ControlItem[], signal: AbortSignal) => {
+  /** `began`: when the request came in, for what deciding took is gone from the time the device has. */
+  const write = async (
+    admitted: AdmittedControl,
+    values: readonly wire.ControlItem[],
+    began: number,
+    signal: AbortSignal,
+  ) => {
+    const leftMs = Math.min(controlEndMs, answerMs - (clock.monotonic() - began));
     try {
-      return await within(clock, controlEndMs, "device", signal, inner =>
-        concentrator.control(admitted, { values }, inner),
-      );
+      return await within(clock, leftMs, "device", signal, inner => concentrator.control(admitted, { values }, inner));
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error;
       // Whether it was taken is not known, and saying either would be a guess.
-      const message = `not confirmed within ${controlEndMs / 1000} s; it may have been set`;
+      const message = `not confirmed within ${Math.round(leftMs / 1000)} s; it may have been set`;
       const failures = admitted.targets.flatMap(({ node }) => values.map(({ name }) => ({ node, name, message })));
       throw new ControlFault({ nodes: [], parameters: [] }, failures);
     }
@@ -59,11 +64,12 @@ export function createControl({ concentrator, clock, log }: ControlDeps): Contro
     const caller = callerOf(iq, request.tokens);
     const nodes = distinct(request.nodes);
     const { parameters } = request.values;
+    const began = clock.monotonic();
     try {
       check(request, nodes);
       const names = parameters.map(one => one.name);
       const admitted = await admit(caller, nodes, names, iq.signal);
-      const done = await write(admitted, parameters, iq.signal);
+      const done = await write(admitted, parameters, began, iq.signal);
       return wire.response.encode(done, iq.payload.ns);
     } catch (error) {
       const values = Object.fromEntries(parameters.map(({ name, value }) => [name, String(value.value)]));

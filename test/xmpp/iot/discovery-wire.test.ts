@@ -172,7 +172,7 @@ describe("refused", () => {
 });
 
 describe("forms of parameter names", () => {
-  it("PROV-CANCONTROL-01: the schema's to the published generation or when told so, both to the others", () => {
+  it("COM-AUTH-11, PROV-CANCONTROL-01: the schema's to the published generation or when told so, both to the others", () => {
     expect([device.askedForm("nfi"), device.askedForm("nf"), device.askedForm("ieee")]).toEqual(["p", "both", "both"]);
     expect(device.askedForm("nf", true)).toBe("p");
   });
