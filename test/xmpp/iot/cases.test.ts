@@ -13,6 +13,7 @@ import * as discovery from "#iot/discovery.wire.ts";
 import * as editing from "#iot/editing.wire.ts";
 import * as fields from "#iot/fields.wire.ts";
 import { type Family, namespaces } from "#iot/generations.ts";
+import * as harmonized from "#iot/harmonized.wire.ts";
 import * as nodes from "#iot/nodes.wire.ts";
 import * as provisioningDevice from "#iot/provisioning-device.wire.ts";
 import * as provisioningOwner from "#iot/provisioning-owner.wire.ts";
@@ -35,6 +36,7 @@ const families: Readonly<Record<string, { module: Module; family?: Family }>> = 
   "provisioning-device": { module: provisioningDevice, family: "provisioningDevice" },
   "provisioning-owner": { module: provisioningOwner, family: "provisioningOwner" },
   disco: { module: disco },
+  harmonized: { module: harmonized },
   clock: { module: clock, family: "synchronization" },
 };
 
