@@ -10,6 +10,7 @@ import type { Subscription } from "#concentrator/subscriptions.ts";
 import type { Caller } from "#contract/caller.ts";
 import { Refusal } from "#contract/faults.ts";
 import { type Ask, askAll, isEmpty, type Reading } from "#contract/field.ts";
+import { english, type Languages } from "#contract/language.ts";
 import type { NodeRef } from "#contract/node.ts";
 import * as limits from "#limits.ts";
 import type { Element } from "#xml/element.ts";
@@ -32,6 +33,7 @@ export interface EventsDeps {
   readonly concentrator: Pick<Concentrator, "subscribe" | "contains">;
   /** Sends a payload in a message to a full JID. Throws `Refusal` busy when the outbox is full. */
   readonly send: (to: string, payload: Element) => void;
+  readonly languages?: Languages;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -62,7 +64,7 @@ interface Entry {
 }
 
 export function createEvents(deps: EventsDeps): Events {
-  const { concentrator, clock, log } = deps;
+  const { concentrator, clock, log, languages = english } = deps;
   const bounds: EventsLimits = {
     ...limits,
     payloadBytesMax: limits.fragmentBytesMax - limits.envelopeBytesMax,
@@ -90,6 +92,7 @@ export function createEvents(deps: EventsDeps): Events {
       signal: entry.scope.signal,
       silent: () => entry.over,
       send: payload => deps.send(entry.caller.fullJid, payload),
+      say: text => languages.localize(entry.caller.language, text),
       clock,
       log,
       limits: bounds,

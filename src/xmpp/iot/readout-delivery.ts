@@ -31,6 +31,8 @@ export interface Delivery {
   /** True once nothing may be sent for this readout any more. */
   readonly silent: () => boolean;
   readonly send: (payload: Element) => void;
+  /** Why something failed, in the asker's language (SD-RESP-15). Default: as it was said. */
+  readonly say?: (text: string) => string;
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: DeliveryLimits;
@@ -44,7 +46,7 @@ export interface Readout {
 }
 
 export function createReadout(delivery: Delivery): Readout {
-  const { id, ns, clock, signal, limits, log } = delivery;
+  const { id, ns, clock, signal, limits, log, say = text => text } = delivery;
   const fragments = createFragments(id, ns, limits.payloadBytesMax);
   const stream = delivery.readings[Symbol.asyncIterator]();
   const began = clock.monotonic();
@@ -71,13 +73,14 @@ export function createReadout(delivery: Delivery): Readout {
   const take = (reading: Reading) => {
     seen.add(nodeKey(reading.node));
     const wasEmpty = fragments.isEmpty;
-    const full = fragments.add(reading);
+    const full = fragments.add(inWords(reading, say));
     if (wasEmpty || full.length > 0) waitingSince = clock.monotonic();
     ready.push(...full);
   };
 
   /** Says of each node that gave nothing why it did not, or that of the whole. */
-  const fail = (message: string) => {
+  const fail = (english: string) => {
+    const message = say(english);
     const silentNodes = delivery.targets.filter(node => !seen.has(nodeKey(node)));
     for (const node of silentNodes) ready.push(...fragments.add({ kind: "fault", node, at: clock.now(), message }));
     if (silentNodes.length === 0) ready.push(...fragments.fail(clock.now(), message));
@@ -165,6 +168,16 @@ export function createReadout(delivery: Delivery): Readout {
       }
     },
   };
+}
+
+/** Values are what the device said and stay; why there is none is for people. */
+function inWords(reading: Reading, say: (text: string) => string): Reading {
+  if (reading.kind === "fault") return { ...reading, message: say(reading.message) };
+  if (!reading.fields.some(({ value }) => value.kind === "missing")) return reading;
+  const fields = reading.fields.map(field =>
+    field.value.kind === "missing" ? { ...field, value: { ...field.value, reason: say(field.value.reason) } } : field,
+  );
+  return { ...reading, fields };
 }
 
 /** Waits until a further one would not be more than `perSecond` in any second. */

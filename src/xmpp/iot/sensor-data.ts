@@ -9,6 +9,7 @@ import type { Concentrator } from "#concentrator/concentrator.ts";
 import type { Caller } from "#contract/caller.ts";
 import { Refusal } from "#contract/faults.ts";
 import { type Ask, isEmpty } from "#contract/field.ts";
+import { english, type Languages } from "#contract/language.ts";
 import { describeNode, type NodeRef } from "#contract/node.ts";
 import * as limits from "#limits.ts";
 import type { Element } from "#xml/element.ts";
@@ -29,6 +30,7 @@ export interface SensorDataDeps {
   readonly concentrator: Pick<Concentrator, "contains" | "admitRead" | "readout">;
   /** Sends a payload in a message to a full JID. Throws `Refusal` busy when the outbox is full. */
   readonly send: (to: string, payload: Element) => void;
+  readonly languages?: Languages;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -61,7 +63,7 @@ interface Active {
 }
 
 export function createSensorData(deps: SensorDataDeps): SensorData {
-  const { concentrator, clock, log } = deps;
+  const { concentrator, clock, log, languages = english } = deps;
   const bounds: SensorDataLimits = {
     ...limits,
     get payloadBytesMax() {
@@ -121,6 +123,7 @@ export function createSensorData(deps: SensorDataDeps): SensorData {
       signal: entry.scope.signal,
       silent: () => entry.silent,
       send: payload => deps.send(entry.caller.fullJid, payload),
+      say: text => languages.localize(entry.caller.language, text),
       clock,
       log,
       limits: bounds,
@@ -155,7 +158,8 @@ export function createSensorData(deps: SensorDataDeps): SensorData {
     } catch (error) {
       if (entry.silent || signal.aborted) return;
       const message = error instanceof Refusal ? error.message : "the readout could not be started";
-      const samples = [{ at: clock.now(), fields: [], errors: [message] }];
+      const said = languages.localize(entry.caller.language, message);
+      const samples = [{ at: clock.now(), fields: [], errors: [said] }];
       send(wire.response.encode({ id: entry.id, more: false, nodes: [], samples }, entry.ns));
       if (!(error instanceof Refusal)) throw error;
     }

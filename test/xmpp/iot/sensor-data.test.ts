@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { silentLog } from "#base/log.ts";
 import { Refusal } from "#contract/faults.ts";
 import { categories, type Field, type Reading } from "#contract/field.ts";
+import { createLanguages } from "#contract/language.ts";
 import { namespaces } from "#iot/generations.ts";
 import { createSensorData, type SensorDataDeps } from "#iot/sensor-data.ts";
 import * as wire from "#iot/sensor-data.wire.ts";
@@ -129,6 +130,34 @@ describe("answers at once", () => {
     expect(await ask("get", req("all='1'"))).toBe(
       `<resp xmlns='${ns}' id='r1'>${resp(`${energyXml}<err>Flow: not in the telegram</err><err>No answer within 3 s.</err>`)}</resp>`,
     );
+  });
+
+  it("SD-RESP-15, COM-LANG-02: why there is no value is said in the asker's language, what the device said is not touched", async () => {
+    const bench = createBench();
+    const readouts = fakeReadouts();
+    const mode: Field = { ...energy, name: "Mode", value: { kind: "string", value: "No answer within 3 s." } };
+    const missing: Field = { ...energy, name: "Flow", value: { kind: "missing", reason: "not in the telegram" } };
+    readouts.nodes.set("heat", says(sample("heat", [mode, missing]), fault("heat", "No answer within 3 s.")));
+    const face = createSensorData({
+      concentrator: readouts,
+      send: bench.send,
+      languages: createLanguages({
+        sv: {
+          "No answer within {time}.": "Inget svar inom {time}.",
+          "not in the telegram": "finns inte i telegrammet",
+        },
+      }),
+      clock: bench.clock,
+      log: silentLog,
+      signal: bench.stop.signal,
+    });
+    const ask = bench.serve(face.routes);
+    const errors = ["<err>Flow: finns inte i telegrammet</err>", "<err>Inget svar inom 3 s.</err>"].join("");
+    const value = "<s n='Mode' m='true' ar='true' v='No answer within 3 s.'/>";
+    expect(await ask("get", req("all='1' xml:lang='sv'"))).toBe(
+      `<resp xmlns='${ns}' id='r1'>${resp(`${value}${errors}`)}</resp>`,
+    );
+    expect(await ask("get", req("all='1' xml:lang='en'"))).toContain("<err>No answer within 3 s.</err>");
   });
 
   it("SD-RESP-06: oldest first inside a node", async () => {
