@@ -391,7 +391,7 @@ export const queryAbortMs = 5_000;
 /** Items a query may be ahead of what was sent. */
 export const reportItemsMax = 64;
 /** Nodes in one request for common commands: each of them executes. */
-export const commonNodesMax = 1_000;
+export const commonNodesMax = 100;
 /** Rows and remarks of a running query are sent on after this, not held until a message is full. */
 export const queryDelayMs = 250;
 export const queryMessagesPerSecondMax = 20;
@@ -414,8 +414,10 @@ export const lineBusyMs = 1_000;
 export const topicsSeenMax = 500;
 /** Backups kept in the data folder. */
 export const backupsMax = 5;
-/** A site as text, imported or exported over the network. */
-export const siteCharsMax = 200_000;
+/** A site as text in one form: what a broker carries in one stanza. */
+export const siteCharsMax = 150_000;
+/** An object of a report is cut into parts of this size, so that each fits a message as base64. */
+export const objectPartBytesMax = 40_000;
 
 // Languages (src/concentrator/contract/language.ts).
 /** A sentence for a person; longer texts are lists and quotations, which stay as they are. */

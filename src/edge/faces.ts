@@ -6,6 +6,7 @@ import type { Log } from "#base/log.ts";
 import type { Concentrator } from "#concentrator/concentrator.ts";
 import type { Languages } from "#contract/language.ts";
 import { createClockFace } from "#iot/clock.ts";
+import { createCommands } from "#iot/commands.ts";
 import { createControl } from "#iot/control.ts";
 import { createDynamicForms } from "#iot/dynamic-forms.ts";
 import { createEditing } from "#iot/editing.ts";
@@ -13,6 +14,7 @@ import { createEvents } from "#iot/events.ts";
 import { createHarmonized } from "#iot/harmonized.ts";
 import { createNodes } from "#iot/nodes.ts";
 import { createSensorData } from "#iot/sensor-data.ts";
+import { createSniffers } from "#iot/sniffers.ts";
 import type { Element } from "#xml/element.ts";
 import type { MessageRoute, Route } from "#xmpp/router.ts";
 
@@ -46,7 +48,11 @@ export interface FacesDeps {
 export function createFaces(deps: FacesDeps): Required<Face> {
   const forms = createDynamicForms(deps);
   /** Those of the concentrator interface: its capabilities list what they serve. */
-  const concentrating: readonly Face[] = [createEditing({ ...deps, forms })];
+  const concentrating: readonly Face[] = [
+    createEditing({ ...deps, forms }),
+    createCommands(deps),
+    createSniffers(deps),
+  ];
   const others: readonly Face[] = [
     createSensorData(deps),
     createEvents(deps),
