@@ -90,9 +90,14 @@ export function loadIdentity(name: string | undefined): Identity {
   return parsed.data;
 }
 
-export function saveIdentity(name: string, identity: Identity, folder = identitiesFolder()): string {
+/** Throws `CommandError`. */
+export function checkName(name: string): void {
   if (!/^[\w.-]+$/.test(name))
     throw new CommandError(`"${name}" cannot be the name of a file: use letters, digits, . _ -`);
+}
+
+export function saveIdentity(name: string, identity: Identity, folder = identitiesFolder()): string {
+  checkName(name);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, `${name}.json`);
   // A new file each time: an existing one would keep its own permissions, and be cut short by a full disk.

@@ -120,12 +120,11 @@ export function createOwner(deps: OwnerDeps): Owner {
       const registry = await registryOf(decoded, signal);
       const mine = (tags: readonly Tag[]) =>
         askRegistry(registry, "set", disco.mine, { ref: nowhere, isPublic, tags }, signal);
-      const reply = await mine(decoded.tags).catch(error => {
-        // A URI of another encoder may mean its percent signs (URI-DEC-02).
-        const unknown = error instanceof StanzaError && error.condition === "item-not-found";
-        if (!unknown || decoded.retryTags === undefined) throw error;
-        return mine(decoded.retryTags);
-      });
+      // A URI of another encoder may mean its percent signs (URI-DEC-02).
+      const { tags, retryTags = tags } = decoded;
+      const reply = await mine(tags)
+        .catch(error => (isUnknown(error) && retryTags !== tags ? mine(retryTags) : Promise.reject(error)))
+        .catch(error => Promise.reject(isUnknown(error) ? unclaimable() : error));
       if (reply === undefined)
         throw new StanzaError("cancel", "undefined-condition", "the registry did not say what was claimed");
       const claimed = disco.claimed.decode(reply);
@@ -206,6 +205,13 @@ export function createOwner(deps: OwnerDeps): Owner {
     },
   };
 }
+
+const isUnknown = (error: unknown): boolean => error instanceof StanzaError && error.condition === "item-not-found";
+
+const unclaimable = (): StanzaError => {
+  const why = "nothing that can be claimed has this code: it was claimed before, or the code is not complete";
+  return new StanzaError("cancel", "item-not-found", why);
+};
 
 const generationFor = (service: Service, family: "discovery" | "provisioningOwner"): Generation =>
   (["nf", "nfi", "ieee"] as const).find(one => service.features.has(namespace(family, one))) ?? "nf";

@@ -1,9 +1,9 @@
 // `isthmus identity …`: who one is on the network, kept for the other commands.
 
-import { createInterface } from "node:readline/promises";
+import { createInterface } from "node:readline";
 import { bareJid } from "#xmpp/jid.ts";
 import { type CommandBody, CommandError, UsageError } from "../command.ts";
-import { type Identity, identityNames, loadIdentity, saveIdentity } from "../identity.ts";
+import { checkName, type Identity, identityNames, loadIdentity, saveIdentity } from "../identity.ts";
 
 export const identityAdd: CommandBody = {
   usage: "NAME --jid JID [--of APPLIANCE]",
@@ -21,6 +21,8 @@ export const identityAdd: CommandBody = {
     if (jid === undefined || !jid.includes("@")) throw new UsageError("--jid is an account such as you@example.org");
     const port = call.text("port");
     if (port !== undefined && !/^\d{1,5}$/.test(port)) throw new UsageError(`--port is a number, not "${port}"`);
+    const name = call.words[0] ?? "";
+    checkName(name);
     const identity: Identity = {
       jid,
       password: await readPassword(call.signal),
@@ -29,7 +31,7 @@ export const identityAdd: CommandBody = {
       ...given("caFile", call.text("ca")),
       ...given("appliance", call.text("of")),
     };
-    const file = saveIdentity(call.words[0] ?? "", identity);
+    const file = saveIdentity(name, identity);
     call.out.note(`Kept in ${file}.`);
     return 0;
   },
@@ -59,12 +61,17 @@ async function readPassword(signal: AbortSignal): Promise<string> {
   const terminal = process.stdin.isTTY;
   if (terminal) process.stderr.write("Password: ");
   const lines = createInterface({ input: process.stdin, terminal });
-  try {
-    const password = await lines.question("", { signal });
-    if (terminal) process.stderr.write("\n");
-    if (password === "") throw new CommandError("No password was given.");
-    return password;
-  } finally {
-    lines.close();
-  }
+  const leave = () => lines.close();
+  signal.addEventListener("abort", leave, { once: true });
+  const password = await new Promise<string>(resolve => {
+    lines.once("line", resolve);
+    // The end of the input, and Ctrl-C, which a terminal hands to us and not to the process while we read from it.
+    lines.once("SIGINT", leave);
+    lines.once("close", () => resolve(""));
+  });
+  lines.close();
+  signal.removeEventListener("abort", leave);
+  if (terminal) process.stderr.write("\n");
+  if (password === "") throw new CommandError("No password was given.");
+  return password;
 }

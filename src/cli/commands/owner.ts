@@ -3,7 +3,7 @@
 import { systemClock } from "#base/clock.ts";
 import type { OwnerQuestion } from "#client/questions.ts";
 import { type Category, categories, categoryNames } from "#contract/field.ts";
-import { describeNode, parseNode } from "#contract/node.ts";
+import { describeNode, parseNode, rootRef, sameNode } from "#contract/node.ts";
 import { type CommandBody, CommandError, type Invocation, UsageError } from "../command.ts";
 import { type Client, clientOptions, withClient } from "../connect.ts";
 
@@ -16,7 +16,8 @@ export const claim: CommandBody = {
     withClient(call, async client => {
       const claimed = await client.owner.claim(call.words[0] ?? "", !call.flag("private"), call.signal);
       call.out.value(claimed);
-      call.out.note(`You own ${describeNode(claimed.ref)} of ${claimed.jid} now.`);
+      const { ref, jid } = claimed;
+      call.out.note(`You own ${sameNode(ref, rootRef) ? "the appliance" : `${describeNode(ref)} of`} ${jid} now.`);
       return 0;
     }),
 };
@@ -74,8 +75,11 @@ export const questions: CommandBody = {
 
 function show(call: Invocation, question: OwnerQuestion): void {
   call.out.value(question);
-  call.out.line(`${question.key.slice(0, 8)}  ${describeQuestion(question)}`);
+  call.out.line(`${nameOf(question).slice(0, 8)}  ${describeQuestion(question)}`);
 }
+
+/** The key as it can be typed: one that began with a hyphen would be taken for an option. */
+const nameOf = ({ key }: OwnerQuestion): string => key.replace(/^-+/, "");
 
 const verbs = { isFriend: "wants to be let in by", canRead: "wants to read", canControl: "wants to control" } as const;
 
@@ -111,7 +115,7 @@ export const answer: CommandBody = {
     const unknown = chosen.find(name => !categoryNames.includes(name as Category));
     if (unknown !== undefined) throw new UsageError(`"${unknown}" is no category: say ${categoryNames.join(", ")}`);
     return withClient(call, async client => {
-      const found = (await openQuestions(client, call)).filter(one => one.key.startsWith(key));
+      const found = (await openQuestions(client, call)).filter(one => nameOf(one).startsWith(key));
       const [question, another] = found;
       if (question === undefined)
         throw new CommandError(`There is no open question ${key}: see \`isthmus owner questions\`.`);
@@ -148,7 +152,8 @@ export const rules: CommandBody = {
       if (call.flag("delete")) {
         await client.owner.deleteRules(of, call.signal);
         call.out.value({ deleted: true });
-        call.out.note("Deleted.");
+        const whose = jid === undefined ? "all your things" : node === undefined ? jid : `${node} of ${jid}`;
+        call.out.note(`All rules of ${whose} are deleted.`);
         return 0;
       }
       const list = await client.owner.rules(call.signal);

@@ -1,6 +1,8 @@
 // `isthmus read` and `isthmus watch`: values of nodes, once or again and again.
 
 import { systemClock } from "#base/clock.ts";
+import { TimeoutError } from "#base/deadline.ts";
+import { describe } from "#base/log.ts";
 import {
   type Ask,
   type Category,
@@ -12,8 +14,11 @@ import {
 } from "#contract/field.ts";
 import { describeNode, parseNode } from "#contract/node.ts";
 import { dateTime } from "#xml/scalars.ts";
-import { type CommandBody, type Invocation, type Option, UsageError } from "../command.ts";
+import { Disconnected } from "#xmpp/connection.ts";
+import { StanzaError } from "#xmpp/stanza.ts";
+import { type CommandBody, CommandError, type Invocation, type Option, UsageError } from "../command.ts";
 import { type Client, clientOptions, readoutMs, withClient } from "../connect.ts";
+import { safe } from "../output.ts";
 
 const readOptions: Record<string, Option> = {
   ...clientOptions,
@@ -49,13 +54,24 @@ export const watch: CommandBody = {
       const seconds = Number(call.text("every") ?? "10");
       if (!(seconds >= 1 && seconds <= 86_400)) throw new UsageError("--every is a number of seconds from 1 to 86400");
       const ask = askOf(call);
-      while (!call.signal.aborted) {
-        await readOnce(client, call, ask);
+      // The first readout must succeed: who may not read, or mistypes, is told at once.
+      for (let seen = false; !call.signal.aborted; seen = true) {
+        await readOnce(client, call, ask).catch((error: unknown) => {
+          if (call.signal.aborted) return;
+          if (!seen || !passes(error)) throw error;
+          process.stderr.write(`${safe(describe(error))}\n`);
+        });
         await systemClock.sleep(seconds * 1000, call.signal).catch(() => {});
       }
       return 0;
     }),
 };
+
+/** It is not there just now, or has too much to do; the next readout may succeed. */
+const passes = (error: unknown): boolean =>
+  error instanceof StanzaError
+    ? error.type === "wait" || error.condition === "recipient-unavailable" || error.condition === "service-unavailable"
+    : error instanceof CommandError || error instanceof TimeoutError || error instanceof Disconnected;
 
 /** Prints what comes in; resolves with the number of faults. */
 async function readOnce(client: Client, { words, out, signal }: Invocation, ask: Partial<Ask>): Promise<number> {
