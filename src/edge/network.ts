@@ -1,18 +1,16 @@
-// The appliance on the network: one session, the routes it serves, and who is told of what. The rules in their order stand
-// here, and nowhere else.
+// The appliance on the network: one session, the routes it serves, and who is told of what.
 
 import type { Clock } from "#base/clock.ts";
 import { backoff } from "#base/delays.ts";
 import type { Log } from "#base/log.ts";
 import { createScope } from "#base/scope.ts";
 import { supervise } from "#base/supervise.ts";
-import { createConcentrator } from "#concentrator/concentrator.ts";
+import { createConcentrator, type Thing } from "#concentrator/concentrator.ts";
 import { isThing } from "#concentrator/forest.ts";
-import { createRoles } from "#concentrator/roles.ts";
-import { contactsMayView, ownerRule } from "#concentrator/rules.ts";
+import { interfaceTag } from "#concentrator/harmonized.ts";
 import type { Tree } from "#concentrator/tree.ts";
 import type { BootSettings } from "#config.ts";
-import { applianceSource, meteringTopology, type NodeRef, rootRef, sameNode, type Tag } from "#contract/node.ts";
+import { applianceSource, type NodeRef, rootRef, sameNode, type Tag } from "#contract/node.ts";
 import { createClockFollowing } from "#iot/clock-following.ts";
 import { createDiscovery } from "#iot/discovery.ts";
 import { preferred } from "#iot/generations.ts";
@@ -27,6 +25,7 @@ import { createRouter, type Router } from "#xmpp/router.ts";
 import { createSession } from "#xmpp/session.ts";
 import { payloadMessage } from "#xmpp/stanza.ts";
 import { createFaces } from "./faces.ts";
+import { createRights } from "./rights.ts";
 import { createServiceSearch } from "./services.ts";
 import { version } from "./status.ts";
 import { readAuthority, type Stores } from "./stores.ts";
@@ -80,7 +79,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
   const discovery = createDiscovery({
     connection: session,
     store: stores.ownership,
-    things: () => [{ ref: rootRef, tags: applianceTags(settings) }, ...tree.things()],
+    things: () => [{ ref: rootRef, tags: applianceTags(settings) }, ...tree.things().map(searchable)],
     forgetDecisions(ref) {
       provisioning.forget(ref);
       roles.ownerChanged(ref);
@@ -89,6 +88,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
       claimed(ref, owner) {
         if (sameNode(ref, rootRef)) presence.friend(owner);
         rightsChanged();
+        discovery.thingsChanged();
       },
       disowned(_, owner, ownsMore) {
         rightsChanged();
@@ -99,7 +99,13 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     log,
     jitterMs: settings.registrationJitterSeconds * 1000,
   });
-  const owners = { ownerOf: discovery.ownerOf, rootOwner: () => discovery.ownerOf(rootRef) };
+  /**
+   * Found by what it offers (DISCO-TAG-05), once it is claimed: before, its tags are those printed on its label, to the letter.
+   */
+  function searchable(thing: Thing): Thing {
+    if (discovery.ownerOf(thing.ref) === undefined) return thing;
+    return { ...thing, tags: [...thing.tags, ...concentrator.interfacesOf(thing.ref).map(interfaceTag)] };
+  }
   /** Who waits for our presence is decided on anew, and so is all that is running (COM-AUTH-09, PROV-CACHE-07). */
   function rightsChanged(): void {
     presence.reconsider();
@@ -107,17 +113,19 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
   }
   const unfriend = (jid: string) =>
     void presence.unfriend(jid).catch(error => log.warning("unfriend-failed", { jid, error }));
-  const roles = createRoles({
-    ...owners,
-    store: stores.grants,
-    find: tree.find,
-    bareJid,
+  const { roles, rules } = createRights({
+    settings,
+    stores,
+    tree,
+    discovery,
+    // The services see when we are there, to reach us; that makes them no contacts with rights of their own.
+    isContact: jid => roster.consented(jid) && !services.has(jid),
     hooks: {
       granted(jid) {
         rightsChanged();
         presence.friend(jid);
       },
-      ended: jid => {
+      ended(jid) {
         rightsChanged();
         if (!discovery.isOwner(jid)) unfriend(jid);
       },
@@ -158,21 +166,10 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     clock,
     log,
   });
-  /** What somebody owns, or was given, says what he sees: not the other tenants' meters (COM-AUTH-07). */
-  const isParticular = (jid: string) => jid !== owners.rootOwner() && (discovery.isOwner(jid) || roles.holds(jid));
   const concentrator = createConcentrator({
     tree,
     readings: stores.history.readings,
-    rules: [
-      ownerRule(owners, settings),
-      roles.rule,
-      // The services see when we are there, to reach us; that makes them no contacts with rights of their own.
-      contactsMayView(
-        jid => roster.consented(jid) && !services.has(jid) && (settings.neighboursSee || !isParticular(jid)),
-        sourcesForContacts(settings),
-      ),
-      provisioning.rule,
-    ],
+    rules: rules(provisioning.rule),
     ownerOf: discovery.ownerOf,
     clock,
     log,
@@ -269,11 +266,6 @@ function sessionOptions(settings: BootSettings, stores: Stores) {
     ...(account === undefined ? { register: { prefix: accountPrefix } } : {}),
   };
 }
-
-const sourcesForContacts = ({ contactsSeeDevices, contactsSeeAppliance }: BootSettings): string[] => [
-  ...(contactsSeeDevices ? [meteringTopology] : []),
-  ...(contactsSeeAppliance ? [applianceSource] : []),
-];
 
 type Decided = Awaited<ReturnType<ReturnType<typeof createProvisioning>["decideSubscription"]>>;
 
