@@ -477,6 +477,8 @@ export const formErrorsMax = 20;
 export const formIdleMs = 1_800_000;
 export const formsPerJidMax = 20;
 export const formsMax = 1_000;
+/** CTR-FORM-06: a form does not wait longer for a slow device to say what it is set to. */
+export const currentValuesMs = 5_000;
 
 // Clock synchronisation (CLK-RESP-05, CLK-MEAS-02, -03).
 export const clockRequestsPerSecondMax = 10;

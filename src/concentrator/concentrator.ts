@@ -10,6 +10,7 @@ import type { ControlParameter, ControlValue } from "./contract/control.ts";
 import type { Ask, Reading } from "./contract/field.ts";
 import type { DisplayParameter, NodeMessage, NodeRef, NodeState, Tag } from "./contract/node.ts";
 import { createControl } from "./control.ts";
+import { type CurrentValues, createCurrentValues } from "./current-values.ts";
 import { createEditing, type Editing } from "./editing.ts";
 import type { TreeNode } from "./forest.ts";
 import { createInterfaces, type Interfaces } from "./interfaces.ts";
@@ -108,6 +109,8 @@ export interface Concentrator extends Editing, Commands, Queries, Sniffers, Inte
   ): Promise<AdmittedControl>;
   /** The parameters every admitted node has, for checks and forms. */
   parameters(admitted: AdmittedControl): readonly ControlParameter[];
+  /** Of the first admitted node, for forms: what answers within limits.currentValuesMs. */
+  readonly currentValues: CurrentValues;
   /** Two phases: all values are validated (Refusal with `parameters`), then written. Throws `ControlFault` when a device refused. */
   control(admitted: AdmittedControl, request: ControlRequest, signal: AbortSignal): Promise<ControlResult>;
 }
@@ -195,6 +198,7 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
     },
     admitControl: admission.control,
     parameters,
+    currentValues: createCurrentValues({ find, clock }),
     control,
   };
 }

@@ -136,15 +136,15 @@ export function createControl(deps: ControlDeps) {
   };
 
   return {
-    /** What every admitted node has, in the same kind, as far as granted on any of them. */
+    /** What every admitted node has, in the same kind and bounds, as far as granted on any of them (CTR-FORM-03). */
     parameters(admitted: AdmittedControl): ControlParameter[] {
       const nodes = admitted.targets.map(nodeOf);
       const [first, ...others] = nodes;
       const granted = (name: string) =>
         admitted.targets.some(({ names }) => names.length === 0 || names.includes(name));
       return (first?.parameters ?? []).filter(
-        ({ name, kind }) =>
-          granted(name) && others.every(other => other.parameters.some(one => one.name === name && one.kind === kind)),
+        parameter =>
+          granted(parameter.name) && others.every(other => other.parameters.some(one => takesTheSame(one, parameter))),
       );
     },
 
@@ -182,6 +182,13 @@ export function createControl(deps: ControlDeps) {
     },
   };
 }
+
+const takesTheSame = (a: ControlParameter, b: ControlParameter): boolean =>
+  a.name === b.name &&
+  a.kind === b.kind &&
+  a.min === b.min &&
+  a.max === b.max &&
+  a.options?.join("\n") === b.options?.join("\n");
 
 const resultOf = (done: readonly Write[]): ControlResult => ({
   nodes: [...new Set(done.map(one => one.node.ref))],

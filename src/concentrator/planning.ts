@@ -90,7 +90,8 @@ function typeFor(catalogue: Catalogue, parent: Place["parent"], name: string): N
   // Unknown and not acceptable here are the same to the asker (CON-NEW-01).
   if (type === undefined) throw new Refusal("not-found", `There is no node type ${name}.`);
   if (!acceptedBelow(type, parent)) {
-    const place = parent === undefined ? "at the root of a source" : `below a node of type ${parent.type?.name}`;
+    const atRoot = parent === undefined || parent.type?.root;
+    const place = atRoot ? "at the root of a source" : `below a node of type ${parent.type?.name}`;
     throw new Refusal("not-found", `A node of type ${name} cannot stand ${place}.`);
   }
   return type;

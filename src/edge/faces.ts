@@ -56,7 +56,7 @@ export function createFaces(deps: FacesDeps): Required<Face> {
   const others: readonly Face[] = [
     createSensorData(deps),
     createEvents(deps),
-    createControl(deps),
+    createControl({ ...deps, forms }),
     createClockFace({ ...deps, source: deps.clockSource }),
     createHarmonized(deps),
   ];

@@ -25,6 +25,11 @@ export interface ControlParameter {
   readonly max?: number;
   /** Allowed values of a string or enumeration. */
   readonly options?: readonly string[];
+  /** For a form: help, and the page it stands on. */
+  readonly description?: string;
+  readonly page?: string;
+  /** Parameters of one group are set together. */
+  readonly group?: string;
   /** Current value, undefined when it cannot be known. */
   get?(signal: AbortSignal): Promise<ControlValue | undefined>;
   /** Writes a value that has passed kind, range and options already. Reads it back where the protocol lets it. */

@@ -6,7 +6,7 @@ import { TimeoutError, within } from "#base/deadline.ts";
 import type { Log } from "#base/log.ts";
 import type { AdmittedControl } from "#concentrator/admission.ts";
 import type { Concentrator } from "#concentrator/concentrator.ts";
-import type { Caller } from "#contract/caller.ts";
+import type { Caller, Tokens } from "#contract/caller.ts";
 import { ControlFault, Refusal } from "#contract/faults.ts";
 import { describeNode, type NodeRef } from "#contract/node.ts";
 import { admissionMs, answerMs, controlEndMs, nodesPerRequestMax } from "#limits.ts";
@@ -15,10 +15,14 @@ import { type IqRequest, type Route, route } from "#xmpp/router.ts";
 import { asStanzaError, StanzaError } from "#xmpp/stanza.ts";
 import { callerOf, distinct } from "./asker.ts";
 import * as wire from "./control.wire.ts";
+import { completeGroups, controlForm, missingMembers, valuesOf } from "./control-form.ts";
+import * as formWire from "./data-form.wire.ts";
+import type { DynamicForms } from "./dynamic-forms.ts";
 import { inEveryGeneration } from "./generations.ts";
 
 export interface ControlDeps {
-  readonly concentrator: Pick<Concentrator, "admitControl" | "control">;
+  readonly concentrator: Pick<Concentrator, "admitControl" | "control" | "parameters" | "currentValues">;
+  readonly forms: Pick<DynamicForms, "bound" | "tokensOf">;
   readonly clock: Clock;
   /** Each refused attempt is told here, who and what; what was written the concentrator tells (CTR-AUTH-02). */
   readonly log: Log;
@@ -28,7 +32,7 @@ export interface Control {
   readonly routes: readonly Route[];
 }
 
-export function createControl({ concentrator, clock, log }: ControlDeps): Control {
+export function createControl({ concentrator, forms, clock, log }: ControlDeps): Control {
   const admit = async (caller: Caller, nodes: readonly NodeRef[], names: readonly string[], signal: AbortSignal) => {
     try {
       return await within(clock, admissionMs, "decision", signal, inner =>
@@ -60,16 +64,39 @@ export function createControl({ concentrator, clock, log }: ControlDeps): Contro
     }
   };
 
+  /** The values of the form beside those said simply, once it is known what the parameters are. */
+  const withForm = async (admitted: AdmittedControl, asked: Asked, signal: AbortSignal) => {
+    if (asked.submission === undefined) return asked.parameters;
+    const offered = concentrator.parameters(admitted);
+    const read = valuesOf(asked.submission, offered);
+    // What admission took away is left out in silence (CTR-SET-11).
+    const granted = (name: string) => admitted.targets.some(({ names }) => names.length === 0 || names.includes(name));
+    const unknown = read.unknown.filter(granted).map(name => ({ name, message: "no such parameter" }));
+    if (unknown.length > 0) throw new Refusal("not-found", "There is no such parameter.", [...unknown, ...read.faults]);
+    if (read.faults.length > 0) throw new Refusal("bad-request", "values of the wrong form", read.faults);
+    const said = [...asked.parameters, ...read.values];
+    const missing = missingMembers(said, offered);
+    if (missing.size === 0) return said;
+    const complete = completeGroups(said, offered, await concentrator.currentValues(admitted, missing, signal));
+    if (complete.faults.length > 0) throw new Refusal("bad-request", "a group is not complete", complete.faults);
+    return complete.values;
+  };
+
   const set = async (request: wire.Set, iq: IqRequest): Promise<Element> => {
-    const caller = callerOf(iq, request.tokens);
     const nodes = distinct(request.nodes);
     const { parameters } = request.values;
     const began = clock.monotonic();
+    const submission = request.form && formWire.submission.decode(request.form, "set/x");
+    const caller = callerOf(iq, forms.tokensOf(iq.from, submission?.session ?? "", request.tokens));
     try {
-      check(request, nodes);
-      const names = parameters.map(one => one.name);
-      const admitted = await admit(caller, nodes, names, iq.signal);
-      const done = await write(admitted, parameters, began, iq.signal);
+      const asked = { parameters, submission };
+      check(request, asked, nodes);
+      const admitted = await admit(caller, nodes, namesIn(asked), iq.signal);
+      const values = await withForm(admitted, asked, iq.signal);
+      const done =
+        values.length === 0
+          ? { nodes: admitted.targets.map(({ node }) => node), parameters: [] }
+          : await write(admitted, values, began, iq.signal);
       return wire.response.encode(done, iq.payload.ns);
     } catch (error) {
       const values = Object.fromEntries(parameters.map(({ name, value }) => [name, String(value.value)]));
@@ -78,24 +105,56 @@ export function createControl({ concentrator, clock, log }: ControlDeps): Contro
     }
   };
 
-  return { routes: inEveryGeneration("control", ns => [route(["set"], ns, wire.set, set)]) };
+  const getForm = async (request: { nodes: readonly NodeRef[]; tokens: Tokens }, iq: IqRequest): Promise<Element> => {
+    const caller = callerOf(iq, request.tokens);
+    const nodes = distinct(request.nodes);
+    checkNodes(nodes);
+    const admitted = await admit(caller, nodes, [], iq.signal);
+    const offered = concentrator.parameters(admitted);
+    if (offered.length === 0) throw new Refusal("not-found", "There is no parameter to control.");
+    const names = new Set(offered.map(({ name }) => name));
+    const current = await concentrator.currentValues(admitted, names, iq.signal);
+    const [first] = admitted.targets;
+    const title = admitted.targets.length === 1 ? (first?.node.nodeId ?? "") : `${admitted.targets.length} nodes`;
+    const form = forms.bound(caller, controlForm(title, offered, current));
+    return formWire.formIn(iq.payload.ns).encode(form, formWire.formNs);
+  };
+
+  return {
+    routes: inEveryGeneration("control", ns => [
+      route(["set"], ns, wire.set, set),
+      route(["get"], ns, wire.getForm, getForm),
+    ]),
+  };
 }
 
+/** Values said simply, and a form that can be read only when it is known what the parameters are. */
+interface Asked {
+  readonly parameters: readonly wire.ControlItem[];
+  readonly submission: formWire.SubmissionOnWire | undefined;
+}
+const namesIn = ({ parameters, submission }: Asked): string[] =>
+  [...parameters, ...(submission?.fields ?? [])].map(({ name }) => name);
+
 /** What can be said without looking at any node. */
-function check({ values, form }: wire.Set, nodes: readonly NodeRef[]): void {
+function check({ values }: wire.Set, asked: Asked, nodes: readonly NodeRef[]): void {
   if (values.faults.length > 0) throw new Refusal("bad-request", "values of the wrong form", values.faults);
-  if (form !== undefined)
-    throw new Refusal("unsupported", "control by form is not offered; send the parameters themselves");
+  if (asked.submission?.type === "cancel") throw new Refusal("bad-request", "a form is to be submitted");
+  checkNodes(nodes);
+  const names = namesIn(asked);
+  if (names.length === 0 && asked.submission === undefined) throw new Refusal("bad-request", "no parameter to set");
+  const seen = new Set<string>();
+  const twice = new Set(names.filter(name => seen.size === seen.add(name).size));
+  if (twice.size > 0) {
+    const faults = [...twice].map(name => ({ name, message: "stands more than once" }));
+    throw new Refusal("bad-request", "a parameter stands more than once", faults);
+  }
+}
+
+function checkNodes(nodes: readonly NodeRef[]): void {
   if (nodes.length === 0) throw new Refusal("bad-request", "no nd: name the nodes to be controlled");
   if (nodes.length > nodesPerRequestMax) {
     throw new Refusal("not-acceptable", `at most ${nodesPerRequestMax} nodes in one request`);
-  }
-  if (values.parameters.length === 0) throw new Refusal("bad-request", "no parameter to set");
-  const names = values.parameters.map(one => one.name);
-  const twice = values.parameters.filter(({ name }, index) => names.indexOf(name) < index);
-  if (twice.length > 0) {
-    const faults = twice.map(({ name }) => ({ name, message: "stands more than once" }));
-    throw new Refusal("bad-request", "a parameter stands more than once", faults);
   }
 }
 

@@ -4,7 +4,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { Clock } from "#base/clock.ts";
-import type { Caller } from "#contract/caller.ts";
+import { type Caller, noTokens, type Tokens } from "#contract/caller.ts";
 import { Refusal } from "#contract/faults.ts";
 import { type Form, inWords, type Submission } from "#contract/filled-form.ts";
 import type { Languages } from "#contract/language.ts";
@@ -19,6 +19,10 @@ export interface DynamicForms {
   readonly routes: readonly Route[];
   /** The form with a session in it, where it has a field that is posted back, and as this caller reads it. */
   shown(caller: Pick<Caller, "fullJid" | "language">, form: Form, refill: Refill, session?: string): Form;
+  /** The form as this caller reads it, with a session that keeps the evidence he gave for it, if any (CTR-FORM-07). */
+  bound(caller: Caller, form: Form): Form;
+  /** The evidence given now, else what the form was asked for with. */
+  tokensOf(fullJid: string, session: string, given: Tokens): Tokens;
   /** The form came back for good. */
   ended(fullJid: string, session: string): void;
   gone(fullJid: string): void;
@@ -27,7 +31,9 @@ export interface DynamicForms {
 
 interface Session {
   readonly fullJid: string;
-  readonly refill: Refill;
+  /** Undefined: nothing in the form depends on anything, it is not posted back. */
+  readonly refill: Refill | undefined;
+  readonly tokens: Tokens;
   /** Monotonic. */
   usedAt: number;
 }
@@ -53,9 +59,9 @@ export function createDynamicForms({ clock, languages }: { clock: Clock; languag
     const session = sessions.get(submission.session);
     const alive = session !== undefined && clock.monotonic() - session.usedAt < formIdleMs;
     // Somebody else's is as unknown as one that has run out (DF-DYN-02).
-    if (!alive || session.fullJid !== fullJid)
+    if (!alive || session.fullJid !== fullJid || session.refill === undefined)
       throw new Refusal("not-found", "This form is not open any more; ask for it anew.");
-    return { id: submission.session, session, submission };
+    return { id: submission.session, session, submission, refill: session.refill };
   };
   const drop = (goes: (session: Session) => boolean) => {
     for (const [id, session] of sessions) if (goes(session)) sessions.delete(id);
@@ -65,29 +71,41 @@ export function createDynamicForms({ clock, languages }: { clock: Clock; languag
     value: { submission: SubmissionOnWire | undefined },
     { from, language, signal }: IqRequest,
   ) => {
-    const { id, session, submission } = find(value.submission, from);
+    const { id, session, submission, refill } = find(value.submission, from);
     use(id, session);
-    const form = await session.refill(submission, language, signal);
-    return formCodec.encode(shown({ fullJid: from, language }, form, session.refill, id), formNs);
+    const form = await refill(submission, language, signal);
+    return formCodec.encode(shown({ fullJid: from, language }, form, refill, id), formNs);
   };
   const answerGiveUp = async (value: { submission: SubmissionOnWire | undefined }, { from }: IqRequest) => {
     sessions.delete(find(value.submission, from).id);
     return undefined;
   };
 
-  const shown: DynamicForms["shown"] = ({ fullJid, language }, form, refill, known) => {
-    const said = inWords(form, text => languages.localize(language, text));
-    if (!form.fields.some(field => field.postBack)) return said;
-    const former = known === undefined ? undefined : sessions.get(known);
-    const id = former?.fullJid === fullJid ? (known as string) : randomBytes(16).toString("hex");
-    if (former?.fullJid !== fullJid) tidy(fullJid);
-    use(id, { fullJid, refill, usedAt: 0 });
-    return { ...said, session: id };
+  const inLanguage = (language: string, form: Form) => inWords(form, text => languages.localize(language, text));
+  const open = (fullJid: string, session: Omit<Session, "fullJid" | "usedAt">, known = ""): string => {
+    const former = sessions.get(known);
+    const id = former?.fullJid === fullJid ? known : randomBytes(16).toString("hex");
+    if (id !== known) tidy(fullJid);
+    use(id, { ...session, fullJid, usedAt: 0 });
+    return id;
   };
+  const shown: DynamicForms["shown"] = ({ fullJid, language }, form, refill, known) => ({
+    ...inLanguage(language, form),
+    session: form.fields.some(field => field.postBack) ? open(fullJid, { refill, tokens: noTokens }, known) : "",
+  });
 
   return {
     routes: [route(["set"], dynamicNs, postBack, answerPostBack), route(["set"], dynamicNs, giveUp, answerGiveUp)],
     shown,
+    bound({ fullJid, language, tokens }, form) {
+      const bare = Object.values(tokens).every(list => list.length === 0);
+      return { ...inLanguage(language, form), session: bare ? "" : open(fullJid, { refill: undefined, tokens }) };
+    },
+    tokensOf(fullJid, session, given) {
+      const known = sessions.get(session);
+      const alive = known?.fullJid === fullJid && clock.monotonic() - known.usedAt < formIdleMs;
+      return alive && Object.values(given).every(list => list.length === 0) ? known.tokens : given;
+    },
     ended(fullJid, session) {
       if (sessions.get(session)?.fullJid === fullJid) sessions.delete(session);
     },

@@ -5,8 +5,10 @@ import { silentLog } from "#base/log.ts";
 import type { Rule } from "#concentrator/admission.ts";
 import type { Concentrator } from "#concentrator/concentrator.ts";
 import { ControlFault } from "#contract/faults.ts";
+import { english } from "#contract/language.ts";
 import { createControl } from "#iot/control.ts";
 import { parameterError, response } from "#iot/control.wire.ts";
+import { createDynamicForms } from "#iot/dynamic-forms.ts";
 import { namespaces } from "#iot/generations.ts";
 import { elements } from "#xml/element.ts";
 import { parse } from "#xml/parser.ts";
@@ -17,6 +19,7 @@ const ns = "urn:nf:iot:ctr:1.0";
 const owner = "owner@city.example/phone";
 const set = (children: string, attrs = "") => `<set xmlns='${ns}'${attrs}>${children}</set>`;
 const heat = "<nd id='heat'/>";
+const formsOf = ({ clock }: ReturnType<typeof createBench>) => createDynamicForms({ clock, languages: english });
 
 const scene = (rules: readonly Rule[] = []) =>
   createRealScene(
@@ -130,10 +133,10 @@ describe("refuses and writes nothing", () => {
     ],
     ["COM-LEX-08: a parameter without name", `${heat}<db v='21'/>`, "bad-request", "modify", []],
     [
-      "CTR-SET-04: a form is not taken for done",
-      `${heat}<x xmlns='jabber:x:data' type='submit'/>`,
-      "feature-not-implemented",
-      "cancel",
+      "CTR-SET-04: a form that is given up, or of no type",
+      `${heat}<x xmlns='jabber:x:data' type='cancel'/>`,
+      "bad-request",
+      "modify",
       [],
     ],
     [
@@ -214,12 +217,12 @@ describe("refuses and writes nothing", () => {
     expect(await setPoint(it.ask)).toBe("21.0");
   });
 
-  it("COM-STZ-02: by iq get, and getForm, which is not offered", async () => {
+  it("COM-STZ-02: by iq get, and getForm by set", async () => {
     await using it = await scene();
     expect(read(await it.ask("get", set(`${heat}<db n='Set Point' v='21'/>`), owner)).condition).toBe(
       "feature-not-implemented",
     );
-    expect(read(await it.ask("get", `<getForm xmlns='${ns}'>${heat}</getForm>`, owner)).condition).toBe(
+    expect(read(await it.ask("set", `<getForm xmlns='${ns}'>${heat}</getForm>`, owner)).condition).toBe(
       "feature-not-implemented",
     );
   });
@@ -254,8 +257,10 @@ describe("device failures", () => {
         targets: nodes.map(node => ({ node, names: [] })),
       }),
       control: () => new Promise(() => {}),
-    } as unknown as Pick<Concentrator, "admitControl" | "control">;
-    const ask = bench.serve(createControl({ concentrator, clock: bench.clock, log: silentLog }).routes);
+    } as unknown as Concentrator;
+    const ask = bench.serve(
+      createControl({ concentrator, forms: formsOf(bench), clock: bench.clock, log: silentLog }).routes,
+    );
     const reply = ask("set", set(`${heat}<db n='Set Point' v='21'/><b n='Silent' v='1'/>`));
     await bench.clock.advance(11_000);
     const said = read(await reply);
@@ -272,8 +277,10 @@ describe("device failures", () => {
         const failures = ["a", "b"].map(id => ({ node: ref(id), name: "P", message: "no" }));
         throw new ControlFault({ nodes: [], parameters: [] }, failures);
       },
-    } as unknown as Pick<Concentrator, "admitControl" | "control">;
-    const ask = bench.serve(createControl({ concentrator, clock: bench.clock, log: silentLog }).routes);
+    } as unknown as Concentrator;
+    const ask = bench.serve(
+      createControl({ concentrator, forms: formsOf(bench), clock: bench.clock, log: silentLog }).routes,
+    );
     expect(read(await ask("set", set("<nd id='a'/><nd id='b'/><i n='P' v='1'/>"))).faults).toEqual([
       { name: "P", message: "a: no; b: no" },
     ]);

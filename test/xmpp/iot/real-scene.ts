@@ -8,9 +8,11 @@ import { type LogEvent, silentLog } from "#base/log.ts";
 import type { Rule } from "#concentrator/admission.ts";
 import { createConcentrator } from "#concentrator/concentrator.ts";
 import { createTree, type SiteNode } from "#concentrator/tree.ts";
+import { english } from "#contract/language.ts";
 import { meteringTopology } from "#contract/node.ts";
 import { simDriver } from "#drivers/sim/driver.ts";
 import { createControl } from "#iot/control.ts";
+import { createDynamicForms } from "#iot/dynamic-forms.ts";
 import { createNodes } from "#iot/nodes.ts";
 import { createSensorData } from "#iot/sensor-data.ts";
 import { openDatabase } from "#store/database.ts";
@@ -62,7 +64,8 @@ export async function createRealScene(
   const sensorData = createSensorData({ concentrator, send: bench.send, clock, log: silentLog, signal: stop.signal });
   const ask = bench.serve([
     ...sensorData.routes,
-    ...createControl({ concentrator, clock, log: silentLog }).routes,
+    ...createControl({ concentrator, forms: createDynamicForms({ clock, languages: english }), clock, log: silentLog })
+      .routes,
     ...createNodes({ concentrator, others }).routes,
     ...others,
   ]);

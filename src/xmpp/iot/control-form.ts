@@ -1,0 +1,148 @@
+// Control parameters as a data form, and a submitted form as values for them (control interface, CTR-FORM-01…06, DF-PG-02).
+
+import type { ControlKind, ControlParameter, ControlValue } from "#contract/control.ts";
+import { type Datatype, type FilledField, type Form, filledField, type Submission } from "#contract/filled-form.ts";
+import * as scalars from "#xml/scalars.ts";
+import { ScalarError } from "#xml/scalars.ts";
+import type { ControlItem, ParameterFault } from "./control.wire.ts";
+
+/** How values of a kind are written and read. */
+const texts: Readonly<Record<Exclude<ControlKind, "enum">, scalars.Scalar<never>>> = {
+  boolean: scalars.boolean as scalars.Scalar<never>,
+  color: scalars.color as scalars.Scalar<never>,
+  int32: scalars.int32 as scalars.Scalar<never>,
+  int64: scalars.int64 as scalars.Scalar<never>,
+  double: scalars.double as scalars.Scalar<never>,
+  string: scalars.text as scalars.Scalar<never>,
+  date: scalars.date as scalars.Scalar<never>,
+  time: scalars.time as scalars.Scalar<never>,
+  duration: scalars.duration as scalars.Scalar<never>,
+  dateTime: scalars.dateTime as scalars.Scalar<never>,
+};
+
+const datatypes: Readonly<Record<ControlKind, Datatype>> = {
+  boolean: "boolean",
+  color: "color",
+  int32: "int",
+  int64: "long",
+  double: "double",
+  string: "string",
+  enum: "string",
+  date: "date",
+  time: "time",
+  duration: "duration",
+  dateTime: "dateTime",
+};
+
+/** Every field may have changed since it was read, so all are marked, and only what was edited comes back (CTR-FORM-01). */
+export const controlForm = (
+  title: string,
+  parameters: readonly ControlParameter[],
+  current: ReadonlyMap<string, ControlValue>,
+): Form => ({
+  title,
+  instructions: [],
+  session: "",
+  fields: parameters.map(parameter => fieldOf(parameter, current.get(parameter.name))),
+});
+
+function fieldOf(parameter: ControlParameter, value: ControlValue | undefined): FilledField {
+  const { name, kind, label, unit = "", min, max, options = [] } = parameter;
+  const choice = options.length > 0;
+  const shown = value === undefined ? "" : textOf(value);
+  return filledField({
+    name,
+    label: unit === "" ? label : `${label} (${unit})`,
+    description: parameter.description ?? "",
+    page: parameter.page ?? "",
+    kind: choice ? "choice" : kind === "boolean" ? "boolean" : "text",
+    datatype: kind === "color" && shown.length === 8 ? "colorAlpha" : datatypes[kind],
+    values: shown === "" ? [] : [shown],
+    options: options.map(option => ({ value: option, label: option })),
+    min: min === undefined ? undefined : scalars.plainDecimal(min),
+    max: max === undefined ? undefined : scalars.plainDecimal(max),
+    notSame: true,
+    group: parameter.group ?? "",
+  });
+}
+
+const textOf = (value: ControlValue): string =>
+  value.kind === "enum" ? value.value : texts[value.kind].format(value.value as never);
+
+export interface FormValues {
+  readonly values: readonly ControlItem[];
+  /** Not in the form's own kind. */
+  readonly faults: readonly ParameterFault[];
+  /** No such parameter. */
+  readonly unknown: readonly string[];
+}
+
+/** By the kind of the parameter, whatever the field says of itself (DF-SUB-01); never a default for what cannot be read. */
+export function valuesOf({ fields }: Submission, parameters: readonly ControlParameter[]): FormValues {
+  const byName = new Map(parameters.map(parameter => [parameter.name, parameter]));
+  const result = { values: [] as ControlItem[], faults: [] as ParameterFault[], unknown: [] as string[] };
+  for (const { name, values } of fields) {
+    const parameter = byName.get(name);
+    if (parameter === undefined) result.unknown.push(name);
+    else if (values.length > 1) result.faults.push({ name, message: "value: one value is expected" });
+    else {
+      const value = read(parameter, values[0] ?? "");
+      if (typeof value === "string") result.faults.push({ name, message: `value: ${value}` });
+      else result.values.push({ name, value });
+    }
+  }
+  return result;
+}
+
+/** The value, or what is wrong with the text. */
+function read({ kind, options }: ControlParameter, text: string): ControlValue | string {
+  if (kind === "enum")
+    return options === undefined || options.includes(text)
+      ? { kind, value: text, type: "" }
+      : "one of the options is expected";
+  if (text === "" && kind !== "string") return "a value is expected";
+  try {
+    return { kind, value: texts[kind].parse(text) } as ControlValue;
+  } catch (error) {
+    if (error instanceof ScalarError) return error.message;
+    throw error;
+  }
+}
+
+/**
+ * What belongs together is set together: members of a group that were not said are added as they are, and where that is not
+ * known it is a fault of those that were said (DF-PG-02).
+ */
+export function completeGroups(
+  values: readonly ControlItem[],
+  parameters: readonly ControlParameter[],
+  current: ReadonlyMap<string, ControlValue>,
+): { values: readonly ControlItem[]; faults: readonly ParameterFault[] } {
+  const said = new Map(values.map(one => [one.name, one]));
+  const groups = new Set(
+    parameters.flatMap(({ name, group }) => (group !== undefined && said.has(name) ? [group] : [])),
+  );
+  const added: ControlItem[] = [];
+  const faults: ParameterFault[] = [];
+  for (const { name, group } of parameters) {
+    if (group === undefined || !groups.has(group) || said.has(name)) continue;
+    const value = current.get(name);
+    if (value === undefined)
+      faults.push({ name, message: "value: it is set together with others, and is not known now" });
+    else added.push({ name, value });
+  }
+  return { values: [...values, ...added], faults };
+}
+
+/** Parameters of groups that were said in part: their present values are needed. */
+export function missingMembers(values: readonly ControlItem[], parameters: readonly ControlParameter[]): Set<string> {
+  const said = new Set(values.map(({ name }) => name));
+  const groups = new Set(
+    parameters.flatMap(({ name, group }) => (group !== undefined && said.has(name) ? [group] : [])),
+  );
+  return new Set(
+    parameters
+      .filter(({ name, group }) => group !== undefined && groups.has(group) && !said.has(name))
+      .map(({ name }) => name),
+  );
+}
