@@ -182,7 +182,7 @@ export function createCommands(deps: CommandsDeps): CommandsFace {
 /** A `result` for each node named: an error, or done. */
 const partial = (errors: readonly (string | undefined)[], ns: string): Element =>
   wire.partialExecution.encode(
-    errors.map(error => ({ error, outcome: { ok: error === undefined } })),
+    errors.map(error => ({ error, ok: error === undefined })),
     ns,
   );
 

@@ -1,7 +1,7 @@
 // Commands of nodes: Concentrator.xsd, getNodeCommands, getCommandParameters, executeNodeCommand, executeNodeQuery,
 // abortNodeQuery and their forms for several nodes (section 6 of the concentrator interface).
 
-import { attr, body, content, element, foreign, many, mapped, optional, type Part, type Value } from "#xml/codec.ts";
+import { attr, body, content, element, foreign, many, optional, type Value } from "#xml/codec.ts";
 import { boolean, identifier, oneOf, type Scalar, text } from "#xml/scalars.ts";
 import { boundedText, nodeAttributes, nodeElement, tokens } from "./address.wire.ts";
 import { formNs } from "./data-form.wire.ts";
@@ -32,7 +32,7 @@ export type CommandType = (typeof commandTypes)[number];
 /** What others call it, as written: never longer than any name. */
 const shortText: Scalar<string> = boundedText;
 
-export const command = element("command", {
+const command = element("command", {
   commandId,
   name: attr("name", text),
   type: attr("type", oneOf(...commandTypes)),
@@ -46,11 +46,6 @@ export type CommandOnWire = Value<typeof command>;
 export const commands = content("commands", many(command));
 
 /** One node of several: `error` only where it failed. */
-const outcome: Part<{ readonly ok: boolean }> = mapped(
-  body(boolean),
-  ok => ({ ok }),
-  ({ ok }) => ok,
-);
-const result = element("result", { error: optional("error", text), outcome });
+const result = element("result", { error: optional("error", text), ok: body(boolean) });
 export type ResultOnWire = Value<typeof result>;
 export const partialExecution = content("partialExecution", many(result));

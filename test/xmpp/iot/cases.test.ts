@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as address from "#iot/address.wire.ts";
 import * as clock from "#iot/clock.wire.ts";
+import * as commands from "#iot/commands.wire.ts";
 import * as control from "#iot/control.wire.ts";
 import * as dataForm from "#iot/data-form.wire.ts";
 import * as disco from "#iot/disco.wire.ts";
@@ -17,7 +18,9 @@ import * as harmonized from "#iot/harmonized.wire.ts";
 import * as nodes from "#iot/nodes.wire.ts";
 import * as provisioningDevice from "#iot/provisioning-device.wire.ts";
 import * as provisioningOwner from "#iot/provisioning-owner.wire.ts";
+import * as queries from "#iot/queries.wire.ts";
 import * as sensorData from "#iot/sensor-data.wire.ts";
+import * as sniffers from "#iot/sniffers.wire.ts";
 import type { Codec } from "#xml/codec.ts";
 import { type Element, format, isElement } from "#xml/element.ts";
 import { parse } from "#xml/parser.ts";
@@ -32,6 +35,9 @@ const families: Readonly<Record<string, { module: Module; family?: Family }>> = 
   "data-form": { module: dataForm },
   editing: { module: editing, family: "concentrator" },
   nodes: { module: nodes, family: "concentrator" },
+  commands: { module: commands, family: "concentrator" },
+  queries: { module: queries, family: "concentrator" },
+  sniffers: { module: sniffers, family: "concentrator" },
   discovery: { module: discovery, family: "discovery" },
   "provisioning-device": { module: provisioningDevice, family: "provisioningDevice" },
   "provisioning-owner": { module: provisioningOwner, family: "provisioningOwner" },
@@ -45,9 +51,12 @@ const isCodec = (value: unknown): value is Codec<unknown> =>
 
 const folder = join(import.meta.dirname, "../../cases");
 
-/** int64 stands as "123n", since JSON has no integers of that size. */
-const revive = (_key: string, value: unknown) =>
-  typeof value === "string" && /^-?\d+n$/.test(value) ? BigInt(value.slice(0, -1)) : value;
+/** int64 stands as "123n", since JSON has no integers of that size; octets as "octets:" and hexadecimal digits. */
+const revive = (_key: string, value: unknown) => {
+  if (typeof value !== "string") return value;
+  if (/^-?\d+n$/.test(value)) return BigInt(value.slice(0, -1));
+  return value.startsWith("octets:") ? Uint8Array.from(Buffer.from(value.slice(7), "hex")) : value;
+};
 
 /** Without the white space that only lays the file out. */
 const compact = (node: Element): Element => ({
