@@ -21,6 +21,8 @@ import { createQueries, type Queries } from "./queries.ts";
 import { createReadout } from "./readout.ts";
 import { createReads } from "./reads.ts";
 import type { Readings } from "./records.ts";
+import { roleCommands } from "./role-commands.ts";
+import type { Roles } from "./roles.ts";
 import { createSniffers, type Sniffers } from "./sniffers.ts";
 import { createSubscriptions, type Subscriptions } from "./subscriptions.ts";
 import type { Tree } from "./tree.ts";
@@ -130,6 +132,8 @@ export interface ConcentratorDeps {
   readonly ownerOf?: (ref: NodeRef) => string | undefined;
   /** Commands of the program on this node, besides those of its device. */
   readonly commandsOf?: (node: TreeNode) => readonly Command[];
+  /** Given, they are managed by commands on the nodes. */
+  readonly roles?: Roles;
   readonly clock: Clock;
   readonly log: Log;
   /** False until the appliance knows the time: its samples are marked as offset. Default: it knows. */
@@ -179,6 +183,7 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
     ...nodeCommands({ tree, admission, readout }, node, caller),
     ...(node.opened?.device.commands ?? []),
     ...(deps.commandsOf?.(node) ?? []),
+    ...(deps.roles === undefined ? [] : roleCommands(deps.roles, clock.now, node, caller)),
   ];
   const executing = { tree, admission, commandsOf, ownerOf, clock, log };
   return {

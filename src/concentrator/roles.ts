@@ -9,7 +9,7 @@ import type { Caller } from "./contract/caller.ts";
 import { Refusal } from "./contract/faults.ts";
 import { type NodeRef, rootRef, sameNode } from "./contract/node.ts";
 import type { TreeNode } from "./forest.ts";
-import type { Grant, GrantStore, Role } from "./grants.ts";
+import { type Grant, type GrantStore, type Role, roleNames } from "./grants.ts";
 import { isWhole, roleRule } from "./role-rules.ts";
 import type { Owners } from "./rules.ts";
 
@@ -46,6 +46,8 @@ export interface Roles {
   revoke(caller: Caller, wish: RoleWish): void;
   /** What the caller gave, what he has, and for the owner of the appliance all. */
   list(caller: Caller): readonly Grant[];
+  /** The roles he may give and take back there. */
+  mayGrant(caller: Caller, node: NodeRef): readonly Role[];
   /** Has any role that has not ended. */
   holds(bareJid: string): boolean;
   /** Another owner, or none: what was given in the last one's name is over. To be called inside the commit that says so. */
@@ -89,12 +91,16 @@ export function createRoles(deps: RolesDeps): Roles {
     for (const jid of new Set(grants.map(({ jid }) => jid))) if (of(jid).length === 0) hooks.ended(jid);
   };
 
+  const mayGrant = ({ bareJid }: Caller, node: NodeRef): readonly Role[] => {
+    if (rootOwner() === bareJid) return roleNames;
+    return !isWhole(node) && ownerOf(node) === bareJid ? ["viewer"] : [];
+  };
   /** As whose owner he may give this role there. Throws not-found for what he cannot know of. */
-  const authority = ({ bareJid }: Caller, role: Role, node: NodeRef): Grant["as"] => {
-    if (rootOwner() === bareJid) return "appliance";
-    const owner = isWhole(node) ? undefined : ownerOf(node);
-    if (owner !== bareJid) throw unknownNode();
-    if (role === "viewer") return "node";
+  const authority = (caller: Caller, role: Role, node: NodeRef): Grant["as"] => {
+    if (rootOwner() === caller.bareJid) return "appliance";
+    const may = mayGrant(caller, node);
+    if (may.length === 0) throw unknownNode();
+    if (may.includes(role)) return "node";
     throw new Refusal("denied", "Only the owner of the appliance names installers.");
   };
   const placed = (ref: NodeRef): NodeRef => {
@@ -159,6 +165,7 @@ export function createRoles(deps: RolesDeps): Roles {
         one => isRunning(one) && (one.by === bareJid || one.jid === bareJid || (isRootOwner && one.as === "appliance")),
       );
     },
+    mayGrant,
     holds: jid => of(jid).length > 0,
 
     ownerChanged(thing) {

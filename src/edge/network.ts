@@ -170,6 +170,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     tree,
     readings: stores.history.readings,
     rules: rules(provisioning.rule),
+    roles,
     ownerOf: discovery.ownerOf,
     clock,
     log,

@@ -2,10 +2,13 @@
 
 import { describe, expect, it } from "vitest";
 import type { Right } from "#concentrator/admission.ts";
+import type { TreeNode } from "#concentrator/forest.ts";
+import { roleCommands } from "#concentrator/role-commands.ts";
 import { createRoles, type Roles } from "#concentrator/roles.ts";
 import { Refusal } from "#contract/faults.ts";
 import { askAll } from "#contract/field.ts";
 import { type NodeRef, nodeKey, rootRef } from "#contract/node.ts";
+import type { Report } from "#contract/report.ts";
 import { createGrantStore } from "#store/grants.ts";
 import { bareJid } from "#xmpp/jid.ts";
 import { callerOf, never, owner, refOf, type Scene, scene, stranger } from "./scene.ts";
@@ -193,6 +196,42 @@ describe("roles", () => {
     expect(seen(stranger)).toEqual([]);
     expect(kind(() => roles.revoke(callerOf(owner), { jid: friend, role: "viewer", node: refOf("water-1") }))).toBe(
       "not-found",
+    );
+  });
+
+  it("COM-AUTH-03, COM-AUTH-04: commands on the node give, take back and list roles, for who may do so there", async () => {
+    const { site, roles, can } = house();
+    const commandsFor = (jid: string, nodeId: string) =>
+      roleCommands(roles, site.clock.now, site.tree.find(refOf(nodeId)) as TreeNode, callerOf(jid));
+    const run = async (jid: string, nodeId: string, id: string, values: Record<string, unknown>) => {
+      const command = commandsFor(jid, nodeId).find(one => one.id === id);
+      if (command?.kind !== "parameterized") throw new Error(`no ${id}`);
+      await command.execute(command.settings.parse(values), never);
+    };
+    expect(commandsFor(owner, "attic").map(one => one.id)).toEqual(["GrantRole", "RevokeRole", "ListRoles"]);
+    expect(commandsFor(tenant, "water-1")).toHaveLength(3);
+    expect(commandsFor(tenant, "heat-1")).toEqual([]);
+    expect(commandsFor(stranger, "attic")).toEqual([]);
+
+    await run(owner, "attic", "GrantRole", { jid: installer, role: "installer", days: 2 });
+    expect(await can(installer, "edit")).toEqual(["attic", "heat-1", "water-1"]);
+    await site.clock.advance(48 * hour);
+    expect(await can(installer, "edit")).toEqual([]);
+    await run(tenant, "water-1", "GrantRole", { jid: friend });
+    expect(await can(friend, "read")).toEqual(["water-1"]);
+    await expect(run(tenant, "water-1", "GrantRole", { jid: friend, role: "installer" })).rejects.toThrow();
+    await run(tenant, "water-1", "RevokeRole", { jid: friend });
+    expect(await can(friend, "read")).toEqual([]);
+
+    await run(owner, "attic", "GrantRole", { jid: installer, role: "installer" });
+    const rows: (readonly unknown[])[] = [];
+    const list = commandsFor(owner, "attic").find(one => one.id === "ListRoles");
+    if (list?.kind !== "query") throw new Error("no list");
+    const table = { row: async (...cells: readonly unknown[]) => void rows.push(cells), done: async () => {} };
+    await list.query({}, { table: async () => table } as unknown as Report, never);
+    expect(rows).toHaveLength(1);
+    expect(rows[0]?.slice(0, 4)).toEqual(
+      [installer, "installer", "attic", owner].map(value => ({ kind: "string", value })),
     );
   });
 
