@@ -1,0 +1,42 @@
+// ACC: finding the broker, making an account, logging in.
+
+import type { Family } from "../family.ts";
+
+export const acc: Family = {
+  name: "ACC",
+  title: "Broker, account and login",
+  requirements: {
+    "ACC-FIND-01 M": "The domain is configured or brought along; one found nearby needs proof and consent.",
+    "ACC-FIND-02 M": "Servers are found by their records, secured ones first.",
+    "ACC-FIND-03 M": "Services are found on the domain, looked for again, and a change is an alarm.",
+    "ACC-TLS-01 M": "Nothing is said before a verified, encrypted connection.",
+    "ACC-SASL-01 M": "The strongest mechanism is taken, never a weaker one than before.",
+    "ACC-SASL-02 M": "The server proves that it knows the password too, with sound numbers.",
+    "ACC-SASL-03 M": "Connections come back patiently; a wrong password is not hammered.",
+    "ACC-IBR-01 M": "An account is made only when told so, once, and never over another.",
+    "ACC-IBR-02 M": "It is made before login, on the same stream or the next.",
+    "ACC-IBR-03 M": "A form is filled as far as can be, and otherwise stopped at with a word.",
+    "ACC-IBR-04 M": "Name and password are random, kept for the owner of the file alone, never logged.",
+    "ACC-IBR-05 M": "Each refusal has its own next step.",
+    "ACC-IBR-06 M": "Where a signature is expected, an unsigned form is not sent.",
+    "ACC-IBR-07 M": "An account is taken down after its things, and its password can be changed.",
+    "ACC-SIG-01 M": "A signed form carries key, time, nonce and method.",
+    "ACC-SIG-02 M": "All fields but two are signed, sorted and escaped.",
+    "ACC-SIG-03 M": "The address in the signature is empty, which every reading accepts.",
+    "ACC-SIG-04 M": "The signature is made with both secrets and escaped once more.",
+    "ACC-SIG-05 M": "Sorting is by code, and forms avoid what others sort differently.",
+    "ACC-SIG-06 M": "Only the agreed methods are taken.",
+    "ACC-SRV-01 M": "Signed forms need a part in the broker that asks our service.",
+    "ACC-SRV-02 M": "The usual way is a token, used once and only by success.",
+    "ACC-SRV-03 M": "Keys, times, nonces and tokens are checked, and a failure says nothing.",
+    "ACC-SRV-04 M": "A key has an owner, a quota, an end and a rate.",
+    "ACC-SRV-05 M": "It is known which key made which account.",
+    "ACC-SRV-06 M": "Without key or token nobody gets an account.",
+    "ACC-THR-01 M": "One stolen secret does not open the door for many.",
+    "ACC-THR-02 M": "A form sent again is refused.",
+    "ACC-THR-03 M": "A false broker learns nothing that helps.",
+    "ACC-THR-04 M": "Neither mechanism nor encryption can be talked down.",
+    "ACC-THR-05 M": "Names cannot be taken beforehand.",
+    "ACC-THR-06 M": "A clock that is not set does not weaken certificates.",
+  },
+};
