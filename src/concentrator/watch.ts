@@ -101,7 +101,8 @@ export function watchAll({ tree, reads, readings, clock, synchronised, ...deps }
     const arm = (at: number) => {
       due = at;
       // An earlier time may have come up meanwhile: then this one is not the one that counts.
-      if (Number.isFinite(at)) later(at - clock.monotonic(), opened, async () => (at === due ? once() : undefined));
+      if (Number.isFinite(at))
+        later(at - clock.monotonic(), opened, async () => (at === due && !busy ? once() : undefined));
     };
     const read = async (): Promise<boolean> => {
       try {
@@ -134,7 +135,8 @@ export function watchAll({ tree, reads, readings, clock, synchronised, ...deps }
     };
 
     hurries.set(node, () => {
-      if (!busy && !opened.signal.aborted) arm(Math.min(due, clock.monotonic() + spread()));
+      const at = clock.monotonic() + spread();
+      if (!busy && !opened.signal.aborted && at < due) arm(at);
     });
     arm(clock.monotonic() + spread());
   };

@@ -12,6 +12,7 @@ import * as dataForm from "#iot/data-form.wire.ts";
 import * as disco from "#iot/disco.wire.ts";
 import * as discovery from "#iot/discovery.wire.ts";
 import * as editing from "#iot/editing.wire.ts";
+import * as events from "#iot/events.wire.ts";
 import * as fields from "#iot/fields.wire.ts";
 import { type Family, namespaces } from "#iot/generations.ts";
 import * as harmonized from "#iot/harmonized.wire.ts";
@@ -21,6 +22,7 @@ import * as provisioningOwner from "#iot/provisioning-owner.wire.ts";
 import * as queries from "#iot/queries.wire.ts";
 import * as sensorData from "#iot/sensor-data.wire.ts";
 import * as sniffers from "#iot/sniffers.wire.ts";
+import * as sourceEvents from "#iot/source-events.wire.ts";
 import type { Codec } from "#xml/codec.ts";
 import { type Element, format, isElement } from "#xml/element.ts";
 import { parse } from "#xml/parser.ts";
@@ -35,6 +37,8 @@ const families: Readonly<Record<string, { module: Module; family?: Family }>> = 
   "data-form": { module: dataForm },
   editing: { module: editing, family: "concentrator" },
   nodes: { module: nodes, family: "concentrator" },
+  events: { module: events, family: "events" },
+  "source-events": { module: sourceEvents, family: "concentrator" },
   commands: { module: commands, family: "concentrator" },
   queries: { module: queries, family: "concentrator" },
   sniffers: { module: sniffers, family: "concentrator" },
