@@ -1,7 +1,7 @@
 // Both wired drivers below the real tree with real SQLite, against partners that speak bytes, on a clock that stands still:
 // polls and readouts at once, a dead device, a line that goes and comes back, and what a technician reads of it on the nodes.
 
-import { symlink } from "node:fs/promises";
+import { rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -300,6 +300,8 @@ describe("one line, one owner", () => {
     await using terminal = await openPseudoTerminal();
     const alias = join(tmpdir(), `isthmus-port-${process.pid}`);
     await symlink(terminal.path, alias);
+    await using cleaning = new AsyncDisposableStack();
+    cleaning.defer(() => rm(alias, { force: true }));
     const clock = manualClock();
     await using it = house(clock);
     // Settings want a path below /dev: the alias is reached through it.
