@@ -6,6 +6,9 @@ export const stanzaBytesMax = 262_144;
  * hold up everything else for seconds. */
 export const announcedBytesMin = 10_000;
 export const announcedBytesMax = 16 * 1_048_576;
+/** What a person's client takes in, which lives for one command: all nodes of the largest appliance at once, with everything. */
+export const clientStanzaCharsMax = 32 * 1_048_576;
+export const clientStanzaElementsMax = 1_000_000;
 /** Deeper XML than any interface needs; guards every recursive walk. */
 export const stanzaDepthMax = 64;
 /** Elements in one stanza: a stanza of minimal elements would otherwise cost fifty times its bytes. */

@@ -10,6 +10,7 @@ export interface Listed {
 }
 
 const owner = () => import("./commands/owner.ts");
+const node = () => import("./commands/node.ts");
 
 export const commands: readonly Listed[] = [
   { name: "run", summary: "Run the appliance.", load: async () => (await import("./commands/run.ts")).run },
@@ -28,6 +29,16 @@ export const commands: readonly Listed[] = [
     summary: "List the nodes one may see.",
     load: async () => (await import("./commands/nodes.ts")).nodes,
   },
+  {
+    name: "tree",
+    summary: "Show the nodes as a tree, and how each is doing.",
+    load: async () => (await import("./commands/tree.ts")).tree,
+  },
+  { name: "node types", summary: "List what can be added below a node.", load: async () => (await node()).nodeTypes },
+  { name: "node add", summary: "Add a node.", load: async () => (await node()).nodeAdd },
+  { name: "node edit", summary: "Change a node, or several together.", load: async () => (await node()).nodeEdit },
+  { name: "node move", summary: "Move nodes up or down.", load: async () => (await node()).nodeMove },
+  { name: "node remove", summary: "Remove nodes.", load: async () => (await node()).nodeRemove },
   { name: "read", summary: "Read values of nodes, now.", load: async () => (await import("./commands/read.ts")).read },
   {
     name: "watch",

@@ -4,10 +4,12 @@ import { readFileSync } from "node:fs";
 import { systemClock } from "#base/clock.ts";
 import { silentLog } from "#base/log.ts";
 import { type ConsentAnswer, createContacts } from "#client/contacts.ts";
+import { createEditing, type Editing } from "#client/editing.ts";
 import { createInbox } from "#client/inbox.ts";
 import { createOwner, type Owner, type Services } from "#client/owner.ts";
 import { createThings, type Things } from "#client/things.ts";
 import { namespaces } from "#iot/generations.ts";
+import { clientStanzaCharsMax, clientStanzaElementsMax } from "#limits.ts";
 import { askService, discover } from "#xmpp/disco.ts";
 import { bareJid } from "#xmpp/jid.ts";
 import { createSession } from "#xmpp/session.ts";
@@ -23,11 +25,13 @@ const consentMs = 12_000;
 export const clientOptions: Readonly<Record<string, Option>> = {
   as: { type: "string", value: "NAME", help: "Act as this identity (`isthmus identity list`)." },
   of: { type: "string", value: "JID", help: "The appliance, where the identity does not name it." },
+  lang: { type: "string", value: "TAG", help: "Language of the appliance's texts: en, sv, de, es." },
 };
 
 export interface Client extends AsyncDisposable {
   readonly bareJid: string;
   readonly things: Things;
+  readonly editing: Editing;
   readonly owner: Owner;
   /** Full JID of the appliance, asking for its presence where we do not have it. Throws `CommandError` when it is not given. */
   appliance(signal: AbortSignal, jid?: string): Promise<string>;
@@ -43,12 +47,13 @@ export async function withClient(call: Invocation, work: (client: Client) => Pro
   await using client = await connectClient(
     { ...identity, ...(appliance === undefined ? {} : { appliance }) },
     call.signal,
+    call.text("lang"),
   );
   return await work(client);
 }
 
 /** Resolves when logged in and present. Throws `CommandError` with the reason when that takes too long. */
-export async function connectClient(identity: Identity, signal: AbortSignal): Promise<Client> {
+export async function connectClient(identity: Identity, signal: AbortSignal, language = ""): Promise<Client> {
   const stop = new AbortController();
   const life = AbortSignal.any([signal, stop.signal]);
   const inbox = createInbox();
@@ -80,12 +85,14 @@ export async function connectClient(identity: Identity, signal: AbortSignal): Pr
     throw new CommandError(`${identity.jid} is not logged in: ${reason || (error as Error).message}`);
   }
 
+  const asking = { connection: session, inbox, language };
   const askPresence = (jid: string, inner: AbortSignal) =>
     contacts.ask(jid, AbortSignal.any([inner, AbortSignal.timeout(consentMs)]));
 
   return {
     bareJid: identity.jid,
-    things: createThings({ connection: session, inbox }),
+    things: createThings(asking),
+    editing: createEditing(asking),
     owner,
     askPresence,
     async appliance(inner, jid = identity.appliance) {
@@ -109,6 +116,7 @@ function sessionOptions({ jid, password, host, port, caFile }: Identity) {
   return {
     domain,
     credentials: { load: () => ({ username, password }), save() {} },
+    limits: { charsMax: clientStanzaCharsMax, elementsMax: clientStanzaElementsMax },
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
     ...(port === undefined && host === undefined ? {} : { tls: "direct" as const }),

@@ -4,95 +4,56 @@
 import type { ControlValue } from "#contract/control.ts";
 import type { Ask, Reading } from "#contract/field.ts";
 import { type NodeRef, rootRef } from "#contract/node.ts";
-import * as control from "#iot/control.wire.ts";
-import { type Generation, namespace } from "#iot/generations.ts";
-import * as nodes from "#iot/nodes.wire.ts";
+import * as wire from "#iot/control.wire.ts";
+import { namespace } from "#iot/generations.ts";
 import * as sensor from "#iot/sensor-data.wire.ts";
-import type { Codec } from "#xml/codec.ts";
 import type { Element } from "#xml/element.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
+import { type AskingDeps, createAsking, inLanguage, noTokens } from "./asking.ts";
 import type { ClientMessage, Inbox } from "./inbox.ts";
+import { createNodes, type Nodes } from "./nodes.ts";
 
-export interface Things {
-  capabilities(to: string, signal: AbortSignal): Promise<readonly string[]>;
-  sources(to: string, signal: AbortSignal): Promise<readonly nodes.DataSource[]>;
-  /** Every node of a source that we may see, parents before children, with parameters and messages. */
-  allNodes(to: string, sourceId: string, signal: AbortSignal): Promise<readonly nodes.NodeInfoOnWire[]>;
-  node(to: string, ref: NodeRef, signal: AbortSignal): Promise<nodes.NodeInfoOnWire>;
+export interface Things extends Nodes {
   /** Readings as they come; ends when the concentrator says so. Leaving early, or aborting, cancels the readout over there. */
   read(to: string, refs: readonly NodeRef[], ask: Partial<Ask>, signal: AbortSignal): AsyncGenerator<Reading>;
   /** Throws `StanzaError`; `parameterFaults` of control.wire.ts reads its details. */
   set(
     to: string,
     refs: readonly NodeRef[],
-    values: readonly control.ControlItem[],
+    values: readonly wire.ControlItem[],
     signal: AbortSignal,
-  ): Promise<control.Response>;
+  ): Promise<wire.Response>;
 }
 
-export interface ThingsDeps {
+export interface ThingsDeps extends AskingDeps {
   readonly connection: Connection;
   readonly inbox: Inbox;
-  readonly generation?: Generation;
 }
 
-const noTokens = { service: [], device: [], user: [] };
-const everything = { parameters: true, messages: true };
-
-export function createThings({ connection, inbox, generation = "nf" }: ThingsDeps): Things {
-  const concentratorNs = namespace("concentrator", generation);
-
-  const ask = async <Q, A>(
-    to: string,
-    request: Codec<Q>,
-    value: Q,
-    answer: Codec<A>,
-    signal: AbortSignal,
-  ): Promise<A> => {
-    const reply = await connection.request("get", to, request.encode(value, concentratorNs), { signal });
-    return decodeAs(answer, reply);
-  };
-
+export function createThings(deps: ThingsDeps): Things {
+  const { connection, inbox, generation = "nf", language = "" } = deps;
+  const control = createAsking(deps, namespace("control", generation));
   return {
-    capabilities: (to, signal) => ask(to, nodes.getCapabilities, { tokens: noTokens }, nodes.strings, signal),
-    sources: (to, signal) => ask(to, nodes.getAllDataSources, { tokens: noTokens }, nodes.dataSources, signal),
-    allNodes: (to, sourceId, signal) =>
-      ask(
-        to,
-        nodes.getAllNodes,
-        { sourceId, types: [], details: everything, tokens: noTokens },
-        nodes.nodeInfos,
-        signal,
-      ),
-    node: (to, ref, signal) =>
-      ask(to, nodes.getNode, { ref, details: everything, tokens: noTokens }, nodes.nodeInfo, signal),
+    ...createNodes(deps),
     read: (to, refs, what, signal) =>
-      readout({ connection, inbox, ns: namespace("sensorData", generation) }, to, refs, what, signal),
-    async set(to, refs, values, signal) {
+      readout({ connection, inbox, ns: namespace("sensorData", generation), language }, to, refs, what, signal),
+    set(to, refs, values, signal) {
       const request = { tokens: noTokens, nodes: refs, values: { parameters: values, faults: [] }, form: undefined };
-      const reply = await connection.request("set", to, control.set.encode(request, namespace("control", generation)), {
-        signal,
-      });
-      return decodeAs(control.response, reply);
+      return control.ask("set", to, wire.set, request, wire.response, signal);
     },
   };
-}
-
-function decodeAs<A>(codec: Codec<A>, reply: Element | undefined): A {
-  if (reply?.name !== codec.name)
-    throw new StanzaError("cancel", "undefined-condition", `${codec.name} expected, got ${reply?.name ?? "nothing"}`);
-  return codec.decode(reply);
 }
 
 interface Wires {
   readonly connection: Connection;
   readonly inbox: Inbox;
   readonly ns: string;
+  readonly language: string;
 }
 
 async function* readout(
-  { connection, inbox, ns }: Wires,
+  { connection, inbox, ns, language }: Wires,
   to: string,
   refs: readonly NodeRef[],
   what: Partial<Ask>,
@@ -140,7 +101,7 @@ async function* readout(
   });
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    const asked = sensor.request.encode(requestOf(id, refs, what), ns);
+    const asked = inLanguage(sensor.request.encode(requestOf(id, refs, what), ns), language);
     const reply = await connection.request("get", to, asked, { signal: AbortSignal.any([signal, leaving.signal]) });
     if (reply?.name === "resp") take(sensor.response.decode(reply));
     for (;;) {
