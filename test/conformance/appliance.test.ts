@@ -95,7 +95,9 @@ describe("messages", () => {
     const after = await ask("get", read("after", "heat"));
     expect(/n='Set Point'[^>]* v='([^']*)'/.exec(before)?.[1]).toBeDefined();
     expect(/n='Set Point'[^>]* v='([^']*)'/.exec(after)?.[1]).toBe(/n='Set Point'[^>]* v='([^']*)'/.exec(before)?.[1]);
-    expect(owner.messages.slice(heard)).toEqual([]);
+    const answers = owner.messages.slice(heard).flatMap(payloadsOf);
+    expect(answers.filter(({ ns }) => namespaces("control").includes(ns))).toEqual([]);
+    expect(owner.messages.slice(heard).filter(({ attrs }) => attrs.type === "error")).toEqual([]);
   });
 });
 

@@ -1,18 +1,45 @@
 // Field elements as they go out, and the names they carry.
 
 import { describe, expect, it } from "vitest";
+import type { Rule } from "#concentrator/admission.ts";
 import { allCategories, categories, type Field } from "#contract/field.ts";
 import { profiles } from "#drivers/modbus/profiles/all.ts";
 import { simulatedFields } from "#drivers/sim/fields.ts";
 import { encodeField } from "#iot/fields.wire.ts";
 import { namespaces } from "#iot/generations.ts";
 import { format } from "#xml/element.ts";
+import { momentary, owner, scene, stranger } from "../concentrator/scene.ts";
 
 const field = (value: Field["value"], of = categories("momentary")): Field => ({
   name: "F",
   value,
   categories: of,
   quality: {},
+});
+
+describe("who need not be asked about", () => {
+  it("SD-REQ-10: owners read without a question; what another owns is asked about, also for the appliance's owner", async () => {
+    const asked: string[] = [];
+    const service: Rule = {
+      name: "provisioning",
+      ask({ right, caller, nodes }) {
+        asked.push(...nodes.map(({ nodeId }) => `${caller.bareJid} ${right} ${nodeId}`));
+        return [];
+      },
+    };
+    const tenant = "tenant@example.org";
+    const house = scene({ owners: new Map([["water", tenant]]), rules: [service] });
+    house.add("sim.meter", "water");
+    house.add("sim.meter", "heat");
+    await house.start();
+    expect(await house.read(["heat"])).not.toEqual([]);
+    expect(await house.read(["water"], momentary, tenant)).not.toEqual([]);
+    expect(asked).toEqual([]);
+    await expect(house.read(["water"])).rejects.toMatchObject({ kind: "denied" });
+    await expect(house.read(["water"], momentary, stranger)).rejects.toMatchObject({ kind: "denied" });
+    expect(asked).toEqual([`${owner} read water`, `${stranger} read water`]);
+    await house.stop();
+  });
 });
 
 describe("field elements", () => {
