@@ -11,6 +11,8 @@ export interface Catalogue {
   readonly types: readonly NodeType[];
   /** A type, a base type or a capability of that name exists. */
   knows(name: string): boolean;
+  /** Some type may stand below a node of this one; such children have an order that people give them. */
+  takesChildren(type: NodeType | undefined): boolean;
   /** The settings as form fields, made once a type. */
   form(type: NodeType): readonly FormField[];
 }
@@ -23,11 +25,13 @@ export function createCatalogue(drivers: readonly Driver[]): Catalogue {
     byName.set(type.name, type);
     for (const name of [type.name, ...type.inherits]) names.add(name);
   }
+  const parents = new Set([...byName.values()].flatMap(type => type.parents));
   const forms = new Map<NodeType, readonly FormField[]>();
   return {
     find: name => byName.get(name),
     types: [...byName.values()],
     knows: name => names.has(name),
+    takesChildren: type => type !== undefined && parents.has(type.root ? "" : type.name),
     form(type) {
       const found = forms.get(type) ?? formOf(type.settings);
       forms.set(type, found);

@@ -25,7 +25,7 @@ export function infoOf(
     typeTitle: titleOf(node),
     state: stateOf(node),
     hasChildren: node.children.values().some(sees),
-    childrenOrdered: false,
+    childrenOrdered: catalogue.takesChildren(node.type),
     isReadable: node.readable,
     isControllable: node.parameters.length > 0,
     hasCommands: executes(node),
