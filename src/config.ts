@@ -78,7 +78,7 @@ const siteNode: z.ZodType<SiteNode> = z.strictObject({
   tags: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
   nodes: z.lazy(() => z.array(siteNode)).optional(),
 });
-const siteFile = z.strictObject({ nodes: z.array(siteNode).max(10_000) });
+export const siteFile = z.strictObject({ nodes: z.array(siteNode).max(10_000) });
 
 export const readSite = (file: string): readonly SiteNode[] => check(siteFile, readYaml(file), file).nodes;
 

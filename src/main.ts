@@ -29,10 +29,12 @@ export interface EdgeOptions {
   readonly signal: AbortSignal;
   /** Told once, when all things are registered or a while has passed: the technician's table and codes. */
   readonly announce?: (status: EdgeStatus) => void;
+  /** Aborts `signal` so that whoever started the program starts it again; undefined when nobody would. */
+  readonly restart?: () => void;
 }
 
 /** Resolves after an orderly stop. Throws `ConfigError` and `DatabaseFault` before anything runs. */
-export async function runEdge({ settings, clock, log, signal, announce }: EdgeOptions): Promise<void> {
+export async function runEdge({ settings, clock, log, signal, announce, restart }: EdgeOptions): Promise<void> {
   // A time said without a zone is meant in the configured one, whoever says it (COM-LEX-02).
   process.env.TZ = settings.timeZone;
   const startedAt = clock.monotonic();
@@ -50,7 +52,7 @@ export async function runEdge({ settings, clock, log, signal, announce }: EdgeOp
   tree.import(applianceSource, [{ type: "board.appliance", id: "board", name: "This appliance" }]);
   if (settings.siteFile !== undefined) importSite(tree, settings.siteFile);
 
-  const network = createNetwork({ settings, stores, tree, clock, log, signal });
+  const network = createNetwork({ settings, stores, tree, clock, log, signal, restart });
   const status = () =>
     describeStatus({
       ...network,

@@ -24,6 +24,7 @@ import { createRoster } from "#xmpp/roster.ts";
 import { createRouter, type Router } from "#xmpp/router.ts";
 import { createSession } from "#xmpp/session.ts";
 import { payloadMessage } from "#xmpp/stanza.ts";
+import { createApplianceCommands } from "./appliance-commands.ts";
 import { createFaces } from "./faces.ts";
 import { createRights } from "./rights.ts";
 import { createServiceSearch } from "./services.ts";
@@ -37,9 +38,11 @@ export interface NetworkDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Stops the program so that it is started again; undefined when nobody would. */
+  readonly restart?: (() => void) | undefined;
 }
 
-export function createNetwork({ settings, stores, tree, clock, log, signal }: NetworkDeps) {
+export function createNetwork({ settings, stores, tree, clock, log, signal, restart }: NetworkDeps) {
   const services = new Set<string>();
   let announcing = createScope(signal);
 
@@ -172,6 +175,15 @@ export function createNetwork({ settings, stores, tree, clock, log, signal }: Ne
     rules: rules(provisioning.rule),
     roles,
     ownerOf: discovery.ownerOf,
+    commandsOf: createApplianceCommands({
+      tree,
+      folder: stores.backups,
+      backUp: stores.backUp,
+      restart,
+      clock,
+      log,
+      signal,
+    }),
     clock,
     log,
     synchronised: () => clock.now() >= limits.clockEarliestMs && !following.isOff,

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { type BootSettings, ConfigError } from "#config.ts";
-import { clockEarliestMs } from "#limits.ts";
+import { backupsMax, clockEarliestMs } from "#limits.ts";
+import { backUp, thinOut } from "#store/backup.ts";
 import { openDatabase } from "#store/database.ts";
 import { createDecisionStore } from "#store/decisions.ts";
 import { lockFolder } from "#store/folder-lock.ts";
@@ -17,6 +18,7 @@ import { createOutboxStore, openOutboxDatabase } from "#store/outbox.ts";
 import { createOwnershipStore } from "#store/ownership.ts";
 import type { CredentialStore } from "#xmpp/registration.ts";
 import type { Credentials } from "#xmpp/sasl.ts";
+import { backupPattern } from "./appliance-commands.ts";
 
 export function openStores(settings: BootSettings, clock: Clock, log: Log) {
   const { dataFolder } = settings;
@@ -45,6 +47,15 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
     grants: createGrantStore(database),
     outbox: createOutboxStore(waiting),
     credentials,
+    backups: join(dataFolder, "backups"),
+    /** A copy of the configuration in `backups`: rights that were learned are left out, being the service's to say again. */
+    async backUp(file: string): Promise<number> {
+      const folder = join(dataFolder, "backups");
+      makeFolder(folder);
+      const octets = await backUp(database, file, ["decisions"]);
+      thinOut(folder, backupPattern, backupsMax);
+      return octets;
+    },
     [Symbol.dispose]: () => files.dispose(),
   };
 }

@@ -7,10 +7,13 @@ import { runEdge } from "../../main.ts";
 import { type CommandBody, CommandError } from "../command.ts";
 import { printCodes, printStatus } from "../status-text.ts";
 
+/** EX_TEMPFAIL: asked over the network to restart, it stops in order and leaves starting to whoever watches over it. */
+const restartCode = 75;
+
 export const run: CommandBody = {
   usage: "--config FILE",
   details:
-    "Prints its nodes and, for the appliance and every unclaimed thing, the code to claim it with. Ctrl-C stops it.",
+    "Prints its nodes and, for the appliance and every unclaimed thing, the code to claim it with. Ctrl-C stops it; told to restart it ends with the exit code 75.",
   options: {
     config: { type: "string", value: "FILE", help: "Boot settings (YAML): domain, dataFolder, siteFile …" },
     codes: { type: "string", value: "WHEN", help: "Print claim codes: once (unless said), or never." },
@@ -24,19 +27,21 @@ export const run: CommandBody = {
     const log = createLog(event => {
       if (event.level !== "debug" || call.flag("debug")) process.stderr.write(`${formatLogEvent(event)}\n`);
     });
+    const restart = new AbortController();
     try {
       await runEdge({
         settings: readBootSettings(file),
         clock: systemClock,
         log,
-        signal: call.signal,
+        signal: AbortSignal.any([call.signal, restart.signal]),
+        restart: () => restart.abort(),
         announce: status => {
           call.out.value(status);
           printStatus(status, call.out, false);
           if (call.text("codes") !== "never") printCodes(status.nodes, call.out);
         },
       });
-      return 0;
+      return restart.signal.aborted ? restartCode : 0;
     } catch (error) {
       if (error instanceof ConfigError) throw new CommandError(error.message);
       throw error;
