@@ -7,6 +7,7 @@ import { type Log, stackOf } from "#base/log.ts";
 import { QueueFull } from "#base/turns.ts";
 import { commandMs, commandReplyMs, commandsPerCallerMax, commonNodesMax } from "#limits.ts";
 import type { Admission } from "./admission.ts";
+import { createAudit } from "./audit.ts";
 import { commandForm, commandValues, rejectedBy } from "./command-forms.ts";
 import type { Caller } from "./contract/caller.ts";
 import type { Command, CommandKind } from "./contract/command.ts";
@@ -113,6 +114,7 @@ export async function requireCommand(
 
 export function createCommands(deps: CommandsDeps): Commands {
   const { tree, admission, commandsOf, clock, log } = deps;
+  const audit = createAudit(log);
   const running = new Map<string, number>();
 
   const list = async (caller: Caller, refs: readonly NodeRef[], signal: AbortSignal): Promise<CommandInfo[]> => {
@@ -141,18 +143,9 @@ export function createCommands(deps: CommandsDeps): Commands {
     const all = await requireCommand(deps, caller, refs, id, signal);
     if (all.some(({ command }) => command.kind === "query")) throw notACommand();
     const prepared = all.map(one => ({ one, values: commandValues(one.command, submission) }));
-    for (const one of all) audit(caller, one, submission);
-    return prepared;
-  };
-
-  const audit = (caller: Caller, { node, command }: Executable, submission: Submission | undefined) => {
     const parameters = submission?.fields.map(({ name }) => name) ?? [];
-    log.notice("command", {
-      caller: caller.fullJid,
-      node: describeNode(node.ref),
-      command: command.id,
-      parameters,
-    });
+    for (const { node, command } of all) audit("command", caller, [node.ref], { command: command.id, parameters });
+    return prepared;
   };
 
   const take = (caller: Caller) => {

@@ -7,6 +7,7 @@ import type { Log } from "#base/log.ts";
 import { createTurns, type Turns } from "#base/turns.ts";
 import { controlMs, controlWaitingMax } from "#limits.ts";
 import type { AdmittedControl } from "./admission.ts";
+import { createAudit } from "./audit.ts";
 import type { ControlRequest, ControlResult } from "./concentrator.ts";
 import type { Caller } from "./contract/caller.ts";
 import type { ControlParameter, ControlValue, WriteOutcome } from "./contract/control.ts";
@@ -36,8 +37,8 @@ interface Write {
 }
 
 export function createControl(deps: ControlDeps) {
-  const { clock } = deps;
-  const log = deps.log.with({ audit: true });
+  const { clock, log } = deps;
+  const audit = createAudit(log);
   /** Writes of several callers to one device go one after the other (CTR-SET-14). */
   const turns = new WeakMap<Device, Turns>();
 
@@ -96,13 +97,10 @@ export function createControl(deps: ControlDeps) {
     );
   };
 
-  /** What is written down of an attempt, taken or not: who, where, what it was and what it was to be (COM-AUTH-10). */
-  const facts = ({ node, parameter, value }: Write, { bareJid, fullJid }: Caller) => {
+  /** What is written down of an attempt, taken or not: what it was and what it was to be (CTR-AUTH-02). */
+  const facts = ({ node, parameter, value }: Write) => {
     const before = deps.readings.latest(node.ref).find(({ field }) => field.name === parameter.name)?.field.value;
     return {
-      by: bareJid,
-      from: fullJid,
-      node: node.ref,
       parameter: parameter.name,
       ...(before === undefined ? {} : { was: formatValue(before) }),
       value: String(value.value),
@@ -111,7 +109,7 @@ export function createControl(deps: ControlDeps) {
 
   const succeeded = (one: Write, outcome: WriteOutcome, caller: Caller) => {
     const { node, parameter, value } = one;
-    log.notice("controlled", { ...facts(one, caller), outcome });
+    audit("controlled", caller, [node.ref], { ...facts(one), outcome });
     // Only what the device itself confirmed is a value of the device; the rest it will tell when it does it (CTR-SET-15).
     if (outcome !== "confirmed") return;
     const field = {
@@ -127,7 +125,7 @@ export function createControl(deps: ControlDeps) {
   const failed = (one: Write, error: unknown, caller: Caller): WriteFailure => {
     const { node, parameter } = one;
     const { text } = describeFault(error);
-    log.warning("not-controlled", { ...facts(one, caller), error });
+    audit("not-controlled", caller, [node.ref], { ...facts(one), error });
     // A device that says no works; one that is silent does not.
     if (error instanceof DeviceFault && error.kind === "refused") {
       deps.warn(node, "write-refused", `${parameter.name}: ${text}`);

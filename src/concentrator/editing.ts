@@ -3,6 +3,7 @@
 
 import type { Log } from "#base/log.ts";
 import type { Admission } from "./admission.ts";
+import { createAudit } from "./audit.ts";
 import type { NodeInfo } from "./concentrator.ts";
 import type { Caller } from "./contract/caller.ts";
 import type { NodeType } from "./contract/driver.ts";
@@ -57,6 +58,9 @@ export interface EditingDeps {
   readonly log: Log;
 }
 
+/** Values may be secret; names of settings are not (COM-AUTH-10). */
+const namesIn = (submission: Submission): string[] => submission.fields.map(({ name }) => name);
+
 /** No setting is a list. */
 const oneValueEach: ReadonlySet<string> = new Set();
 
@@ -69,6 +73,7 @@ interface Checked {
 
 export function createEditing({ tree, admission, node, ownerOf, log }: EditingDeps): Editing {
   const forms = createNodeForms(tree.catalogue);
+  const audit = createAudit(log);
 
   const found = (refs: readonly NodeRef[]): TreeNode[] =>
     refs.map(ref => {
@@ -169,7 +174,9 @@ export function createEditing({ tree, admission, node, ownerOf, log }: EditingDe
         else if (!names.has(name)) errors.set(name, "There is no such field of all these nodes.");
       }
     }
-    const form: Form = { title, session: "", ...withErrors(merged, answers, errors) };
+    const { fields, instructions } = withErrors(merged, answers, errors);
+    const locked = new Set(nodes.map(lockOf).filter(text => text !== ""));
+    const form: Form = { title, session: "", fields, instructions: [...locked, ...instructions] };
     return { form, errors, drafts: checked.map(({ draft }) => draft) };
   };
 
@@ -190,7 +197,7 @@ export function createEditing({ tree, admission, node, ownerOf, log }: EditingDe
       const { form, draft, errors } = newNode(above, type, submission);
       if (errors.size > 0) throw new FormRejected(form);
       const ref = tree.create({ ...draft, sourceId: above.ref.sourceId, parent: above.ref, type: type.name });
-      log.notice("node-created", { caller: caller.fullJid, node: describeNode(ref), type: type.name });
+      audit("node-created", caller, [ref], { type: type.name, fields: namesIn(submission) });
       return node(caller, ref);
     },
     async editForm(caller, refs, signal, submission) {
@@ -200,11 +207,9 @@ export function createEditing({ tree, admission, node, ownerOf, log }: EditingDe
       const nodes = await admit(caller, "edit", refs, signal);
       const { form, errors, drafts } = edited(nodes, submission);
       if (errors.size > 0) throw new FormRejected(form);
-      const names = nodes.map(one => describeNode(one.ref));
+      const before = nodes.map(one => one.ref);
       tree.edit(nodes.map((one, at) => ({ node: one.ref, ...(drafts[at] as NodeDraft) })));
-      // Values may be secret; names of settings are not (COM-AUTH-10).
-      const fields = submission.fields.map(({ name }) => name);
-      log.notice("nodes-edited", { caller: caller.fullJid, nodes: names, fields });
+      audit("nodes-edited", caller, before, { fields: namesIn(submission) });
       return nodes.map(one => one.ref);
     },
     async destroyNode(caller, ref, signal) {
@@ -223,17 +228,15 @@ export function createEditing({ tree, admission, node, ownerOf, log }: EditingDe
           "not-allowed",
           "It, or something below it, belongs to somebody else, who has to disown it first.",
         );
-      const name = describeNode(top.ref);
+      const refs = going.map(one => one.ref);
       await tree.destroy(top.ref);
-      log.notice("node-destroyed", { caller: caller.fullJid, node: name, nodes: going.length });
+      audit("nodes-destroyed", caller, refs);
     },
     async moveNodes(caller, refs, direction, signal) {
       const nodes = await admit(caller, "edit", refs, signal);
-      tree.move(
-        nodes.map(one => one.ref),
-        direction,
-      );
-      log.notice("nodes-moved", { caller: caller.fullJid, nodes: nodes.map(one => describeNode(one.ref)), direction });
+      const moving = nodes.map(one => one.ref);
+      tree.move(moving, direction);
+      audit("nodes-moved", caller, moving, { direction });
     },
   };
 }

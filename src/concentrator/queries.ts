@@ -4,6 +4,7 @@
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { queriesPerCallerMax } from "#limits.ts";
+import { createAudit } from "./audit.ts";
 import { commandValues } from "./command-forms.ts";
 import { type CommandsDeps, type Executable, requireCommand } from "./commands.ts";
 import type { Caller } from "./contract/caller.ts";
@@ -66,6 +67,7 @@ interface Entry {
 
 export function createQueries(deps: QueriesDeps): Queries {
   const { tree, admission, log } = deps;
+  const audit = createAudit(log);
   const active = new Map<string, Entry>();
   /** By bare JID: the work that goes on, ended in name or not. */
   const working = new Map<string, Set<Entry>>();
@@ -151,8 +153,8 @@ export function createQueries(deps: QueriesDeps): Queries {
         throw error;
       }
       const parameters = submission?.fields.map(({ name }) => name) ?? [];
-      const nodes = all.map(({ node }) => describeNode(node.ref));
-      log.notice("query", { caller: caller.fullJid, nodes, command: commandId, parameters });
+      const nodes = all.map(({ node }) => node.ref);
+      audit("query", caller, nodes, { command: commandId, parameters });
       const started = ready.map(({ one, values }) => {
         const { ref } = one.node;
         const run = start(entry, one, values, signal);
@@ -183,7 +185,7 @@ export function createQueries(deps: QueriesDeps): Queries {
       const runs = entries.flatMap(entry => seen.flatMap(ref => entry.runs.get(nodeKey(ref)) ?? []));
       if (runs.length === 0) throw new Refusal("not-found", "No such query is running.");
       for (const run of runs) run.abort();
-      log.notice("query-aborted", { caller: caller.fullJid, command: commandId });
+      audit("query-aborted", caller, seen, { command: commandId });
     },
     queriesGone: fullJid => silenceWhere(({ caller }) => caller.fullJid === fullJid),
     queriesWithdrawn: bareJid => silenceWhere(({ caller }) => caller.bareJid === bareJid),

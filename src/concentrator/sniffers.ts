@@ -7,9 +7,10 @@ import type { Log } from "#base/log.ts";
 import { createScope } from "#base/scope.ts";
 import { snifferMs, snifferMsMax, sniffersPerCallerMax, sniffersPerNodeMax, sniffItemsMax } from "#limits.ts";
 import type { Admission } from "./admission.ts";
+import { createAudit } from "./audit.ts";
 import type { Caller } from "./contract/caller.ts";
 import { Refusal } from "./contract/faults.ts";
-import { describeNode, type NodeRef } from "./contract/node.ts";
+import type { NodeRef } from "./contract/node.ts";
 import type { SniffedItem } from "./contract/sniff.ts";
 import type { TreeNode } from "./forest.ts";
 import { describeFault } from "./status.ts";
@@ -65,6 +66,7 @@ interface Entry {
 
 export function createSniffers(deps: SniffersDeps): Sniffers {
   const { tree, admission, clock, log } = deps;
+  const audit = createAudit(log);
   const active = new Map<string, Entry>();
 
   const show = (node: TreeNode) => {
@@ -117,7 +119,7 @@ export function createSniffers(deps: SniffersDeps): Sniffers {
         if (!active.delete(entry.id)) return;
         expired = why === "expired";
         scope[Symbol.dispose]();
-        log.notice(`sniffer-${why}`, { caller: caller.fullJid, node: describeNode(node.ref) });
+        audit(`sniffer-${why}`, caller, [node.ref]);
         show(node);
       },
     };
@@ -127,11 +129,7 @@ export function createSniffers(deps: SniffersDeps): Sniffers {
       // Removed before its time, or the program stops.
       () => entry.end("removed"),
     );
-    log.notice("sniffer", {
-      caller: caller.fullJid,
-      node: describeNode(node.ref),
-      until: new Date(expires).toISOString(),
-    });
+    audit("sniffer", caller, [node.ref], { until: new Date(expires).toISOString() });
     entry.attach();
     show(node);
 

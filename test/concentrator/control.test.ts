@@ -271,7 +271,7 @@ describe("control", () => {
     (modes.get("a") as { now: string }).now = "refused";
     await failure(set(one, ["a"], [["Set Point", double(22)]]));
     const lines = one.events.filter(({ facts }) => facts.audit === true);
-    const common = { audit: true, by: owner, from: `${owner}/test`, node: refOf("a"), parameter: "Set Point" };
+    const common = { audit: true, by: owner, from: `${owner}/test`, nodes: [refOf("a")], parameter: "Set Point" };
     expect(lines.map(({ event, facts }) => ({ event, ...facts }))).toEqual([
       { event: "controlled", ...common, value: "20", outcome: "confirmed" },
       { event: "controlled", ...common, was: "20 Cel", value: "21.5", outcome: "confirmed" },
