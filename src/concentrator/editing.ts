@@ -145,14 +145,17 @@ export function createEditing({ tree, admission, node, ownerOf, log }: EditingDe
     const answers: Answers = submission === undefined ? new Map() : answersOf(submission, oneValueEach, errors);
     const title = nodes.length === 1 ? (nodes[0] as TreeNode).record.displayName : `${nodes.length} nodes`;
     const several = nodes.length > 1;
-    const wrong = new Map<string, Map<string, string[]>>();
+    const wrong = new Map<string, Map<string, NodeRef[]>>();
     const checked = nodes.map(one => {
       const own: FormErrors = new Map(errors);
       if (!several) checkNames(one.type, answers, own);
       const result = check(one.type, draftOf(one), one.ref.sourceId, answers, lockOf(one), own);
       for (const [name, message] of own) {
-        const byMessage = wrong.get(name) ?? new Map<string, string[]>();
-        wrong.set(name, byMessage.set(message, [...(byMessage.get(message) ?? []), describeNode(one.ref)]));
+        const byMessage = wrong.get(name) ?? new Map<string, NodeRef[]>();
+        wrong.set(name, byMessage);
+        const of = byMessage.get(message) ?? [];
+        byMessage.set(message, of);
+        of.push(one.ref);
       }
       return result;
     });
@@ -160,12 +163,10 @@ export function createEditing({ tree, admission, node, ownerOf, log }: EditingDe
       ({ name }) => !several || !identityNames.includes(name),
     );
     for (const [name, byMessage] of wrong) {
-      // Said of all alike, or said of whom.
-      const all = byMessage.size === 1 && [...byMessage.values()][0]?.length === nodes.length;
-      errors.set(
-        name,
-        [...byMessage].map(([message, of]) => (all ? message : `${of.join(", ")}: ${message}`)).join(" "),
+      const said = [...byMessage].map(([message, of]) =>
+        of.length === nodes.length ? message : `${some(of)}: ${message}`,
       );
+      errors.set(name, said.join(" "));
     }
     if (several) {
       const names = new Set(merged.map(({ name }) => name));
@@ -240,3 +241,9 @@ export function createEditing({ tree, admission, node, ownerOf, log }: EditingDe
     },
   };
 }
+
+/** Of whom something is said, when it is not said of all. */
+const some = (refs: readonly NodeRef[]): string => {
+  const names = refs.slice(0, 3).map(describeNode).join(", ");
+  return refs.length > 3 ? `${names} and ${refs.length - 3} more` : names;
+};

@@ -149,7 +149,7 @@ export function createNodeForms(catalogue: Pick<Catalogue, "form">): NodeForms {
     },
     fields: (type, values, locked) =>
       fillSettings(of(type).list, values).map(field =>
-        locked !== "" && lockedNames.includes(field.name) ? { ...field, readOnly: true, description: locked } : field,
+        locked !== "" && lockedNames.includes(field.name) ? { ...field, readOnly: true } : field,
       ),
     answered(type, before, answers, locked, errors) {
       const { common, list } = of(type);

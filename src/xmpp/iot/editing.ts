@@ -67,7 +67,8 @@ export function createEditing({ concentrator, forms, languages }: EditingDeps): 
     } catch (error) {
       if (!(error instanceof FormRejected)) throw error;
       const form = forms.shown(caller, error.form, refillOf(caller, make), submission.session);
-      const text = form.instructions.join(" ") || languages.localize(caller.language, "Some values cannot be taken.");
+      const onFields = form.fields.some(field => field.error !== "");
+      const text = onFields ? "Some values cannot be taken." : form.instructions.join(" ");
       throw new StanzaError("modify", "not-acceptable", text, [formCodec.encode(form, formNs)]);
     }
   };
