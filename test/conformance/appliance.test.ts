@@ -128,6 +128,31 @@ describe("requests", () => {
   });
 });
 
+it("COM-ERR-04: while editing, an error of type modify brings a form; everything else is said otherwise", async () => {
+  const form = (fields: Readonly<Record<string, string>>) =>
+    `<x xmlns='jabber:x:data' type='submit'>${Object.entries(fields)
+      .map(([name, value]) => `<field var='${name}'><value>${value}</value></field>`)
+      .join("")}</x>`;
+  const refusal = async (type: "get" | "set", name: string, attrs: string, children = "") => {
+    const payload = parse(`<${name} xmlns='${con}' ${attrs}>${children}</${name}>`);
+    const error = await owner.session.request(type, appliance, payload).catch(reason => reason);
+    expect(error).toBeInstanceOf(StanzaError);
+    const forms = (error as StanzaError).details.filter(one => one.name === "x" && one.ns === "jabber:x:data");
+    return `${error.type} ${error.condition}${forms.length > 0 ? " with a form" : ""}`;
+  };
+  const taken = form({ NodeId: "heat" });
+  expect(await refusal("set", "createNewNode", "id='attic' type='sim.meter'", taken)).toBe(
+    "modify not-acceptable with a form",
+  );
+  expect(await refusal("set", "setNodeParametersAfterEdit", "id='heat'", form({ fields: "many" }))).toBe(
+    "modify not-acceptable with a form",
+  );
+  expect(await refusal("set", "createNewNode", "id='attic' type='zz'", taken)).toBe("cancel item-not-found");
+  expect(await refusal("set", "createNewNode", "id='zz' type='sim.meter'", taken)).toBe("cancel item-not-found");
+  expect(await refusal("get", "getParametersForNewNode", "id='attic' type='zz'")).toBe("cancel item-not-found");
+  expect(await refusal("set", "setNodeParametersAfterEdit", "id='zz'", taken)).toBe("cancel item-not-found");
+});
+
 describe("what is announced", () => {
   it("COM-NS-05: disco names every generation of every interface that is served", async () => {
     const info = await owner.session.request(

@@ -1,7 +1,7 @@
 // What holds across generations and namespaces, on the served faces over the real concentrator.
 
 import { describe, expect, it } from "vitest";
-import { generationNames, inOneGeneration, namespace, sibling } from "#iot/generations.ts";
+import { generationNames, inOneGeneration, namespace } from "#iot/generations.ts";
 import { response } from "#iot/sensor-data.wire.ts";
 import { parse } from "#xml/parser.ts";
 import { createRealScene } from "../xmpp/iot/real-scene.ts";
@@ -69,10 +69,4 @@ describe("COM-STZ-08: children of a sibling generation", () => {
     expect(aligned).toEqual(parse("<q xmlns='urn:nf:iot:sd:1.0'>text<a/><b c='d'><e/></b></q>"));
     expect(aligned.children[1]).toBe(mixed.children[1]);
   });
-});
-
-it("COM-NS-04: each generation of events has sensor data of its own", () => {
-  for (const one of generationNames) {
-    expect(sibling(namespace("events", one), "events", "sensorData")).toBe(`urn:${one}:iot:sd:1.0`);
-  }
 });
