@@ -38,7 +38,7 @@ const checks: Checks = {
 beforeAll(async () => {
   // Where a demonstration tells others of itself: this one keeps it to itself.
   process.env.TMPDIR = home.path;
-  world = await startWorld(() => {}, forever, startEjabberd);
+  world = await startWorld(() => {}, forever, { startBroker: startEjabberd });
   await claimSteps(world, checks, forever);
   await decisionSteps(world, checks, forever);
   await faultSteps(world, checks, forever);

@@ -47,14 +47,21 @@ export const people = ["owner", "stranger", "newcomer"] as const;
 const domain = "isthmus.localhost";
 const serviceJid = `things.${domain}`;
 
+export interface WorldOptions {
+  /** Prosody unless said. */
+  readonly startBroker?: StartBroker;
+  /** The site file; that of the demonstration's house unless said. */
+  readonly site?: (devices: Devices) => string;
+}
+
 export async function startWorld(
   print: (line: string) => void,
   signal: AbortSignal,
-  startBroker: StartBroker = startProsody,
+  { startBroker = startProsody, site = siteOf }: WorldOptions = {},
 ): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "isthmus-demo-"));
   await using started = new AsyncDisposableStack();
-  started.defer(() => rmSync(folder, { recursive: true, force: true }));
+  started.use(alsoAtExit(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })));
 
   const authority = await createAuthority(join(folder, "ca"), systemClock, signal);
   const secret = randomBytes(32).toString("hex");
@@ -85,7 +92,7 @@ export async function startWorld(
   );
   await registry.start();
   const dataFolder = join(folder, "edge");
-  const edgeConfig = writeEdgeConfig(folder, dataFolder, broker.ports.tls, authority.caPath, siteOf(devices));
+  const edgeConfig = writeEdgeConfig(folder, dataFolder, broker.ports.tls, authority.caPath, site(devices));
   const edge = started.use(
     createProgram("the appliance", "cli/main.ts", ["run", "--config", edgeConfig], systemClock, signal),
   );
@@ -199,9 +206,18 @@ function pointTo(running: { identities: string; dataFolder: string }): Disposabl
   const text = JSON.stringify(running);
   rmSync(pointer, { force: true });
   writeFileSync(pointer, text, { mode: 0o600, flag: "wx" });
+  return alsoAtExit(() => {
+    if (existsSync(pointer) && readFileSync(pointer, "utf8") === text) rmSync(pointer, { force: true });
+  });
+}
+
+/** Done when disposed, or else when the process exits at once: a second Ctrl-C leaves nothing behind either. */
+function alsoAtExit(work: () => void): Disposable {
+  process.once("exit", work);
   return {
     [Symbol.dispose]() {
-      if (existsSync(pointer) && readFileSync(pointer, "utf8") === text) rmSync(pointer, { force: true });
+      process.off("exit", work);
+      work();
     },
   };
 }
