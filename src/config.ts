@@ -43,6 +43,9 @@ export const bootSettings = z.strictObject({
   neighboursSee: z.boolean().default(false).meta({ title: "Who owns a meter sees, as any contact, the others too" }),
   /** A broker or other service that tells the time over XMPP: readings are marked when ours is too far from it. */
   clockSource: z.string().min(1).max(3071).optional().meta({ title: "Clock to compare with (JID)" }),
+  /** Software updates are looked for only when both are given; they are downloaded, never installed. */
+  updatePackage: z.string().min(1).max(255).optional().meta({ title: "Name of the software package" }),
+  updateKeyFile: z.string().optional().meta({ title: "Public key of the manufacturer (PEM)" }),
   historyDays: z.int().min(1).max(36_500).default(730).meta({ title: "Days of history to keep" }),
   /** Spreads registrations of a fleet after a broker's restart. */
   registrationJitterSeconds: z.int().min(0).max(3600).default(30).meta({ title: "Spread of registrations (s)" }),
@@ -66,6 +69,7 @@ export function readBootSettings(file: string): BootSettings {
       caFile: absolute(settings.caFile),
       passwordFile: absolute(settings.passwordFile),
       siteFile: absolute(settings.siteFile),
+      updateKeyFile: absolute(settings.updateKeyFile),
     }),
   };
 }

@@ -497,3 +497,17 @@ export const clockOffsetMsMax = 2_000;
 // Harmonized interfaces (src/concentrator/offered.ts).
 /** Kinds of devices whose fields are remembered once for all nodes of the kind. */
 export const shapesRememberedMax = 1_000;
+
+// Software updates (src/edge/updates.ts; SWU-CLI-05 to -11).
+export const downloadBytesMax = 1_073_741_824;
+/** The disk keeps so much for what the appliance itself has to write. */
+export const downloadReserveBytes = 64 * 1_048_576;
+export const downloadRedirectsMax = 3;
+export const downloadIdleMs = 60_000;
+/** A gigabyte over a slow mobile link. */
+export const downloadMs = 6 * 3_600_000;
+/** Spreads a fleet over the server. */
+export const downloadDelayMsMax = 600_000;
+/** Upper bounds of the random wait after a failure, doubling from the first to the second. */
+export const downloadAgainFirstMs = 300_000;
+export const downloadAgainMsMax = 86_400_000;

@@ -28,8 +28,10 @@ import { createApplianceCommands } from "./appliance-commands.ts";
 import { createFaces } from "./faces.ts";
 import { createRights } from "./rights.ts";
 import { createServiceSearch } from "./services.ts";
+import { sessionOptions } from "./session-options.ts";
+import { createSoftwareUpdates } from "./software.ts";
 import { version } from "./status.ts";
-import { readAuthority, type Stores } from "./stores.ts";
+import type { Stores } from "./stores.ts";
 
 export interface NetworkDeps {
   readonly settings: BootSettings;
@@ -67,6 +69,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
         discovery.online(resumed);
         if (!resumed) announce();
         if (!resumed) search.look();
+        if (!resumed) updates.online();
       },
       offline: () => provisioning.offline(),
     },
@@ -188,6 +191,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     log,
     synchronised: () => clock.now() >= limits.clockEarliestMs && !following.isOff,
   });
+  const updates = createSoftwareUpdates({ settings, connection: session, tree, clock, log, signal });
   const languages = createAllLanguages(settings.language);
   const faces = createFaces({
     concentrator,
@@ -206,7 +210,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
   });
   const router: Router = createRouter({
     routes: [...disco.routes, ...roster.routes, ...faces.routes, ...discovery.routes, ...provisioning.routes],
-    messages: [...provisioning.messages, ...faces.messages],
+    messages: [...provisioning.messages, ...faces.messages, ...updates.messages],
     gate: createGate({ connection: session, roster, services: () => services }),
     reply: stanza => session.send(stanza),
     languages,
@@ -238,6 +242,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
       if (registry && speaks) discovery.serviceFound({ jid: registry.jid, generation: speaks });
       const decides = decider && preferred("provisioningDevice", decider.features);
       if (decider && decides) provisioning.serviceFound({ jid: decider.jid, generation: decides });
+      if (found.software) updates.serviceFound(found.software);
       for (const one of [found.registry, found.provisioning]) if (one) services.add(one.jid);
     },
     clock,
@@ -263,21 +268,8 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     void supervise(presence.announce, { delays, healthyMs: 0, clock, failed }, announcing.signal);
   }
 
-  const tasks = [session.run, discovery.run, search.run, roles.run, following.run];
+  const tasks = [session.run, discovery.run, search.run, roles.run, following.run, updates.run];
   return { session, discovery, provisioning, roles, tasks };
-}
-
-function sessionOptions(settings: BootSettings, stores: Stores) {
-  const { domain, host, port, security, account, accountPrefix } = settings;
-  return {
-    domain,
-    ...(host === undefined ? {} : { host }),
-    ...(port === undefined ? {} : { port }),
-    ...(host === undefined && port === undefined ? {} : { tls: security === "tls" ? ("direct" as const) : security }),
-    ...(settings.caFile === undefined ? {} : { ca: [readAuthority(settings.caFile)] }),
-    credentials: stores.credentials,
-    ...(account === undefined ? { register: { prefix: accountPrefix } } : {}),
-  };
 }
 
 type Decided = Awaited<ReturnType<ReturnType<typeof createProvisioning>["decideSubscription"]>>;

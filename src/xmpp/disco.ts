@@ -59,6 +59,9 @@ export function capsVersion(identities: readonly wire.Identity[], features: read
     .digest("base64");
 }
 
+/** XEP-0060. */
+const pubsubNs = "http://jabber.org/protocol/pubsub";
+
 export interface Service {
   readonly jid: string;
   readonly features: ReadonlySet<string>;
@@ -67,6 +70,8 @@ export interface Service {
 export interface Services {
   readonly registry?: Service;
   readonly provisioning?: Service;
+  readonly software?: Service;
+  readonly pubsub?: Service;
 }
 
 /**
@@ -99,7 +104,14 @@ export async function discover(
   };
   const registry = first("registry", namespaces("discovery"));
   const provisioning = first("provisioning", namespaces("provisioningDevice"));
-  return { ...(registry && { registry }), ...(provisioning && { provisioning }) };
+  const software = first("software", namespaces("softwareUpdates"));
+  const pubsub = first("pubsub", [pubsubNs]);
+  return {
+    ...(registry && { registry }),
+    ...(provisioning && { provisioning }),
+    ...(software && { software }),
+    ...(pubsub && { pubsub }),
+  };
 }
 
 /** What one entity says of itself. Throws what `request` throws. */

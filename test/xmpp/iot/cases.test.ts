@@ -22,6 +22,7 @@ import * as provisioningOwner from "#iot/provisioning-owner.wire.ts";
 import * as queries from "#iot/queries.wire.ts";
 import * as sensorData from "#iot/sensor-data.wire.ts";
 import * as sniffers from "#iot/sniffers.wire.ts";
+import * as software from "#iot/software.wire.ts";
 import * as sourceEvents from "#iot/source-events.wire.ts";
 import type { Codec } from "#xml/codec.ts";
 import { type Element, format, isElement } from "#xml/element.ts";
@@ -46,6 +47,7 @@ const families: Readonly<Record<string, { module: Module; family?: Family }>> = 
   "provisioning-device": { module: provisioningDevice, family: "provisioningDevice" },
   "provisioning-owner": { module: provisioningOwner, family: "provisioningOwner" },
   disco: { module: disco },
+  software: { module: software, family: "softwareUpdates" },
   harmonized: { module: harmonized },
   clock: { module: clock, family: "synchronization" },
 };
