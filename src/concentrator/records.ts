@@ -2,7 +2,7 @@
 // may lose their last second. The room `store` implements these over SQLite; the concentrator knows no SQL.
 
 import type { Field, Sample } from "./contract/field.ts";
-import type { NodeMessage, NodeRef, Tag } from "./contract/node.ts";
+import type { NodeMessage, NodeRef, NodeState, Tag } from "./contract/node.ts";
 
 /** What the concentrator itself, not the node's type, is told of a node; absent is as usual. */
 export interface NodeOptions {
@@ -69,4 +69,37 @@ export interface Statuses {
   keepMessages(node: NodeRef, messages: readonly NodeMessage[]): void;
   sourceChanges(): ReadonlyMap<string, number>;
   keepSourceChange(sourceId: string, at: number): void;
+}
+
+/** A change of a source as it is kept: what was told of it, or can be told when the node is gone. */
+export interface SourceEvent {
+  readonly kind: "added" | "updated" | "removed" | "status" | "movedUp" | "movedDown";
+  readonly node: NodeRef;
+  /** Unlike that of any other event of the source, milliseconds since 1970 UTC. */
+  readonly at: number;
+  /** updated: the name before, when that changed. */
+  readonly old?: NodeRef;
+  /** added: the sibling before it, where siblings have an order. */
+  readonly after?: NodeRef;
+  readonly displayName: string;
+  readonly nodeType: string;
+  readonly parent?: NodeRef;
+  readonly state: NodeState;
+  /** status: all there were from then on. */
+  readonly messages?: readonly NodeMessage[];
+}
+
+/** The past of each source, written behind, for those who were away. */
+export interface EventLog {
+  append(event: SourceEvent): void;
+  /** Events with `from` <= at, oldest first, at most `max` of them; those that wait to be written are among them. */
+  since(sourceId: string, from: number, max: number): SourceEvent[];
+  /** How many there are, counting no further than `max`. */
+  count(sourceId: string, from: number, max: number): number;
+  /** From this time on no event of the source is missing. */
+  completeFrom(sourceId: string): number;
+  /** What was before this time is not, or not all, in the log. */
+  beginAt(sourceId: string, at: number): void;
+  /** Time of the newest event; undefined when there is none. */
+  last(sourceId: string): number | undefined;
 }

@@ -3,12 +3,13 @@
 import { existsSync, renameSync } from "node:fs";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
-import type { Readings, Statuses } from "#concentrator/records.ts";
+import type { EventLog, Readings, Statuses } from "#concentrator/records.ts";
 import { historyPruneMs, historyPruneRows, historyRowsMax } from "#limits.ts";
 import { createBehind } from "./behind.ts";
 import { type Database, DatabaseFault, openDatabase } from "./database.ts";
 import { historyMigrations } from "./migrations.ts";
 import { createReadings } from "./readings.ts";
+import { createSourceEvents } from "./source-events.ts";
 import { createStatuses } from "./statuses.ts";
 
 export interface HistoryDeps {
@@ -24,6 +25,7 @@ export interface HistoryDeps {
 export interface History extends Disposable {
   readonly readings: Readings;
   readonly statuses: Statuses;
+  readonly events: EventLog;
   /** Writes behind and prunes, until aborted; what waits is written before it resolves. */
   run(signal: AbortSignal): Promise<void>;
   /** What waits to be written, now. */
@@ -48,10 +50,11 @@ export function createHistory(database: Database, deps: HistoryDeps): History {
   const { clock, log } = deps;
   const behind = createBehind(database, clock, log);
   const prune = createPruning(database, deps);
+  const events = createSourceEvents(database, behind, deps);
 
   const pruneAtTimes = async (signal: AbortSignal) => {
     while (!signal.aborted) {
-      const more = prune();
+      const more = [prune(), events.prune()].includes(true);
       await clock.sleep(more ? historyPruneMs / 3_600 : historyPruneMs, signal).catch(() => {});
     }
   };
@@ -59,6 +62,7 @@ export function createHistory(database: Database, deps: HistoryDeps): History {
   return {
     readings: createReadings(database, behind),
     statuses: createStatuses(database, behind),
+    events,
     flush: behind.flush,
     async run(signal) {
       await Promise.all([behind.run(signal), pruneAtTimes(signal)]);
@@ -66,6 +70,7 @@ export function createHistory(database: Database, deps: HistoryDeps): History {
     [Symbol.dispose]() {
       if (!database.open) return;
       behind.flush();
+      events.close();
       database.close();
     },
   };

@@ -135,4 +135,21 @@ export const historyMigrations: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
       CREATE TABLE source_changes (source TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
   },
+  {
+    version: 2,
+    name: "source events",
+    sql: `
+      -- A time belongs to one event of its source: it is the place in the order.
+      CREATE TABLE source_events (
+        source TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        event TEXT NOT NULL,
+        PRIMARY KEY (source, at)
+      ) STRICT, WITHOUT ROWID;
+      -- From when on nothing is missing; the source '' stands for all.
+      CREATE TABLE source_events_from (source TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+      -- 1 after an orderly stop: else the last second may be missing.
+      CREATE TABLE source_events_state (id INTEGER PRIMARY KEY CHECK (id = 1), whole INTEGER NOT NULL) STRICT;
+      INSERT INTO source_events_state VALUES (1, 0);`,
+  },
 ];
