@@ -234,7 +234,7 @@ const banned: readonly { pattern: RegExp; instead: string; except?: RegExp }[] =
   { pattern: /\b(FIXME|TODO|XXX|HACK)\b/, instead: "doing it, or an issue" },
   { pattern: /^export \* from/m, instead: "importing from the file that has the name" },
   {
-    pattern: /^(export )?(default )?(abstract )?class \w+ (?!extends \w*Error\b)/m,
+    pattern: /^(export )?(default )?(abstract )?class \w+ (?!extends \w*(Error|Refusal|Fault)\b)/m,
     instead: "functions and records; class is for errors",
   },
   { pattern: /\/work\/|registry\.npmjs|deb\.debian/, instead: "nothing of the machine it was written on" },
