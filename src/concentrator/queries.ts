@@ -20,6 +20,8 @@ export interface StartedQuery {
   readonly items: AsyncIterable<QueryItem>;
   /** Asked before each delivery: false once the right was taken away, and then nothing more comes (COM-AUTH-09). */
   mayHear(): Promise<boolean>;
+  /** Nobody reads it any more: it ends unsaid. Harmless when it has ended. */
+  leave(): void;
 }
 
 export interface Queries {
@@ -111,13 +113,8 @@ export function createQueries(deps: QueriesDeps): Queries {
   };
 
   async function* heard(entry: Entry, key: string, run: QueryRun): AsyncGenerator<QueryItem> {
-    try {
-      yield* run.items;
-    } finally {
-      // Left early as well: nobody hears it any more.
-      run.silence();
-      close(entry, key);
-    }
+    yield* run.items;
+    close(entry, key);
   }
 
   const mayManage = async (caller: Caller, refs: readonly NodeRef[], signal: AbortSignal) => {
@@ -162,7 +159,13 @@ export function createQueries(deps: QueriesDeps): Queries {
           run,
           node: ref,
           items: heard(entry, nodeKey(ref), run),
-          mayHear: async () => (await admission.allowed(caller, "execute", [ref], signal)).size > 0,
+          // Of a node that is gone nothing is left to say but that.
+          mayHear: async () =>
+            tree.find(ref) === undefined || (await admission.allowed(caller, "execute", [ref], signal)).size > 0,
+          leave() {
+            run.silence();
+            close(entry, nodeKey(ref));
+          },
         };
       });
       void settle(

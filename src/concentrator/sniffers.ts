@@ -25,6 +25,8 @@ export interface StartedSniffer {
   readonly items: AsyncIterable<SniffedItem | { readonly kind: "expired"; readonly at: number }>;
   /** Asked before each delivery: false once the right was taken away, and then nothing more comes (COM-AUTH-09). */
   mayHear(): Promise<boolean>;
+  /** Nobody listens any more: it is removed. Harmless when it has ended. */
+  leave(): void;
 }
 
 export interface Sniffers {
@@ -135,17 +137,13 @@ export function createSniffers(deps: SniffersDeps): Sniffers {
 
     return { entry, items: told() };
     async function* told(): AsyncGenerator<SniffedItem | { kind: "expired"; at: number }> {
-      try {
-        for await (const item of items) {
-          // What this listener was too slow for, at the place where it is missing (CON-SNIFF-06).
-          if (lost > 0) yield { at: item.at, kind: "warning", text: `${lost} items were dropped.` };
-          lost = 0;
-          yield item;
-        }
-        if (expired) yield { kind: "expired", at: clock.now() };
-      } finally {
-        entry.end("removed");
+      for await (const item of items) {
+        // What this listener was too slow for, at the place where it is missing (CON-SNIFF-06).
+        if (lost > 0) yield { at: item.at, kind: "warning", text: `${lost} items were dropped.` };
+        lost = 0;
+        yield item;
       }
+      if (expired) yield { kind: "expired", at: clock.now() };
     }
   };
 
@@ -198,8 +196,10 @@ export function createSniffers(deps: SniffersDeps): Sniffers {
         throw new Refusal("not-acceptable", "There is nothing to listen to on this node, or its line is not open.");
       const expires = grantedUntil(wanted);
       const { entry, items } = open(caller, node, expires, signal);
-      const mayHear = async () => (await admission.allowed(caller, "sniff", [node.ref], signal)).size > 0;
-      return { id: entry.id, expires, items, mayHear };
+      // Of a node that is gone nothing is left to say but that.
+      const mayHear = async () =>
+        tree.find(node.ref) === undefined || (await admission.allowed(caller, "sniff", [node.ref], signal)).size > 0;
+      return { id: entry.id, expires, items, mayHear, leave: () => entry.end("removed") };
     },
     async unregisterSniffer(caller, ref, id, signal) {
       const node = await required(caller, ref, "view", signal);

@@ -84,6 +84,8 @@ export async function deliverQuery(deps: QueryDeliveryDeps, one: QueryDelivery):
     }
   } catch (error) {
     if (!signal.aborted) log.error("query-not-delivered", { node: describeNode(ref), to: caller.fullJid, error });
+  } finally {
+    query.leave();
   }
 }
 

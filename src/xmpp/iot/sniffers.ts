@@ -66,6 +66,8 @@ export function createSniffers(deps: SniffersDeps): SniffersFace {
       }
     } catch (error) {
       if (!signal.aborted) log.error("sniffer-not-delivered", { to: caller.fullJid, error });
+    } finally {
+      sniffer.leave();
     }
   };
 

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { createBroadcast } from "#base/broadcast.ts";
 import type { Rule } from "#concentrator/admission.ts";
 import { type Command, parameterized, query, queryWith, simple } from "#contract/command.ts";
-import { DeviceFault } from "#contract/faults.ts";
+import { DeviceFault, Refusal } from "#contract/faults.ts";
 import { english } from "#contract/language.ts";
 import { integerCell, quantityCell, type Report, textCell } from "#contract/report.ts";
 import type { SniffedItem } from "#contract/sniff.ts";
@@ -13,6 +13,7 @@ import { createNodes } from "#iot/nodes.ts";
 import { queryProgress } from "#iot/queries.wire.ts";
 import { createSniffers } from "#iot/sniffers.ts";
 import { sniff } from "#iot/sniffers.wire.ts";
+import type { Element } from "#xml/element.ts";
 import { parse } from "#xml/parser.ts";
 import { type Scene, scene } from "../../concentrator/scene.ts";
 import { type Bench, createBench } from "./face-bench.ts";
@@ -39,6 +40,8 @@ export interface CommandScene extends AsyncDisposable {
   readonly bench: Bench;
   readonly scene: Scene;
   readonly devices: Devices;
+  /** Refuses what is to be sent while it is full. */
+  readonly outbox: { full: boolean };
   /** XML of a payload in, XML of the reply out. */
   ask(
     type: "get" | "set",
@@ -95,9 +98,13 @@ export async function commandScene(
   it.add("test.device", "child", { plan: "child" }, "line");
   await it.start();
   const log = { ...silent };
+  const outbox = { full: false };
   const deps = {
     concentrator: it.concentrator,
-    send: bench.send,
+    send(to: string, payload: Element) {
+      if (outbox.full) throw new Refusal("busy", "The outbox is full.");
+      bench.send(to, payload);
+    },
     languages: english,
     clock: bench.clock,
     log,
@@ -116,6 +123,7 @@ export async function commandScene(
     bench,
     scene: it,
     devices,
+    outbox,
     ask: (type, name, attrs = "", children = "", from = owner, namespace = ns) =>
       raw(type, `<${name} xmlns='${namespace}' ${attrs}>${children}</${name}>`, from),
     progress,
