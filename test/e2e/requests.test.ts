@@ -109,7 +109,7 @@ describe("malformed requests of somebody who may all", () => {
     ["set", "control", "bad-request", `<set xmlns='${ctr}'>${nd}<db n='Set Point' v='99'/></set>`],
     ["set", "control", "item-not-found", `<set xmlns='${ctr}'>${nd}<db n='Nothing' v='20'/></set>`],
     ["get", "control", "feature-not-implemented", `<set xmlns='${ctr}'>${nd}<db n='Set Point' v='20'/></set>`],
-    ["get", "control", "feature-not-implemented", `<getForm xmlns='${ctr}'>${nd}</getForm>`],
+    ["set", "control", "feature-not-implemented", `<getForm xmlns='${ctr}'>${nd}</getForm>`],
     ["get", "concentrator", "bad-request", `<getNode xmlns='${con}'/>`],
     ["get", "concentrator", "bad-request", `<getNode xmlns='${con}' id='heat-3' parameters='some'/>`],
     ["get", "concentrator", "bad-request", `<getChildDataSources xmlns='${con}'/>`],

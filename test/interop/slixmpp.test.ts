@@ -106,8 +106,9 @@ describe("looking at the nodes", () => {
       expect(
         elements(parse(all))
           .map(one => [one.name, one.ns, one.attrs.id])
-          .slice(0, 3),
+          .slice(0, 4),
       ).toEqual([
+        ["nodeInfo", ns, "site"],
         ["nodeInfo", ns, "attic"],
         ["nodeInfo", ns, "cellar"],
         ["nodeInfo", ns, "heat-3"],
