@@ -11,6 +11,8 @@ export interface Listed {
 
 const owner = () => import("./commands/owner.ts");
 const node = () => import("./commands/node.ts");
+const execute = () => import("./commands/execute.ts");
+const roles = () => import("./commands/roles.ts");
 
 export const commands: readonly Listed[] = [
   { name: "run", summary: "Run the appliance.", load: async () => (await import("./commands/run.ts")).run },
@@ -50,6 +52,21 @@ export const commands: readonly Listed[] = [
     summary: "Set control parameters of a node.",
     load: async () => (await import("./commands/set.ts")).set,
   },
+  {
+    name: "commands",
+    summary: "List what a node can be told to do.",
+    load: async () => (await execute()).commandsOf,
+  },
+  { name: "run-command", summary: "Tell a node to do something.", load: async () => (await execute()).runCommand },
+  { name: "query", summary: "Ask a node for a report: a scan, statistics.", load: async () => (await execute()).query },
+  {
+    name: "sniff",
+    summary: "Listen to what is said on a node's line.",
+    load: async () => (await import("./commands/sniff.ts")).sniff,
+  },
+  { name: "roles list", summary: "List who else has rights here.", load: async () => (await roles()).rolesList },
+  { name: "roles grant", summary: "Give somebody a role.", load: async () => (await roles()).rolesGrant },
+  { name: "roles revoke", summary: "Take a role back.", load: async () => (await roles()).rolesRevoke },
   {
     name: "owner claim",
     summary: "Claim a thing with the code of its label.",

@@ -3,10 +3,13 @@
 import { readFileSync } from "node:fs";
 import { systemClock } from "#base/clock.ts";
 import { silentLog } from "#base/log.ts";
+import { type Commands, createCommands } from "#client/commands.ts";
 import { type ConsentAnswer, createContacts } from "#client/contacts.ts";
 import { createEditing, type Editing } from "#client/editing.ts";
 import { createInbox } from "#client/inbox.ts";
 import { createOwner, type Owner, type Services } from "#client/owner.ts";
+import { createQueries, type Queries } from "#client/queries.ts";
+import { createSniffers, type Sniffers } from "#client/sniffers.ts";
 import { createThings, type Things } from "#client/things.ts";
 import { namespaces } from "#iot/generations.ts";
 import { clientStanzaCharsMax, clientStanzaElementsMax } from "#limits.ts";
@@ -32,6 +35,9 @@ export interface Client extends AsyncDisposable {
   readonly bareJid: string;
   readonly things: Things;
   readonly editing: Editing;
+  readonly commands: Commands;
+  readonly queries: Queries;
+  readonly sniffers: Sniffers;
   readonly owner: Owner;
   /** Full JID of the appliance, asking for its presence where we do not have it. Throws `CommandError` when it is not given. */
   appliance(signal: AbortSignal, jid?: string): Promise<string>;
@@ -93,6 +99,9 @@ export async function connectClient(identity: Identity, signal: AbortSignal, lan
     bareJid: identity.jid,
     things: createThings(asking),
     editing: createEditing(asking),
+    commands: createCommands(asking),
+    queries: createQueries(asking),
+    sniffers: createSniffers(asking),
     owner,
     askPresence,
     async appliance(inner, jid = identity.appliance) {

@@ -19,7 +19,16 @@ export const formOptions: Readonly<Record<string, Option>> = {
   form: { type: "boolean", help: "Show the form with what each field takes, and change nothing." },
 };
 
-type Answers = Map<string, string[]>;
+/** By the names of fields, as they were given. */
+export type Answers = ReadonlyMap<string, readonly string[]>;
+
+export interface Filling {
+  readonly answers: Answers;
+  /** Show the form, and change nothing. */
+  readonly show: boolean;
+  readonly out: Output;
+  readonly signal: AbortSignal;
+}
 
 export interface FormSteps<T> {
   /** As things are. */
@@ -33,8 +42,8 @@ export interface FormSteps<T> {
  * Resolves with what was answered, or undefined when the form was only to be shown. Throws `UsageError` for a name the form
  * does not have, and `CommandError` after the faults were printed when the form was rejected.
  */
-export async function throughForm<T>(call: Invocation, steps: FormSteps<T>): Promise<T | undefined> {
-  const answers = answersOf(call);
+export async function fillForm<T>(filling: Filling, steps: FormSteps<T>): Promise<T | undefined> {
+  const { answers, out } = filling;
   let form = await steps.fetch();
   // A field may depend on one that is only now filled in: the form is asked for again while that brings new ones.
   for (let missing = unknownIn(form, answers); missing.length > 0; ) {
@@ -43,23 +52,27 @@ export async function throughForm<T>(call: Invocation, steps: FormSteps<T>): Pro
     missing = unknownIn(form, answers);
     if (missing.length >= before) throw new UsageError(unknownName(missing[0] as string, form));
   }
-  if (call.flag("form")) {
+  if (filling.show) {
     if (answers.size > 0 && form.session !== "") form = await steps.postBack(filledIn(form, answers));
-    printForm(form, call.out);
+    printForm(form, out);
     return undefined;
   }
-  await askForMissing(form, answers, call);
+  const complete = await askForMissing(form, filling);
   try {
-    return await steps.submit(filledIn(form, answers));
+    return await steps.submit(filledIn(form, complete));
   } catch (error) {
     const rejected = rejectedForm(error);
     if (rejected === undefined) throw error;
-    throw printRejected(rejected, call.out);
+    throw printRejected(rejected, out);
   }
 }
 
+/** With what `formOptions` say. */
+export const throughForm = <T>(call: Invocation, steps: FormSteps<T>): Promise<T | undefined> =>
+  fillForm({ answers: answersOf(call), show: call.flag("form"), out: call.out, signal: call.signal }, steps);
+
 function answersOf(call: Invocation): Answers {
-  const answers: Answers = new Map();
+  const answers = new Map<string, string[]>();
   const add = (option: string, word: string, read: (value: string) => string) => {
     const at = word.indexOf("=");
     if (at < 1) throw new UsageError(`--${option} takes NAME=${option === "set" ? "VALUE" : "FILE"}, not "${word}"`);
@@ -103,19 +116,21 @@ function filledIn(form: Form, answers: Answers): FilledIn {
 }
 
 /** At a terminal only: a program that left something out is told by the appliance. */
-async function askForMissing(form: Form, answers: Answers, { out, signal }: Invocation): Promise<void> {
+async function askForMissing(form: Form, { answers, out, signal }: Filling): Promise<Answers> {
   const given = new Set([...answers.keys()].map(name => fieldOf(form, name)?.name));
   const missing = form.fields.filter(
     ({ name, required, values, readOnly, kind }) =>
       required && !readOnly && values.length === 0 && kind !== "hidden" && !given.has(name),
   );
-  if (missing.length === 0 || out.json || !process.stdin.isTTY || !process.stdout.isTTY) return;
+  if (missing.length === 0 || out.json || !process.stdin.isTTY || !process.stdout.isTTY) return answers;
+  const complete = new Map(answers);
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
     for (const field of missing) {
       out.line(`${field.label || field.name} (${takes(field)})${field.description ? `: ${field.description}` : ""}`);
-      answers.set(field.name, [await lines.question(`${field.name} = `, { signal })]);
+      complete.set(field.name, [await lines.question(`${field.name} = `, { signal })]);
     }
+    return complete;
   } finally {
     lines.close();
   }
