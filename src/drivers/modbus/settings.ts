@@ -103,8 +103,13 @@ const category = z
   .meta({ title: "Category", description: "What kind of value it is.", page: "Field" });
 const writable = flag("Writable", "May be set, by those who are allowed to control it.", false, "Writing");
 const number = (title: string, description: string, page: string) => z.number().meta({ title, description, page });
+const bound = (title: string) =>
+  z
+    .number()
+    .meta({ title, description: "What may be set; empty for no bound.", page: "Writing", when: { writable: [true] } })
+    .optional();
 
-export const registerSettings = z.object({
+const registerFields = z.object({
   fieldName,
   table: z
     .enum(["holding", "input"])
@@ -119,11 +124,17 @@ export const registerSettings = z.object({
     .enum(wordOrders)
     .default("ABCD")
     .meta({ title: "Word order", description: "ABCD is usual; CDAB has the low word first.", page: "Register" }),
-  words: z.int().min(1).max(125).default(1).meta({
-    title: "Length of a text",
-    description: "Registers of a text; other types know theirs.",
-    page: "Register",
-  }),
+  words: z
+    .int()
+    .min(1)
+    .max(125)
+    .default(1)
+    .meta({
+      title: "Length of a text",
+      description: "Registers of a text; other types know theirs.",
+      page: "Register",
+      when: { type: ["string"] },
+    }),
   noValue: z
     .string()
     .max(128)
@@ -135,19 +146,29 @@ export const registerSettings = z.object({
     .min(1)
     .max(65_535)
     .default(65_535)
-    .meta({ title: "Mask", description: "Bits of a bit field.", page: "Register" }),
+    .meta({ title: "Mask", description: "Bits of a bit field.", page: "Register", when: { type: ["bitfield"] } }),
   shift: z
     .int()
     .min(0)
     .max(15)
     .default(0)
-    .meta({ title: "Shift", description: "Places by which a bit field is moved right.", page: "Register" }),
+    .meta({
+      title: "Shift",
+      description: "Places by which a bit field is moved right.",
+      page: "Register",
+      when: { type: ["bitfield"] },
+    }),
   names: z
     .string()
     .max(2_000)
     .regex(/^(\s*\d{1,5}\s*=[^;=]+(;|$))*\s*$/, "codes and names: 0=Off; 1=On")
     .default("")
-    .meta({ title: "Names", description: "Of codes or bits: 0=Off; 1=On.", page: "Register" }),
+    .meta({
+      title: "Names",
+      description: "Of codes or bits: 0=Off; 1=On.",
+      page: "Register",
+      when: { type: ["bits", "enum"] },
+    }),
   scale: number("Scale", "Value = register x scale + offset.", "Field")
     .refine(scale => scale !== 0, "not 0")
     .default(1),
@@ -155,10 +176,15 @@ export const registerSettings = z.object({
   unit,
   category,
   writable,
-  min: number("Least value", "What may be set; empty for no bound.", "Writing").optional(),
-  max: number("Greatest value", "What may be set; empty for no bound.", "Writing").optional(),
+  min: bound("Least value"),
+  max: bound("Greatest value"),
   pollSeconds: pollSeconds(0),
 });
+
+export const registerSettings = registerFields.refine(
+  ({ min, max }) => min === undefined || max === undefined || min <= max,
+  { path: ["max"], message: "not less than the least value" },
+);
 
 export const coilSettings = z.object({ fieldName, address, category, writable, pollSeconds: pollSeconds(0) });
 export const inputSettings = z.object({ fieldName, address, category, pollSeconds: pollSeconds(0) });
