@@ -1,6 +1,7 @@
 // The program `isthmus`: finds the command, reads its words, runs it, and turns what goes wrong into a sentence and an exit
 // code: 0 done, 1 could not, 2 wrong words, 130 interrupted.
 
+import { systemClock } from "#base/clock.ts";
 import { describe } from "#base/log.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import { type Command, CommandError, helpOf, parseWords, UsageError } from "./command.ts";
@@ -19,13 +20,22 @@ const sentences = new Set([
   "WireError",
 ]);
 
+const sameSignalMs = 1_000;
+
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
   const stop = new AbortController();
   const interrupt = () => stop.abort(new DOMException("interrupted", "AbortError"));
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
+  let askedAt: number | undefined;
+  const onSignal = () => {
+    // Who asks a second time does not want to wait. Sooner it is the same word, come from the terminal and from our parent.
+    const now = systemClock.monotonic();
+    if (askedAt !== undefined && now - askedAt > sameSignalMs) process.exit(130);
+    askedAt ??= now;
+    interrupt();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
   process.stdout.on("error", interrupt); // The reader of a pipe went away.
   try {
     return await dispatch(commandFirst(args), stop.signal);

@@ -153,7 +153,8 @@ function track(pid: number): void {
   living.add(pid);
   if (watching) return;
   watching = true;
-  process.on("exit", () => {
+  // Before whoever removes their folders.
+  process.prependListener("exit", () => {
     for (const each of living) killGroup(each);
   });
 }

@@ -159,7 +159,8 @@ export function createRouter(deps: RouterDeps): Router {
       }
     } catch (error) {
       const said = asStanzaError(error);
-      if (said.condition === "internal-server-error") {
+      // What our own end cuts short is no failure; nothing is said of it either.
+      if (said.condition === "internal-server-error" && !deps.signal.aborted) {
         deps.log.error("request-failed", { element: payload?.name, ns: payload?.ns, from: fromBare, error });
       }
       return refused(stanza, said, languageOf(stanza, payload));

@@ -155,7 +155,7 @@ describe("the site file", () => {
     [
       "a node in the wrong place",
       "nodes:\n  - { type: mbus.meter, id: a, settings: { address: '3' } }",
-      /a: A node of type mbus\.meter cannot stand at the root/,
+      /a: A node of type mbus\.meter cannot stand /,
     ],
     [
       "a setting that is wrong",

@@ -30,6 +30,8 @@ export const demo: CommandBody = {
 };
 
 const lookEveryMs = 2_000;
+/** Until there is something to show. */
+const firstLookMs = 200;
 
 /** The table and codes once, then the table again whenever something in it changed. */
 async function show(world: World, print: (line: string) => void, signal: AbortSignal): Promise<void> {
@@ -47,7 +49,7 @@ async function show(world: World, print: (line: string) => void, signal: AbortSi
       before = shape;
       first = false;
     }
-    await systemClock.sleep(lookEveryMs, signal).catch(() => {});
+    await systemClock.sleep(first ? firstLookMs : lookEveryMs, signal).catch(() => {});
   }
 }
 
