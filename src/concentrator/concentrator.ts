@@ -20,10 +20,11 @@ import { createOffered } from "./offered.ts";
 import { createQueries, type Queries } from "./queries.ts";
 import { createReadout } from "./readout.ts";
 import { createReads } from "./reads.ts";
-import type { Readings } from "./records.ts";
+import type { EventLog, Readings } from "./records.ts";
 import { roleCommands } from "./role-commands.ts";
 import type { Roles } from "./roles.ts";
 import { createSniffers, type Sniffers } from "./sniffers.ts";
+import { createSourceEvents, type SourceEvents } from "./source-events.ts";
 import { createSubscriptions, type Subscriptions } from "./subscriptions.ts";
 import type { Tree } from "./tree.ts";
 import { watchAll } from "./watch.ts";
@@ -100,6 +101,8 @@ export interface Concentrator extends Editing, Commands, Queries, Sniffers, Inte
   readout(admitted: Admitted, signal: AbortSignal): AsyncIterable<Reading>;
   /** Events of sensor data. Throws as `admitRead` does, and touches no device. Zero nodes are nothing to wait for, and no error. */
   readonly subscribe: Subscriptions["subscribe"];
+  /** Events of a data source, past and to come. */
+  readonly followSource: SourceEvents["follow"];
   /** Rights may have changed: whatever is running is decided on anew before it goes on (COM-AUTH-09). */
   rightsChanged(): void;
 
@@ -126,6 +129,8 @@ export interface Thing {
 export interface ConcentratorDeps {
   readonly tree: Tree;
   readonly readings: Readings;
+  /** What happened to the sources; without it nobody is told of the past. */
+  readonly eventLog?: EventLog;
   /** In the order asked; silence is refusal. */
   readonly rules: readonly Rule[];
   /** Bare JID of who claimed this node; default: nobody ever did. */
@@ -178,6 +183,17 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
   };
   const watch = watchAll({ tree, reads, readings, heard, pollMs, polled, clock, synchronised });
   const lookup = createLookup({ tree, visible: admission.visible, allowed: admission.allowed });
+  const sourceEvents = createSourceEvents({
+    tree,
+    lookup,
+    visible: admission.visible,
+    // Of a node that is gone: what the rules say of its name.
+    wouldSee: createAdmission({ rules, find: ref => ref, clock, log }).visible,
+    eventLog: deps.eventLog ?? noEventLog,
+    clock,
+    log,
+  });
+  tree.whenChanged(sourceEvents.changed);
   const ownerOf = deps.ownerOf ?? (() => undefined);
   const commandsOf = (node: TreeNode, caller: Caller) => [
     ...nodeCommands({ tree, admission, readout }, node, caller),
@@ -198,8 +214,10 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
     admitRead: admission.read,
     readout: (admitted, signal) => subscriptions.telling(admitted.caller, readout(admitted, signal)),
     subscribe: subscriptions.subscribe,
+    followSource: sourceEvents.follow,
     rightsChanged() {
       subscriptions.reconsider();
+      sourceEvents.reconsider();
     },
     admitControl: admission.control,
     parameters,
@@ -207,3 +225,13 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
     control,
   };
 }
+
+/** Nothing is kept, so nothing is claimed to be whole. */
+const noEventLog: EventLog = {
+  append() {},
+  since: () => [],
+  count: () => 0,
+  completeFrom: () => Number.POSITIVE_INFINITY,
+  beginAt() {},
+  last: () => undefined,
+};

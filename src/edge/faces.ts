@@ -15,6 +15,7 @@ import { createHarmonized } from "#iot/harmonized.ts";
 import { createNodes } from "#iot/nodes.ts";
 import { createSensorData } from "#iot/sensor-data.ts";
 import { createSniffers } from "#iot/sniffers.ts";
+import { createSourceEvents } from "#iot/source-events.ts";
 import type { Element } from "#xml/element.ts";
 import type { MessageRoute, Route } from "#xmpp/router.ts";
 
@@ -52,6 +53,7 @@ export function createFaces(deps: FacesDeps): Required<Face> {
     createEditing({ ...deps, forms }),
     createCommands(deps),
     createSniffers(deps),
+    createSourceEvents(deps),
   ];
   const others: readonly Face[] = [
     createSensorData(deps),

@@ -175,6 +175,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
   const concentrator = createConcentrator({
     tree,
     readings: stores.history.readings,
+    eventLog: stores.history.events,
     rules: rules(provisioning.rule),
     roles,
     ownerOf: discovery.ownerOf,

@@ -104,6 +104,7 @@ export function scene(options: SceneOptions = {}): Scene {
   const concentrator = createConcentrator({
     tree,
     readings: history.readings,
+    eventLog: history.events,
     rules: [ownerRule(owners), contactsMayView(jid => contacts.includes(jid)), ...(options.rules ?? [])],
     clock,
     log,
