@@ -75,7 +75,7 @@ def described(form):
             "desc": field["desc"],
             "required": field["required"],
             "value": field["value"],
-            "options": field["options"],
+            "options": [{"label": one["label"], "value": one["value"]} for one in field["options"]],
             "datatype": validate["datatype"],
             "range": validate["range"],
         }
@@ -127,10 +127,12 @@ class Commands:
         return described(self.forms[name])
 
     async def submit(self, to, payload, name, values):
-        """Fills the kept form in as slixmpp does, and sends it inside the payload."""
-        form = self.forms[name]
-        form.reply()
-        form.set_values(values)
+        """The kept form's fields with these values, as slixmpp writes a submission, inside the payload. (Its `reply` of a form
+        that was received fails in 1.8.3 over fields without options.)"""
+        form = self.client["xep_0004"].make_form(ftype="submit")
+        for var, field in self.forms[name].get_fields().items():
+            if field["type"] != "fixed":
+                form.add_field(var=var, ftype=field["type"], value=values.get(var, field["value"]))
         envelope = ET.fromstring(payload)
         envelope.append(form.xml)
         return await self.iq(to, "set", text_of(envelope))

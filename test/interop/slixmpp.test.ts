@@ -2,12 +2,13 @@
 // Prosody. What it cannot do by itself it sends as raw stanzas; what it can (roster, disco, caps, forms) is left to it.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dynamicNs } from "#iot/data-form.wire.ts";
 import { generationNames, namespace, namespaces } from "#iot/generations.ts";
-import { elements } from "#xml/element.ts";
+import { type Element, elements, textOf } from "#xml/element.ts";
 import { parse } from "#xml/parser.ts";
 import { found, type House, ownerIn, service, startHouse, uriOf } from "../e2e/house.ts";
 import { forever } from "../lab/scene.ts";
-import { type Slixmpp, startSlixmpp } from "./slixmpp.ts";
+import { type ReadForm, type Slixmpp, SlixmppError, startSlixmpp } from "./slixmpp.ts";
 
 const con = namespace("concentrator", "nf");
 const sd = namespace("sensorData", "nf");
@@ -24,6 +25,9 @@ const site = JSON.stringify({
   ],
 });
 const at = (id: string, partition: string) => `id='${id}' src='MeteringTopology' pt='${partition}'`;
+
+/** An element and all within it. */
+const all = (node: Element): Element[] => [node, ...elements(node).flatMap(all)];
 
 let house: House;
 let python: Slixmpp;
@@ -164,8 +168,8 @@ describe("reading and setting", () => {
     );
     expect(parse(answer).name).toBe("started");
     const parts = await found("the last part", async () => {
-      const all = messagesOf("slow");
-      return all.some(({ payload }) => payload.name === "done" || payload.attrs.more !== "true") ? all : undefined;
+      const got = messagesOf("slow");
+      return got.some(({ payload }) => payload.name === "done" || payload.attrs.more !== "true") ? got : undefined;
     });
     expect(parts.map(one => one.type)).toEqual(parts.map(() => null));
     const seen = parts.flatMap(({ payload }) =>
@@ -190,4 +194,77 @@ describe("reading and setting", () => {
     expect(refused).toMatchObject({ condition: "bad-request", type: "modify" });
     expect(refused.xml).toContain("Set Point");
   });
+});
+
+describe("data forms, read and filled in by slixmpp", () => {
+  const below = (name: string) => `<${name} xmlns='${con}' ${at("attic", "")} type='sim.meter'/>`;
+  const form = (name: string, payload: string) =>
+    python.ask<ReadForm>("form", { to: appliance, type: "get", payload, name });
+
+  it("DF-FORM-01: a new node's form has types, labels, defaults, options, ranges and what is required", async () => {
+    const types = parse(
+      (await python.iq(appliance, "get", `<getAddableNodeTypes xmlns='${con}' ${at("attic", "")}/>`))[0] ?? "",
+    );
+    expect(elements(types).map(one => one.attrs.type)).toContain("sim.meter");
+    const read = await form("new", below("getParametersForNewNode"));
+    expect(read.type).toBe("form");
+    expect(read.title).not.toBe("");
+    expect(read.fields.NodeId).toMatchObject({ type: "text-single", required: true, datatype: "xs:string" });
+    expect(read.fields.fields).toMatchObject({ type: "text-single", value: "20", required: false });
+    expect(read.fields.failing).toMatchObject({ type: "list-single", value: "never" });
+    expect(read.fields.failing?.options.map(({ value }) => value)).toEqual(["never", "silent", "garbled", "absent"]);
+    expect(read.fields.Registered).toMatchObject({ type: "boolean", value: true });
+    for (const { label, type } of Object.values(read.fields)) if (type !== "hidden") expect(label).not.toBe("");
+  });
+
+  it("DF-ERR-01: filled in wrongly it comes back as a form in the error, with what was submitted", async () => {
+    await form("wrong", below("getParametersForNewNode"));
+    const refused = await submitted("wrong", below("createNewNode"), { NodeId: "late-9", fields: "many" });
+    expect(refused).toMatchObject({ condition: "not-acceptable", type: "modify" });
+    expect(refused?.form?.fields.fields?.value).toBe("many");
+    expect(refused?.form?.fields.NodeId?.value).toBe("late-9");
+    const faults = all(parse(refused?.xml ?? "")).filter(one => one.name === "error" && one.ns === dynamicNs);
+    expect(faults.map(textOf)).toEqual([expect.stringMatching(/\S/)]);
+    expect(
+      (await python.refusal(appliance, "get", `<getNode xmlns='${con}' ${at("late-9", "attic")}/>`)).condition,
+    ).toBe("item-not-found");
+  });
+
+  it("CON-NEW-02: filled in rightly it makes the node, which is edited and removed by the same means", async () => {
+    await form("new", below("getParametersForNewNode"));
+    expect(
+      await submitted("new", below("createNewNode"), { NodeId: "late-9", Name: "Späte Ärä", fields: "3" }),
+    ).toBeUndefined();
+    const one = `${at("late-9", "attic")}`;
+    const edit = await form("edit", `<getNodeParametersForEdit xmlns='${con}' ${one}/>`);
+    expect(edit.fields.Name?.value).toBe("Späte Ärä");
+    expect(
+      await submitted("edit", `<setNodeParametersAfterEdit xmlns='${con}' ${one}/>`, { Name: "Late" }),
+    ).toBeUndefined();
+    const info = parse((await python.iq(appliance, "get", `<getNode xmlns='${con}' ${one}/>`))[0] ?? "");
+    expect(info.attrs).toMatchObject({ displayName: "Late", parentId: "attic" });
+    await python.iq(appliance, "set", `<destroyNode xmlns='${con}' ${one}/>`);
+    expect((await python.refusal(appliance, "get", `<getNode xmlns='${con}' ${one}/>`)).condition).toBe(
+      "item-not-found",
+    );
+  });
+
+  it("CTR-FORM-01: the control form sets what it shows", async () => {
+    const nd = `<nd ${at("heat-3", "attic")}/>`;
+    const shown = await form("control", `<getForm xmlns='${ctr}'>${nd}</getForm>`);
+    expect(shown.fields["Set Point"]).toMatchObject({ type: "text-single", datatype: "xs:double", value: "21.5" });
+    expect(await submitted("control", `<set xmlns='${ctr}'>${nd}</set>`, { "Set Point": "19" })).toBeUndefined();
+    const after = await form("control", `<getForm xmlns='${ctr}'>${nd}</getForm>`);
+    expect(Number(after.fields["Set Point"]?.value)).toBe(19);
+  });
+
+  const submitted = async (name: string, payload: string, values: Readonly<Record<string, string>>) => {
+    try {
+      await python.ask("submit", { to: appliance, payload, name, values });
+      return undefined;
+    } catch (error) {
+      if (error instanceof SlixmppError) return error.refused;
+      throw error;
+    }
+  };
 });
