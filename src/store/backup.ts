@@ -10,6 +10,8 @@ import { type Database, DatabaseFault } from "./database.ts";
 export async function backUp(database: Database, file: string, without: readonly string[]): Promise<number> {
   const beside = `${file}.new`;
   try {
+    // Readable by its owner alone from the first octet on: it has the secrets of the configuration in it.
+    closeSync(openSync(beside, "w", 0o600));
     await database.backup(beside);
     const copy = new SQLite(beside);
     try {
