@@ -32,7 +32,7 @@ export interface ChangingDeps {
   readonly forest: Forest;
   readonly nodes: NodeStore;
   readonly statuses: Statuses;
-  readonly readings: Pick<Readings, "rename">;
+  readonly readings: Pick<Readings, "rename" | "keepFor">;
   readonly opening: Opening;
   readonly changed: ReturnType<typeof createNotices>["changed"];
   /** Devices are to be open. */
@@ -87,9 +87,11 @@ export function createChanging({
     if (node.settings !== undefined) node.messages.delete("settings");
     if (renamed) {
       readings.rename(ref, record.ref);
+      readings.keepFor(ref, undefined);
       statuses.keepMessages(ref, []);
       statuses.keepMessages(record.ref, [...node.messages.values()]);
     }
+    readings.keepFor(record.ref, keepMsOf(record));
     changed("updated", node, renamed ? { old: ref } : {});
     if (reopen && running()) opening.reopen(node);
   };
@@ -122,6 +124,9 @@ export function createChanging({
     },
   };
 }
+
+export const keepMsOf = ({ options }: NodeRecord): number | undefined =>
+  options?.historyDays === undefined ? undefined : options.historyDays * 86_400_000;
 
 const differs = ({ node, record }: Change): boolean => {
   const { changedAt: _now, ...next } = record;

@@ -60,6 +60,8 @@ export interface Readings {
   forget(node: NodeRef): void;
   /** The node is called otherwise from now on; what it said is still its own. */
   rename(from: NodeRef, to: NodeRef): void;
+  /** How long its history is kept; undefined: as long as that of all others. Not remembered over a restart. */
+  keepFor(node: NodeRef, keepMs: number | undefined): void;
 }
 
 /** Messages on nodes and the time each source last changed, kept over a restart. */

@@ -5,7 +5,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { createAgenda } from "./agenda.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
-import { type Changing, createChanging } from "./changing.ts";
+import { type Changing, createChanging, keepMsOf } from "./changing.ts";
 import type { Thing } from "./concentrator.ts";
 import type { Driver } from "./contract/driver.ts";
 import { Refusal } from "./contract/faults.ts";
@@ -39,7 +39,7 @@ export interface TreeDeps {
   readonly drivers: readonly Driver[];
   readonly nodes: NodeStore;
   readonly statuses: Statuses;
-  readonly readings: Pick<Readings, "forget" | "rename">;
+  readonly readings: Pick<Readings, "forget" | "rename" | "keepFor">;
   readonly clock: Clock;
   readonly log: Log;
   readonly timeZone: string;
@@ -121,6 +121,7 @@ export function createTree(deps: TreeDeps): Tree {
     const last = lastBefore(added);
     for (const node of added) {
       const after = last(node);
+      deps.readings.keepFor(node.ref, keepMsOf(node.record));
       changed("added", node, after === undefined ? {} : { after: after.ref });
       if (running) opening.open(node);
     }
@@ -153,6 +154,7 @@ export function createTree(deps: TreeDeps): Tree {
         forest.remove(one);
         deps.statuses.keepMessages(one.ref, []);
         deps.readings.forget(one.ref);
+        deps.readings.keepFor(one.ref, undefined);
         changed("removed", one);
       }
       await closing;
@@ -223,7 +225,15 @@ function lastBefore(added: readonly TreeNode[]) {
 }
 
 /** From the store into the forest. What no longer fits is kept, faulted and never opened: a lost driver is no lost node. */
-function load({ forest, catalogue, nodes, statuses, clock, log }: TreeDeps & { forest: Forest; catalogue: Catalogue }) {
+function load({
+  forest,
+  catalogue,
+  nodes,
+  statuses,
+  readings,
+  clock,
+  log,
+}: TreeDeps & { forest: Forest; catalogue: Catalogue }) {
   for (const record of nodes.load()) {
     const type = catalogue.find(record.type);
     let settings: TreeNode["settings"];
@@ -236,6 +246,7 @@ function load({ forest, catalogue, nodes, statuses, clock, log }: TreeDeps & { f
       }
     }
     const node = forest.add(record, type, settings);
+    readings.keepFor(record.ref, keepMsOf(record));
     if (settings !== undefined) continue;
     log.error("node-not-usable", { node: describeNode(record.ref), why });
     setMessage(node, { at: clock.now(), type: "Error", eventId: "settings", text: why });

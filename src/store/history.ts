@@ -9,6 +9,7 @@ import { createBehind } from "./behind.ts";
 import { type Database, DatabaseFault, openDatabase } from "./database.ts";
 import { historyMigrations } from "./migrations.ts";
 import { createReadings } from "./readings.ts";
+import { createRetention } from "./retention.ts";
 import { createSourceEvents } from "./source-events.ts";
 import { createStatuses } from "./statuses.ts";
 
@@ -50,17 +51,18 @@ export function createHistory(database: Database, deps: HistoryDeps): History {
   const { clock, log } = deps;
   const behind = createBehind(database, clock, log);
   const prune = createPruning(database, deps);
+  const retention = createRetention(database, deps);
   const events = createSourceEvents(database, behind, deps);
 
   const pruneAtTimes = async (signal: AbortSignal) => {
     while (!signal.aborted) {
-      const more = [prune(), events.prune()].includes(true);
+      const more = [prune(), retention.prune(), events.prune()].includes(true);
       await clock.sleep(more ? historyPruneMs / 3_600 : historyPruneMs, signal).catch(() => {});
     }
   };
 
   return {
-    readings: createReadings(database, behind),
+    readings: { ...createReadings(database, behind), keepFor: retention.keepFor },
     statuses: createStatuses(database, behind),
     events,
     flush: behind.flush,

@@ -16,7 +16,7 @@ interface Page {
   fields: string;
 }
 
-export function createReadings(database: Database, behind: Behind): Readings {
+export function createReadings(database: Database, behind: Behind): Omit<Readings, "keepFor"> {
   const keepSeries = database
     .prepare<[string, string, string, string], number>(
       `INSERT INTO series (source, node, partition, latest) VALUES (?, ?, ?, ?)

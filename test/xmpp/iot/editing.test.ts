@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { TreeChange } from "#concentrator/notices.ts";
+import { categories } from "#contract/field.ts";
 import * as wire from "#iot/editing.wire.ts";
 import { namespaces } from "#iot/generations.ts";
 import * as nodes from "#iot/nodes.wire.ts";
@@ -601,4 +602,45 @@ describe("rights", () => {
     const bad = say("setNodeParametersAfterEdit", at("a"), submit({ fields: "x" }));
     expect((await it.send("set", bad, contact)).condition).toBe("forbidden");
   });
+});
+
+it("CON-EDIT-04: the history of a node is kept as long as its form says, also under another name", async () => {
+  await using it = await createEditingScene({ nodes: attic });
+  const now = it.bench.clock.now();
+  const stop = new AbortController();
+  const running = it.history.run(stop.signal);
+  const record = (nodeId: string) => {
+    for (const ago of [1, 5, 20]) {
+      const fields = [
+        {
+          name: "Energy",
+          value: { kind: "int32" as const, value: ago },
+          categories: categories("momentary"),
+          quality: {},
+        },
+      ];
+      it.history.readings.record(
+        { nodeId, sourceId: "MeteringTopology", partition: "attic" },
+        { at: now - ago * 86_400_000, fields },
+      );
+    }
+  };
+  record("a");
+  record("b");
+  await it.send("set", say("setNodeParametersAfterEdit", at("a"), submit({ HistoryDays: "10" })));
+  await it.send("set", say("setNodeParametersAfterEdit", at("a"), submit({ NodeId: "z" })));
+  await it.bench.clock.advance(7_200_000);
+  const left = (nodeId: string) => [
+    ...it.history.readings.between(
+      { nodeId, sourceId: "MeteringTopology", partition: "attic" },
+      0,
+      Number.MAX_SAFE_INTEGER,
+    ),
+  ];
+  expect([left("z").length, left("b").length]).toEqual([2, 3]);
+  const { form } = await it.send("get", say("getNodeParametersForEdit", at("z")));
+  expect(field(form, "HistoryDays")).toMatchObject({ values: ["10"], min: "1", page: "Timing" });
+  stop.abort();
+  await it.bench.clock.advance(0);
+  await running;
 });
