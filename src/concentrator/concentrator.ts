@@ -114,6 +114,8 @@ export interface Concentrator extends Editing, Commands, Queries, Sniffers, Inte
   ): Promise<AdmittedControl>;
   /** The parameters every admitted node has, for checks and forms. */
   parameters(admitted: AdmittedControl): readonly ControlParameter[];
+  /** Parameters that are set together with these, and are not among them. */
+  companions(admitted: AdmittedControl, names: readonly string[]): readonly string[];
   /** Of the first admitted node, for forms: what answers within limits.currentValuesMs. */
   readonly currentValues: CurrentValues;
   /** Two phases: all values are validated (Refusal with `parameters`), then written. Throws `ControlFault` when a device refused. */
@@ -175,7 +177,7 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
     log,
   });
   tree.whenChanged(subscriptions.changed);
-  const { parameters, control } = createControl({ find, readings, failed, warn, clock, log });
+  const { parameters, companions, control } = createControl({ find, readings, failed, warn, clock, log });
   const { pollMs, polled } = subscriptions;
   const heard: Subscriptions["heard"] = (node, sample) => {
     offered.heard(node, sample);
@@ -221,6 +223,7 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
     },
     admitControl: admission.control,
     parameters,
+    companions,
     currentValues: createCurrentValues({ find, clock }),
     control,
   };

@@ -146,6 +146,18 @@ export function createControl(deps: ControlDeps) {
       );
     },
 
+    /** What is set together with these and was not named: to be admitted too, and said as it is now (DF-PG-02). */
+    companions(admitted: AdmittedControl, names: readonly string[]): string[] {
+      const [target] = admitted.targets;
+      const all = target === undefined ? [] : nodeOf(target).parameters;
+      const groups = new Set(
+        all.flatMap(({ name, group }) => (group !== undefined && names.includes(name) ? group : [])),
+      );
+      return all
+        .filter(({ name, group }) => group !== undefined && groups.has(group) && !names.includes(name))
+        .map(({ name }) => name);
+    },
+
     /** Throws `Refusal` before and `ControlFault` after the first write; bounded by `limits.controlMs` as a whole. */
     async control(admitted: AdmittedControl, request: ControlRequest, signal: AbortSignal): Promise<ControlResult> {
       const writes = check(admitted, request);

@@ -1,6 +1,7 @@
 // Control parameters as a data form, and a submitted form as values for them (control interface, CTR-FORM-01…06, DF-PG-02).
 
 import type { ControlKind, ControlParameter, ControlValue } from "#contract/control.ts";
+import { Refusal } from "#contract/faults.ts";
 import { type Datatype, type FilledField, type Form, filledField, type Submission } from "#contract/filled-form.ts";
 import * as scalars from "#xml/scalars.ts";
 import { ScalarError } from "#xml/scalars.ts";
@@ -110,39 +111,25 @@ function read({ kind, options }: ControlParameter, text: string): ControlValue |
 }
 
 /**
- * What belongs together is set together: members of a group that were not said are added as they are, and where that is not
- * known it is a fault of those that were said (DF-PG-02).
+ * What belongs together is set together: companions that were not said are added as they are; who may not set one of them, or
+ * where it is not known what it is, is told so (DF-PG-02).
  */
-export function completeGroups(
+export function withCompanions(
   values: readonly ControlItem[],
-  parameters: readonly ControlParameter[],
+  companions: readonly string[],
+  offered: readonly ControlParameter[],
   current: ReadonlyMap<string, ControlValue>,
-): { values: readonly ControlItem[]; faults: readonly ParameterFault[] } {
-  const said = new Map(values.map(one => [one.name, one]));
-  const groups = new Set(
-    parameters.flatMap(({ name, group }) => (group !== undefined && said.has(name) ? [group] : [])),
-  );
-  const added: ControlItem[] = [];
-  const faults: ParameterFault[] = [];
-  for (const { name, group } of parameters) {
-    if (group === undefined || !groups.has(group) || said.has(name)) continue;
-    const value = current.get(name);
-    if (value === undefined)
-      faults.push({ name, message: "value: it is set together with others, and is not known now" });
-    else added.push({ name, value });
-  }
-  return { values: [...values, ...added], faults };
-}
-
-/** Parameters of groups that were said in part: their present values are needed. */
-export function missingMembers(values: readonly ControlItem[], parameters: readonly ControlParameter[]): Set<string> {
-  const said = new Set(values.map(({ name }) => name));
-  const groups = new Set(
-    parameters.flatMap(({ name, group }) => (group !== undefined && said.has(name) ? [group] : [])),
-  );
-  return new Set(
-    parameters
-      .filter(({ name, group }) => group !== undefined && groups.has(group) && !said.has(name))
-      .map(({ name }) => name),
-  );
+): readonly ControlItem[] {
+  const refuse = (kind: "denied" | "bad-request", names: readonly string[], message: string) =>
+    new Refusal(
+      kind,
+      "What belongs together is set together.",
+      names.map(name => ({ name, message })),
+    );
+  const withheld = companions.filter(name => !offered.some(one => one.name === name));
+  if (withheld.length > 0) throw refuse("denied", withheld, "it is set together with others, and you may not set it");
+  const unknown = companions.filter(name => !current.has(name));
+  if (unknown.length > 0)
+    throw refuse("bad-request", unknown, "value: it is set together with others, and is not known now");
+  return [...values, ...companions.map(name => ({ name, value: current.get(name) as ControlValue }))];
 }

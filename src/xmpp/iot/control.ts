@@ -15,13 +15,13 @@ import { type IqRequest, type Route, route } from "#xmpp/router.ts";
 import { asStanzaError, StanzaError } from "#xmpp/stanza.ts";
 import { callerOf, distinct } from "./asker.ts";
 import * as wire from "./control.wire.ts";
-import { completeGroups, controlForm, missingMembers, valuesOf } from "./control-form.ts";
+import { controlForm, valuesOf, withCompanions } from "./control-form.ts";
 import * as formWire from "./data-form.wire.ts";
 import type { DynamicForms } from "./dynamic-forms.ts";
 import { inEveryGeneration } from "./generations.ts";
 
 export interface ControlDeps {
-  readonly concentrator: Pick<Concentrator, "admitControl" | "control" | "parameters" | "currentValues">;
+  readonly concentrator: Pick<Concentrator, "admitControl" | "control" | "parameters" | "companions" | "currentValues">;
   readonly forms: Pick<DynamicForms, "bound" | "tokensOf">;
   readonly clock: Clock;
   /** Each refused attempt is told here, who and what; what was written the concentrator tells (CTR-AUTH-02). */
@@ -65,7 +65,12 @@ export function createControl({ concentrator, forms, clock, log }: ControlDeps):
   };
 
   /** The values of the form beside those said simply, once it is known what the parameters are. */
-  const withForm = async (admitted: AdmittedControl, asked: Asked, signal: AbortSignal) => {
+  const withForm = async (
+    admitted: AdmittedControl,
+    asked: Asked,
+    companions: readonly string[],
+    signal: AbortSignal,
+  ) => {
     if (asked.submission === undefined) return asked.parameters;
     const offered = concentrator.parameters(admitted);
     const read = valuesOf(asked.submission, offered);
@@ -75,11 +80,9 @@ export function createControl({ concentrator, forms, clock, log }: ControlDeps):
     if (unknown.length > 0) throw new Refusal("not-found", "There is no such parameter.", [...unknown, ...read.faults]);
     if (read.faults.length > 0) throw new Refusal("bad-request", "values of the wrong form", read.faults);
     const said = [...asked.parameters, ...read.values];
-    const missing = missingMembers(said, offered);
-    if (missing.size === 0) return said;
-    const complete = completeGroups(said, offered, await concentrator.currentValues(admitted, missing, signal));
-    if (complete.faults.length > 0) throw new Refusal("bad-request", "a group is not complete", complete.faults);
-    return complete.values;
+    if (companions.length === 0) return said;
+    const current = await concentrator.currentValues(admitted, new Set(companions), signal);
+    return withCompanions(said, companions, offered, current);
   };
 
   const set = async (request: wire.Set, iq: IqRequest): Promise<Element> => {
@@ -91,8 +94,11 @@ export function createControl({ concentrator, forms, clock, log }: ControlDeps):
     try {
       const asked = { parameters, submission };
       check(request, asked, nodes);
-      const admitted = await admit(caller, nodes, namesIn(asked), iq.signal);
-      const values = await withForm(admitted, asked, iq.signal);
+      const names = namesIn(asked);
+      let admitted = await admit(caller, nodes, names, iq.signal);
+      const companions = submission === undefined ? [] : concentrator.companions(admitted, names);
+      if (companions.length > 0) admitted = await admit(caller, nodes, [...names, ...companions], iq.signal);
+      const values = await withForm(admitted, asked, companions, iq.signal);
       const done =
         values.length === 0
           ? { nodes: admitted.targets.map(({ node }) => node), parameters: [] }
