@@ -73,4 +73,8 @@ export const com: Family = {
       "Whatever changes state leaves a line: who, which node, what, which parameters, and no secret values.",
     "COM-AUTH-11 S": "The two ways in which services write the parameters of a control decision are both handled.",
   },
+  exempt: {
+    "COM-NS-07":
+      "Not served: the dialect is retracted, and no client of it has been met; it would be second wire files.",
+  },
 };
