@@ -12,6 +12,8 @@ export interface Program extends AsyncDisposable {
   /** As a power cut would. */
   kill(): Promise<void>;
   readonly pid: number;
+  /** Resolves with how it ended, by itself or not: "exit code 75". */
+  ended(): Promise<string>;
   /** The last lines it wrote. */
   output(): string;
 }
@@ -49,6 +51,7 @@ export function createProgram(
     async kill() {
       await child?.kill();
     },
+    ended: async () => (await child?.ended) ?? "not started",
     output: () => child?.output() ?? "",
     get pid() {
       return child?.pid ?? 0;
