@@ -210,7 +210,8 @@ export const resourcesPerContactMax = 64;
 export const discoItemsMax = 100;
 
 // The tree of nodes.
-export const nodesMax = 10_000;
+/** 10,000 devices, with the lines and gateways they hang on. */
+export const nodesMax = 12_000;
 /** Deeper than source, line, gateway, meter, channel. */
 export const nodeDepthMax = 16;
 /** Newest kept; a node with more has a fault nobody looks at (CON-NI-09). */
@@ -225,7 +226,7 @@ export const reopenMsMax = 60_000;
 /** Open for this long was health: the next loss begins with the first delay again. */
 export const reopenHealthyMs = 60_000;
 /** Changes a slow listener may lag behind: all nodes of the largest tree at once, twice. */
-export const treeChangesMax = 20_000;
+export const treeChangesMax = 24_000;
 
 // Discovery as a thing (src/xmpp/iot/registration.ts).
 /** DISCO-EDGE-01: a fleet behind one broker does not register in step. */
@@ -511,3 +512,11 @@ export const downloadDelayMsMax = 600_000;
 /** Upper bounds of the random wait after a failure, doubling from the first to the second. */
 export const downloadAgainFirstMs = 300_000;
 export const downloadAgainMsMax = 86_400_000;
+
+// Clients that follow something (src/client/keeping.ts).
+/** Items a reader may fall behind before he is told that he is too slow. */
+export const clientItemsWaitingMax = 20_000;
+/** Events may come so much later than the greatest interval before a subscription is taken for lost (EV-END-03). */
+export const clientLatencyMs = 15_000;
+/** A subscription that cannot be made anew is tried again after this. */
+export const clientRetryMs = 5_000;

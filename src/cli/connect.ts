@@ -10,6 +10,8 @@ import { createInbox } from "#client/inbox.ts";
 import { createOwner, type Owner, type Services } from "#client/owner.ts";
 import { createQueries, type Queries } from "#client/queries.ts";
 import { createSniffers, type Sniffers } from "#client/sniffers.ts";
+import { createSourceEvents, type SourceEvents } from "#client/source-events.ts";
+import { createSubscriptions, type Subscriptions } from "#client/subscriptions.ts";
 import { createThings, type Things } from "#client/things.ts";
 import { namespaces } from "#iot/generations.ts";
 import { clientStanzaCharsMax, clientStanzaElementsMax } from "#limits.ts";
@@ -38,6 +40,8 @@ export interface Client extends AsyncDisposable {
   readonly commands: Commands;
   readonly queries: Queries;
   readonly sniffers: Sniffers;
+  readonly subscriptions: Subscriptions;
+  readonly sourceEvents: SourceEvents;
   readonly owner: Owner;
   /** Full JID of the appliance, asking for its presence where we do not have it. Throws `CommandError` when it is not given. */
   appliance(signal: AbortSignal, jid?: string): Promise<string>;
@@ -102,6 +106,8 @@ export async function connectClient(identity: Identity, signal: AbortSignal, lan
     commands: createCommands(asking),
     queries: createQueries(asking),
     sniffers: createSniffers(asking),
+    subscriptions: createSubscriptions({ ...asking, sleep: systemClock.sleep }),
+    sourceEvents: createSourceEvents({ ...asking, sleep: systemClock.sleep }),
     owner,
     askPresence,
     async appliance(inner, jid = identity.appliance) {

@@ -140,7 +140,7 @@ const requestOf = (id: string, refs: readonly NodeRef[], what: Partial<Ask>): se
 
 const finite = (at: number | undefined) => (at !== undefined && Number.isFinite(at) ? at : undefined);
 
-function* readingsOf(response: sensor.Response): Generator<Reading> {
+export function* readingsOf(response: sensor.Response): Generator<Reading> {
   const groups = [{ ref: rootRef, samples: response.samples }, ...response.nodes];
   for (const { ref, samples } of groups) {
     for (const { at, fields, errors } of samples) {
