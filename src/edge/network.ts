@@ -12,6 +12,7 @@ import type { Tree } from "#concentrator/tree.ts";
 import type { BootSettings } from "#config.ts";
 import { applianceSource, type NodeRef, rootRef, sameNode, type Tag } from "#contract/node.ts";
 import { createClockFollowing } from "#iot/clock-following.ts";
+import { formFeatures } from "#iot/data-form.wire.ts";
 import { createDiscovery } from "#iot/discovery.ts";
 import { preferred } from "#iot/generations.ts";
 import { createProvisioning } from "#iot/provisioning.ts";
@@ -205,7 +206,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     signal,
   });
   const disco = createDisco({
-    features: () => router.features,
+    features: () => [...router.features, ...formFeatures],
     identity: { category: "client", type: "bot", name: "Isthmus" },
     node: "https://isthmus.example/",
   });

@@ -16,8 +16,12 @@ export const formNs = "jabber:x:data";
 export const validationNs = "http://jabber.org/protocol/xdata-validate";
 export const layoutNs = "http://jabber.org/protocol/xdata-layout";
 export const dynamicNs = "urn:xmpp:xdata:dynamic";
+const colorNs = "urn:xmpp:xdata:color";
 /** The hidden field that names a form, with the space that it has. */
 const sessionName = "xdd session";
+
+/** What a form of ours may have in it, beside what is served. */
+export const formFeatures: readonly string[] = [formNs, validationNs, layoutNs, colorNs];
 
 const kindOfType: ReadonlyMap<string, FilledFieldKind> = new Map([
   ["boolean", "boolean"],
@@ -200,8 +204,6 @@ function readField(node: Element, pages: ReadonlyMap<string, string>): FilledFie
     group: group?.n ?? group?.name ?? "",
   });
 }
-
-const colorNs = "urn:xmpp:xdata:color";
 
 const datatypeNames: Readonly<Record<Datatype, string>> = {
   string: "xs:string",
