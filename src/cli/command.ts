@@ -90,9 +90,15 @@ export function helpOf(command: Command): string {
     `isthmus ${command.name} ${command.usage}`.trimEnd(),
     "",
     command.summary,
-    ...(command.details ? ["", command.details] : []),
+    ...(command.details ? ["", ...wrapped(command.details)] : []),
     "",
     "Options:",
     ...options.map(([name, help]) => `  ${name.padEnd(width)}  ${help}`),
   ].join("\n");
 }
+
+const columns = 100;
+
+/** Lines for a terminal; what the text itself breaks stays broken. */
+const wrapped = (text: string): string[] =>
+  text.split("\n").flatMap(line => line.match(new RegExp(`\\S.{0,${columns - 1}}(?=\\s|$)|\\S+`, "g")) ?? [""]);
