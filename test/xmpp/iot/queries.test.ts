@@ -357,6 +357,16 @@ describe("ends", () => {
   });
 });
 
+it("COM-AUTH-03: who may execute on somebody else's node does not read it by that; its owner does", async () => {
+  await using it = await commandScene([], new Map([["child", "tenant@example.org"]]));
+  await start(it, "q1", { id: "child", command: "ReadNow" });
+  await start(it, "q2", { id: "child", command: "ReadNow", from: "tenant@example.org/x" });
+  await it.bench.clock.advance(2_000);
+  expect(ends(it.kinds("q1"))).toEqual(["aborted"]);
+  expect(it.kinds("q1")).not.toContain("newTable");
+  expect(ends(it.kinds("q2"))).toEqual(["done"]);
+});
+
 describe("several nodes", () => {
   const nds = (...ids: string[]) => ids.map(id => `<nd ${node(id)}/>`).join("");
 
