@@ -40,7 +40,11 @@ const identity = {
     .string()
     .min(1)
     .max(identifierCharsMax)
-    .regex(/^[^\p{Cc}\p{Cs}]*\S[^\p{Cc}\p{Cs}]*$/u, "a text without control characters, and not only of blanks")
+    .regex(
+      // Written so that every engine reads it alike: clients check with what they have (DF-VAL-03).
+      /^[^\u0000-\u001F\u007F-\u009F]*[^\s\u0000-\u001F\u007F-\u009F][^\u0000-\u001F\u007F-\u009F]*$/,
+      "a text without control characters, and not only of blanks",
+    )
     .meta({ title: "Node id", description: "Its address: unique in its source.", page: "Node" }),
   Name: label("Name", "As people call it; empty for the node id.", "Node"),
 };

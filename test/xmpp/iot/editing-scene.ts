@@ -61,16 +61,19 @@ export interface EditingSceneOptions {
   readonly nodes?: readonly SiteNode[];
   readonly more?: readonly Driver[];
   readonly languages?: Languages;
+  /** The store of a former scene. */
+  readonly edge?: Database;
 }
 
 export async function createEditingScene({
   nodes = [],
   more = [],
   languages = createAllLanguages("en"),
+  edge: given,
 }: EditingSceneOptions = {}): Promise<EditingScene> {
   const bench = createBench();
   const { clock, stop } = bench;
-  const edge = openDatabase(":memory:", edgeMigrations, silentLog);
+  const edge = given ?? openDatabase(":memory:", edgeMigrations, silentLog);
   const history = createHistory(openDatabase(":memory:", historyMigrations, silentLog), {
     clock,
     log: silentLog,
@@ -133,7 +136,7 @@ export async function createEditingScene({
       await clock.advance(10_000);
       await running;
       history[Symbol.dispose]();
-      edge.close();
+      if (given === undefined) edge.close();
     },
   };
 }

@@ -226,7 +226,7 @@ describe("editing", () => {
     expect(reply.info.displayName).toBe("  Heat ");
   });
 
-  it("CON-EDIT-03, CON-EDIT-05, DF-ERR-01, DF-ERR-02, DF-SUB-04, -05, -06: every fault on its field, what was said kept, nothing changed", async () => {
+  it("CON-EDIT-03, CON-EDIT-05, DF-ERR-01, DF-ERR-02, DF-SUB-04, DF-SUB-05, DF-SUB-06: every fault on its field, what was said kept, nothing changed", async () => {
     await using it = await createEditingScene({ nodes: attic });
     const before = it.stored();
     const form = submit({
