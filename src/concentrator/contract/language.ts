@@ -59,6 +59,9 @@ interface Template {
   readonly translation: string;
 }
 
+/** A reason that was put into a sentence is translated too; a name that happens to be a word is not. */
+const isClause = / .* /;
+
 const placeholder = /\{(\w+)\}/g;
 export const placeholdersOf = (text: string): string[] =>
   Array.from(text.matchAll(placeholder), ([, name]) => name ?? "");
@@ -79,8 +82,8 @@ function bookOf(catalogue: Catalogue): (text: string) => string | undefined {
     }
   }
   // The one that says most in its own words is meant.
-  const said = ({ pieces }: Template) => pieces.join("").length;
-  for (const list of templates.values()) list.sort((a, b) => said(b) - said(a));
+  const own = ({ pieces }: Template) => pieces.join("").length;
+  for (const list of templates.values()) list.sort((a, b) => own(b) - own(a));
 
   return text => {
     const whole = exact.get(text);
@@ -89,7 +92,8 @@ function bookOf(catalogue: Catalogue): (text: string) => string | undefined {
       for (const template of templates.get(first) ?? []) {
         const values = valuesIn(text, template.pieces);
         if (values === undefined) continue;
-        const byName = new Map(template.names.map((name, at) => [name, values[at] as string]));
+        const said = values.map(value => (isClause.test(value) ? (exact.get(value) ?? value) : value));
+        const byName = new Map(template.names.map((name, at) => [name, said[at] as string]));
         return template.translation.replace(placeholder, (all, name: string) => byName.get(name) ?? all);
       }
     }
