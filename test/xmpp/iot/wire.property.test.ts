@@ -5,10 +5,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type NodeRef, nodeKey } from "#contract/node.ts";
 import * as control from "#iot/control.wire.ts";
+import * as events from "#iot/events.wire.ts";
 import { type SampleOnWire, timestamp } from "#iot/fields.wire.ts";
 import { createFragments } from "#iot/fragments.ts";
 import { namespaces } from "#iot/generations.ts";
 import { request, response } from "#iot/sensor-data.wire.ts";
+import * as sourceEvents from "#iot/source-events.wire.ts";
 import { WireError } from "#xml/codec.ts";
 import { type Element, element, format } from "#xml/element.ts";
 import { parse } from "#xml/parser.ts";
@@ -139,9 +141,21 @@ describe("hostile input", () => {
     "more",
     "st",
     "ctr",
+    "by",
+    "dn",
+    "minInt",
+    "maxAge",
+    "ttl",
+    "ts",
+    "state",
+    "hasChildren",
+    "getEventsSince",
+    "nodeAdded",
   ];
 
-  for (const codec of [request, response, control.set, control.parameterError]) {
+  const read = [request, response, control.set, control.parameterError, events.subscribe, events.unsubscribe];
+  const sourced = [sourceEvents.subscribe, sourceEvents.nodeAdded, sourceEvents.nodeUpdated, sourceEvents.nodeRemoved];
+  for (const codec of [...read, ...sourced, sourceEvents.nodeStatusChanged]) {
     it(`COM-LEX-07: ${codec.name} is read or refused with a path`, () => {
       fc.assert(
         fc.property(anyElement([...sensorNames, "set", "cl", "db"], attributes), node => {
