@@ -206,6 +206,8 @@ export const subscriptionAnswerMs = 3_600_000;
 export const subscriptionAnswersMax = 1_000;
 /** Resources of one contact that are kept: more is no person with his devices. */
 export const resourcesPerContactMax = 64;
+/** After a new stream, contacts that are there have been told of by then. */
+export const presenceSettleMs = 60_000;
 /** Services a domain lists; each is asked once. */
 export const discoItemsMax = 100;
 
@@ -520,3 +522,11 @@ export const clientItemsWaitingMax = 20_000;
 export const clientLatencyMs = 15_000;
 /** A subscription that cannot be made anew is tried again after this. */
 export const clientRetryMs = 5_000;
+
+// Published values (src/concentrator/publishing.ts).
+export const publishedNodesMax = 1_000;
+/** A service that is away or refuses is tried again after the first, doubling to the second. */
+export const publishingRetryFirstMs = 10_000;
+export const publishingRetryMsMax = 900_000;
+/** Owners and forgotten places are looked at this often when nothing else is to do. */
+export const publishingIdleMs = 60_000;

@@ -96,7 +96,7 @@ export function watchAll({ tree, reads, readings, clock, synchronised, ...deps }
     let busy = false;
     let due = Number.POSITIVE_INFINITY;
     /** Polls made for subscribers are no history: that is kept as often as the settings say. */
-    let recordAt = clock.monotonic();
+    let recordAt = Number.NEGATIVE_INFINITY;
 
     const arm = (at: number) => {
       due = at;
@@ -104,11 +104,12 @@ export function watchAll({ tree, reads, readings, clock, synchronised, ...deps }
       if (Number.isFinite(at))
         later(at - clock.monotonic(), opened, async () => (at === due && !busy ? once() : undefined));
     };
-    const read = async (): Promise<boolean> => {
+    const read = async (planned: number): Promise<boolean> => {
       try {
         await turnsOf(node).take("poll", opened.signal, async () => {
-          const isHistory = clock.monotonic() >= recordAt;
-          if (isHistory) recordAt = clock.monotonic() + ownMs * 0.9;
+          const isHistory = planned >= recordAt;
+          // By the plan and not by the clock: a poll that came late is no reason to leave out the next.
+          if (isHistory) recordAt = planned + ownMs * 0.9;
           for await (const sample of reads.read(node, pollAsk, opened.signal)) {
             if (isHistory && Number.isFinite(ownMs)) readings.record(node.ref, sample);
           }
@@ -124,7 +125,7 @@ export function watchAll({ tree, reads, readings, clock, synchronised, ...deps }
       if (periodMs() === Number.POSITIVE_INFINITY) return arm(Number.POSITIVE_INFINITY);
       const planned = due;
       busy = true;
-      const worked = await read();
+      const worked = await read(planned);
       busy = false;
       if (opened.signal.aborted) return;
       times = worked ? 1 : Math.min(times * 2, pollSlowestTimes);

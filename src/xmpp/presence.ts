@@ -4,7 +4,7 @@
 import type { Clock } from "#base/clock.ts";
 import { within } from "#base/deadline.ts";
 import type { Log } from "#base/log.ts";
-import { admissionMs, resourcesPerContactMax } from "#limits.ts";
+import { admissionMs, presenceSettleMs, resourcesPerContactMax } from "#limits.ts";
 import { type Element, element } from "#xml/element.ts";
 import type { Connection } from "./connection.ts";
 import { bareJid, domainOf, normalJid } from "./jid.ts";
@@ -60,6 +60,8 @@ export interface Presence {
 export function createPresence(deps: PresenceDeps): Presence {
   const { connection, roster, log, clock } = deps;
   const online = new Map<string, Set<string>>();
+  /** There before our stream was lost, and not heard of since. */
+  const unheard = new Set<string>();
   const book = createSubscriptionBook(clock);
   const ownBare = () => bareJid(connection.jid) ?? "";
 
@@ -113,9 +115,15 @@ export function createPresence(deps: PresenceDeps): Presence {
     }
     // A stranger's presence tells nothing we asked for, and must not fill the table.
     if (roster.contact(bare) === undefined) return;
+    unheard.delete(from);
     const resources = online.get(bare) ?? new Set();
     if (resources.size >= resourcesPerContactMax) return;
     online.set(bare, resources.add(from));
+  };
+
+  const forgetUnheard = () => {
+    for (const full of unheard) deps.gone(full);
+    unheard.clear();
   };
 
   const unavailable = (from: string, bare: string) => {
@@ -144,9 +152,12 @@ export function createPresence(deps: PresenceDeps): Presence {
       } else if (type === "unsubscribed") online.delete(bare);
     },
     async announce(signal) {
+      for (const resources of online.values()) for (const full of resources) unheard.add(full);
       online.clear();
       await roster.fetch(signal);
       connection.send(element("presence", clientNs, {}, [deps.caps()]));
+      // Nobody tells us who left while we were away: the broker tells who is there, and the others are gone.
+      void clock.sleep(presenceSettleMs, signal).then(forgetUnheard, () => {});
     },
     isOnline: full => online.get(bareJid(full) ?? "")?.has(full) ?? false,
     resourcesOf: bare => [...(online.get(bare) ?? [])],

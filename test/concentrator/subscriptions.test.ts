@@ -215,6 +215,19 @@ describe("triggers", () => {
     await it.stop();
   });
 
+  it("EV-TRG-09: polls made for subscribers are not written down more often than the node's settings say", async () => {
+    const it = await createHouse(["a"], {}, 60);
+    await it.clock.advance(2 * minute);
+    const from = it.clock.now();
+    await subscribe(it, ["a"], { minIntervalMs: 10 * second });
+    await it.clock.advance(10 * minute);
+    const samples = [...it.history.readings.between(refOf("a"), from, it.clock.now())];
+    expect(it.reads.get("a")).toBeGreaterThan(55);
+    expect(samples.length).toBeGreaterThanOrEqual(10);
+    expect(samples.length).toBeLessThanOrEqual(11);
+    await it.stop();
+  });
+
   it("EV-TRG-01: subscriptions of the same node have nothing to do with each other", async () => {
     const it = await createHouse(["a"]);
     await it.clock.advance(minute);

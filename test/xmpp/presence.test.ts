@@ -115,6 +115,26 @@ describe("roster", () => {
     expect(roster.contact(bob)).toEqual({ jid: bob, subscription: "both", asked: false });
   });
 
+  it("EV-END-01, SD-RESP-17: who left while we were away is gone a while after we are back, who is still there is not", async () => {
+    const { presence, comes, gone, clock } = createScene(item(bob, "both"));
+    await presence.announce(new AbortController().signal);
+    for (const resource of ["phone", "desk"]) await comes("", `${bob}/${resource}`);
+    await clock.advance(120_000);
+    expect(gone).toEqual([]);
+    const lost = new AbortController();
+    await presence.announce(lost.signal);
+    // And lost again before anything was heard.
+    lost.abort();
+    await presence.announce(new AbortController().signal);
+    await comes("", `${bob}/desk`);
+    await clock.advance(59_000);
+    expect(gone).toEqual([]);
+    await clock.advance(2_000);
+    expect(gone).toEqual([`${bob}/phone`]);
+    await clock.advance(120_000);
+    expect(gone).toHaveLength(1);
+  });
+
   it("PRES-IQ-04: pushes from our own server are taken and acknowledged", async () => {
     const { push, roster, replies } = createScene();
     await push(item("Bob@City.Example", "from"));

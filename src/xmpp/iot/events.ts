@@ -37,6 +37,8 @@ export interface EventsDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** What the broker takes in one stanza; limits.stanzaBytesMax where nothing is said. */
+  readonly stanzaBytes?: () => number;
   readonly limits?: Partial<EventsLimits>;
 }
 
@@ -67,7 +69,10 @@ export function createEvents(deps: EventsDeps): Events {
   const { concentrator, clock, log, languages = english } = deps;
   const bounds: EventsLimits = {
     ...limits,
-    payloadBytesMax: limits.fragmentBytesMax - limits.envelopeBytesMax,
+    get payloadBytesMax() {
+      const taken = deps.stanzaBytes?.() ?? limits.stanzaBytesMax;
+      return Math.min(limits.fragmentBytesMax, taken) - limits.envelopeBytesMax;
+    },
     ...deps.limits,
   };
   /** By full JID and id (EV-SUB-01). */
