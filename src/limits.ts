@@ -233,6 +233,8 @@ export const treeChangesMax = 24_000;
 // Discovery as a thing (src/xmpp/iot/registration.ts).
 /** DISCO-EDGE-01: a fleet behind one broker does not register in step. */
 export const registerJitterMs = 60_000;
+/** Changes of nodes within this are looked at together. */
+export const thingsLookMs = 250;
 /** Five a second: between two words to the registry. */
 export const registerGapMs = 200;
 /** A registry that is away is asked again after this, doubling up to the second; it is never many things at once. */

@@ -73,9 +73,15 @@ export async function runEdge({ settings, clock, log, signal, announce, restart 
       },
       signal,
     );
-  const tasks = [tree.run, stores.history.run, followTree(tree, network), socket, ...network.tasks].map(keep);
+  const tasks = [tree.run, stores.history.run, followTree(tree, network, clock), socket, ...network.tasks].map(keep);
   log.notice("ready", { nodes: tree.sources.values().reduce((sum, { nodes }) => sum + nodes.size, 0) });
-  if (announce) void announceOnce(status, announce, clock, signal);
+  if (announce)
+    void announceOnce(
+      () => network.discovery.told,
+      () => announce(status()),
+      clock,
+      signal,
+    );
 
   await new Promise<void>(resolve => {
     if (signal.aborted) resolve();
@@ -97,13 +103,12 @@ function importSite(tree: Tree, file: string): void {
 }
 
 async function announceOnce(
-  status: () => EdgeStatus,
-  announce: (status: EdgeStatus) => void,
+  told: () => boolean,
+  announce: () => void,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
   const until = clock.monotonic() + announceMs;
-  const complete = () => status().nodes.every(({ thing }) => thing === undefined || thing.state !== "unregistered");
-  while (!signal.aborted && clock.monotonic() < until && !complete()) await clock.sleep(250, signal).catch(() => {});
-  if (!signal.aborted) announce(status());
+  while (!signal.aborted && clock.monotonic() < until && !told()) await clock.sleep(250, signal).catch(() => {});
+  if (!signal.aborted) announce();
 }

@@ -77,6 +77,8 @@ export interface Discovery {
   /** Only while the registry has it and nobody owns it: exactly the tags registered, KEY and R. */
   claimUri(ref: NodeRef): string | undefined;
   list(): readonly ThingStatus[];
+  /** The registry knows every thing there is. */
+  readonly told: boolean;
 }
 
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
@@ -218,6 +220,10 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
         .all()
         .filter(record => !record.leaving)
         .map(({ ref, state, owner }) => ({ ref, state, owner, uri: claimUriOf(ref) })),
+    get told() {
+      const all = claims.all();
+      return all.length > 0 && all.every(({ leaving, state }) => leaving || state !== "unregistered");
+    },
   };
 
   function claimUriOf(ref: NodeRef): string | undefined {
