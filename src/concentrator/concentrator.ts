@@ -138,7 +138,9 @@ export interface ConcentratorDeps {
   /** Bare JID of who claimed this node; default: nobody ever did. */
   readonly ownerOf?: (ref: NodeRef) => string | undefined;
   /** Commands of the program on this node, besides those of its device. */
-  readonly commandsOf?: (node: TreeNode) => readonly Command[];
+  readonly commandsOf?: (node: TreeNode, caller: Caller) => readonly Command[];
+  /** Told of all that devices say, once each. */
+  readonly heard?: Subscriptions["heard"];
   /** Given, they are managed by commands on the nodes. */
   readonly roles?: Roles;
   readonly clock: Clock;
@@ -182,6 +184,7 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
   const heard: Subscriptions["heard"] = (node, sample) => {
     offered.heard(node, sample);
     subscriptions.heard(node, sample);
+    deps.heard?.(node, sample);
   };
   const watch = watchAll({ tree, reads, readings, heard, pollMs, polled, clock, synchronised });
   const lookup = createLookup({ tree, visible: admission.visible, allowed: admission.allowed });
@@ -200,7 +203,7 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
   const commandsOf = (node: TreeNode, caller: Caller) => [
     ...nodeCommands({ tree, admission, readout }, node, caller),
     ...(node.opened?.device.commands ?? []),
-    ...(deps.commandsOf?.(node) ?? []),
+    ...(deps.commandsOf?.(node, caller) ?? []),
     ...(deps.roles === undefined ? [] : roleCommands(deps.roles, clock.now, node, caller)),
   ];
   const executing = { tree, admission, commandsOf, ownerOf, clock, log };

@@ -10,8 +10,7 @@ import { isThing } from "#concentrator/forest.ts";
 import { interfaceTag } from "#concentrator/harmonized.ts";
 import type { Tree } from "#concentrator/tree.ts";
 import type { BootSettings } from "#config.ts";
-import { applianceSource, type NodeRef, rootRef, sameNode, type Tag } from "#contract/node.ts";
-import { createClockFollowing } from "#iot/clock-following.ts";
+import { type NodeRef, rootRef, sameNode, type Tag } from "#contract/node.ts";
 import { formFeatures } from "#iot/data-form.wire.ts";
 import { createDiscovery } from "#iot/discovery.ts";
 import { preferred } from "#iot/generations.ts";
@@ -27,6 +26,8 @@ import { createSession } from "#xmpp/session.ts";
 import { payloadMessage } from "#xmpp/stanza.ts";
 import { createApplianceCommands } from "./appliance-commands.ts";
 import { createFaces } from "./faces.ts";
+import { followClock } from "./following.ts";
+import { createValuePublishing } from "./publishing.ts";
 import { createRights } from "./rights.ts";
 import { createServiceSearch } from "./services.ts";
 import { sessionOptions } from "./session-options.ts";
@@ -71,6 +72,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
         if (!resumed) announce();
         if (!resumed) search.look();
         if (!resumed) updates.online();
+        if (!resumed) publishing.online();
       },
       offline: () => provisioning.offline(),
     },
@@ -117,10 +119,11 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
   function rightsChanged(): void {
     presence.reconsider();
     faces.rightsChanged();
+    publishing.reconsider();
   }
   const unfriend = (jid: string) =>
     void presence.unfriend(jid).catch(error => log.warning("unfriend-failed", { jid, error }));
-  const { roles, rules } = createRights({
+  const { owners, roles, rules } = createRights({
     settings,
     stores,
     tree,
@@ -161,17 +164,24 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     log,
   });
 
-  const following = createClockFollowing({
+  const following = followClock({ settings, connection: session, tree, clock, log });
+  const publishing = createValuePublishing({
+    stores,
+    tree,
+    owners,
+    admitRead: (...asked) => concentrator.admitRead(...asked),
     connection: session,
-    source: settings.clockSource,
-    judged(isOff, offsetMs) {
-      const board = tree.find({ nodeId: "board", sourceId: applianceSource, partition: "" });
-      const text = `The clock of the appliance differs by ${(offsetMs / 1000).toFixed(1)} s from ${settings.clockSource}.`;
-      if (board && isOff) tree.warn(board, "clock-offset", text);
-      else if (board) tree.recovered(board, ["clock-offset"]);
-    },
     clock,
     log,
+  });
+  const applianceCommands = createApplianceCommands({
+    tree,
+    folder: stores.backups,
+    backUp: stores.backUp,
+    restart,
+    clock,
+    log,
+    signal,
   });
   const concentrator = createConcentrator({
     tree,
@@ -180,15 +190,8 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     rules: rules(provisioning.rule),
     roles,
     ownerOf: discovery.ownerOf,
-    commandsOf: createApplianceCommands({
-      tree,
-      folder: stores.backups,
-      backUp: stores.backUp,
-      restart,
-      clock,
-      log,
-      signal,
-    }),
+    commandsOf: (node, caller) => [...applianceCommands(node), ...publishing.commands(node, caller)],
+    heard: publishing.heard,
     clock,
     log,
     synchronised: () => clock.now() >= limits.clockEarliestMs && !following.isOff,
@@ -244,6 +247,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
       if (registry && speaks) discovery.serviceFound({ jid: registry.jid, generation: speaks });
       const decides = decider && preferred("provisioningDevice", decider.features);
       if (decider && decides) provisioning.serviceFound({ jid: decider.jid, generation: decides });
+      if (found.pubsub) publishing.serviceFound(found.pubsub);
       if (found.software) updates.serviceFound(found.software);
       for (const one of [found.registry, found.provisioning]) if (one) services.add(one.jid);
     },
@@ -270,7 +274,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     void supervise(presence.announce, { delays, healthyMs: 0, clock, failed }, announcing.signal);
   }
 
-  const tasks = [session.run, discovery.run, search.run, roles.run, following.run, updates.run];
+  const tasks = [session.run, discovery.run, search.run, roles.run, following.run, updates.run, publishing.run];
   return { session, discovery, provisioning, roles, tasks };
 }
 

@@ -16,6 +16,7 @@ import { edgeMigrations } from "#store/migrations.ts";
 import { createNodeStore } from "#store/nodes.ts";
 import { createOutboxStore, openOutboxDatabase } from "#store/outbox.ts";
 import { createOwnershipStore } from "#store/ownership.ts";
+import { createPublicationStore } from "#store/publications.ts";
 import type { CredentialStore } from "#xmpp/registration.ts";
 import type { Credentials } from "#xmpp/sasl.ts";
 import { backupPattern } from "./appliance-commands.ts";
@@ -45,6 +46,7 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
     ownership: createOwnershipStore(database),
     decisions: createDecisionStore(database),
     grants: createGrantStore(database),
+    publications: createPublicationStore(database),
     outbox: createOutboxStore(waiting),
     credentials,
     backups: join(dataFolder, "backups"),

@@ -101,6 +101,23 @@ export const edgeMigrations: readonly Migration[] = [
     name: "node options",
     sql: "ALTER TABLE nodes ADD COLUMN options TEXT NOT NULL DEFAULT '{}';",
   },
+  {
+    version: 6,
+    name: "publications",
+    sql: `
+      -- Nodes whose values are published, as their owners wish; readers as a JSON list of bare JIDs.
+      CREATE TABLE publications (
+        source TEXT NOT NULL,
+        node TEXT NOT NULL,
+        partition TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        readers TEXT NOT NULL,
+        min_seconds INTEGER NOT NULL,
+        max_seconds INTEGER NOT NULL,
+        deadband_percent REAL NOT NULL,
+        PRIMARY KEY (source, node, partition)
+      ) STRICT, WITHOUT ROWID;`,
+  },
 ];
 
 /** history.db, synchronous NORMAL: what may lose its last second. */

@@ -19,6 +19,7 @@ import * as harmonized from "#iot/harmonized.wire.ts";
 import * as nodes from "#iot/nodes.wire.ts";
 import * as provisioningDevice from "#iot/provisioning-device.wire.ts";
 import * as provisioningOwner from "#iot/provisioning-owner.wire.ts";
+import * as pubsub from "#iot/pubsub.wire.ts";
 import * as queries from "#iot/queries.wire.ts";
 import * as sensorData from "#iot/sensor-data.wire.ts";
 import * as sniffers from "#iot/sniffers.wire.ts";
@@ -48,6 +49,7 @@ const families: Readonly<Record<string, { module: Module; family?: Family }>> = 
   "provisioning-owner": { module: provisioningOwner, family: "provisioningOwner" },
   disco: { module: disco },
   software: { module: software, family: "softwareUpdates" },
+  pubsub: { module: pubsub },
   harmonized: { module: harmonized },
   clock: { module: clock, family: "synchronization" },
 };
