@@ -14,6 +14,7 @@ import { createAuthority } from "#lab/certificates.ts";
 import { type Prosody, startProsody } from "#lab/prosody.ts";
 import { child, type Element, element } from "#xml/element.ts";
 import { discover } from "#xmpp/disco.ts";
+import { createPresence } from "#xmpp/presence.ts";
 import { createSession, type Session } from "#xmpp/session.ts";
 import { clientNs, StanzaError } from "#xmpp/stanza.ts";
 import { forever, temporaryFolder } from "../../lab/scene.ts";
@@ -172,4 +173,55 @@ it("PUB-NODE-02: a place of somebody else is not written to", async () => {
   expect(fault).toBeInstanceOf(Refusal);
   expect(fault).toMatchObject({ kind: "denied" });
   expect(await subscribe(bob, placeOf(node), "bob")).not.toBe("subscribed");
+});
+
+it("PUB-PEP-02: every word goes to the service; nothing is published from our own account, where every contact would hear it", async () => {
+  const asked: (string | undefined)[] = [];
+  const recording: PublishingPlace = createPubsub({
+    connection: {
+      jid: jidOf("gw"),
+      async request(_type, to) {
+        asked.push(to);
+        return undefined;
+      },
+    },
+    service: () => serviceJid,
+  });
+  const node = ref("wm-4471", "attic");
+  await recording.open(node, [jidOf("bob")], forever);
+  await recording.publish(node, [reading(1)], forever);
+  await recording.close(node, forever);
+  expect(new Set(asked)).toEqual(new Set([serviceJid]));
+  const nowhere = createPubsub({ connection: gateway.session, service: () => undefined });
+  await expect(nowhere.publish(node, [reading(1)], forever)).rejects.toThrow("no pubsub service");
+});
+
+it("PUB-PRES-01: our presence carries no values, and those in another's are ignored", async () => {
+  const sent: Element[] = [];
+  const caps = element("c", "http://jabber.org/protocol/caps");
+  const presence = createPresence({
+    connection: { jid: `${jidOf("gw")}/x`, send: stanza => sent.push(stanza) },
+    roster: {
+      routes: [],
+      fetch: async () => {},
+      contact: jid => ({ jid, subscription: "both", asked: false }),
+      contacts: () => [],
+      consented: () => true,
+      remove: async () => {},
+      onWithdrawn() {},
+    },
+    decide: async () => "accept",
+    caps: () => caps,
+    gone() {},
+    withdrawn() {},
+    clock,
+    log: silentLog,
+    signal: forever,
+  });
+  await presence.announce(forever);
+  expect(sent).toEqual([element("presence", clientNs, {}, [caps])]);
+  const values = element("resp", "urn:nf:iot:sd:1.0", { id: "p" });
+  presence.receive(element("presence", clientNs, { from: `${jidOf("bob")}/x` }, [values]));
+  expect(presence.isOnline(`${jidOf("bob")}/x`)).toBe(true);
+  expect(sent).toHaveLength(1);
 });

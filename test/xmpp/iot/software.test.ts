@@ -215,7 +215,7 @@ async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-it("SWU-CLI-01, SWU-CLI-09: found by disco, subscribed to in nf, and asked for what was missed, at every log-in", async () => {
+it("SWU-CLI-01, SWU-CLI-09, SWU-SRV-02: found by disco, subscribed to in nf, and asked for what was missed, at every log-in", async () => {
   service.packages.set("isthmus.pkg", info(2_000));
   const first = await connect("gw");
   await until(() => first.told.length === 1);
@@ -231,7 +231,7 @@ it("SWU-CLI-01, SWU-CLI-09: found by disco, subscribed to in nf, and asked for w
   await second.close();
 });
 
-it("SWU-CLI-01: notices are understood in every generation, of our package alone", async () => {
+it("SWU-CLI-01, SWU-SRV-01, SWU-SRV-03: notices are understood in every generation, of our package alone", async () => {
   const { told, deleted, close } = await connect("gw");
   await until(() => told.length === 1);
   for (const ns of namespaces("softwareUpdates")) service.tell(() => wire.packageInfo.encode(info(4_000), ns));
