@@ -82,8 +82,17 @@ describe("messages", () => {
     expect(payloadsOf(message)).toHaveLength(1);
   });
 
+  /** On a busy machine a readout may come in messages, after `started`: then it is asked again. */
+  const setPoint = async (id: string): Promise<string | undefined> => {
+    for (let tries = 0; tries < 20; tries++) {
+      const found = /n='Set Point'[^>]* v='([^']*)'/.exec(await ask("get", read(`${id}-${tries}`, "heat")));
+      if (found) return found[1];
+    }
+    return undefined;
+  };
+
   it("CTR-AUTH-04, COM-STZ-01: control nothing, and what is unknown in them is not answered", async () => {
-    const before = await ask("get", read("before", "heat"));
+    const before = await setPoint("before");
     const heard = owner.messages.length;
     for (const generation of generationNames) {
       const set = `<set xmlns='${namespace("control", generation)}'><nd id='heat'/><db n='Set Point' v='29'/></set>`;
@@ -92,9 +101,9 @@ describe("messages", () => {
       }
     }
     // An iq sent after them on the same stream is answered after them.
-    const after = await ask("get", read("after", "heat"));
-    expect(/n='Set Point'[^>]* v='([^']*)'/.exec(before)?.[1]).toBeDefined();
-    expect(/n='Set Point'[^>]* v='([^']*)'/.exec(after)?.[1]).toBe(/n='Set Point'[^>]* v='([^']*)'/.exec(before)?.[1]);
+    const after = await setPoint("after");
+    expect(before).toBeDefined();
+    expect(after).toBe(before);
     const answers = owner.messages.slice(heard).flatMap(payloadsOf);
     expect(answers.filter(({ ns }) => namespaces("control").includes(ns))).toEqual([]);
     expect(owner.messages.slice(heard).filter(({ attrs }) => attrs.type === "error")).toEqual([]);
