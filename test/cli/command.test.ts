@@ -77,7 +77,7 @@ describe("every command of the program", () => {
     "%s explains itself and understands its own help",
     async (_, listed) => {
       const one = { ...(await listed.load()), name: listed.name, summary: listed.summary };
-      expect(one.name).toMatch(/^[a-z]+( [a-z]+)?$/);
+      expect(one.name).toMatch(/^[a-z]+(-[a-z]+)?( [a-z]+)?$/);
       expect(one.summary).toMatch(/^[A-Z].*\.$/);
       for (const option of Object.values(one.options)) expect(option.help).toMatch(/^\S.*[.…]$/);
       expect(parseWords(one, ["--help"]).values.help).toBe(true);

@@ -214,7 +214,27 @@ describe("editing", () => {
     expect(seen).toEqual(["updated a", "updated a"]);
   });
 
-  it("DF-SUB-02, DF-SUB-04: a form sent back whole, with what no field is, is taken", async () => {
+  it("DF-SUB-07: booleans are taken as people write them, and nothing else as one", async () => {
+    await using it = await createEditingScene({ nodes: attic });
+    const line = () => it.tree.find({ nodeId: "attic", sourceId: "", partition: "" })?.settings?.present;
+    const set = (present: string) =>
+      it.send("set", say("setNodeParametersAfterEdit", "id='attic' src='MeteringTopology'", submit({ present })));
+    for (const no of ["0", "off", "No", "FALSE"]) {
+      await set("true");
+      expect(line(), no).toBe(true);
+      await set(no);
+      expect(line(), no).toBe(false);
+    }
+    for (const yes of ["1", "on", "Yes"]) {
+      await set("false");
+      await set(yes);
+      expect(line(), yes).toBe(true);
+    }
+    expect(errorsIn((await set("perhaps")).form)).toHaveProperty("present");
+    expect(line()).toBe(true);
+  });
+
+  it("DF-SUB-02, DF-SUB-04, DF-SUB-07: a form sent back whole, with what no field is, is taken", async () => {
     await using it = await createEditingScene({ nodes: attic });
     const { form } = await it.send("get", say("getNodeParametersForEdit", at("a")));
     const whole = sentBack(form, { Name: "  Heat " }).replace(
