@@ -48,6 +48,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import("./commands/read.ts")).watch,
   },
   {
+    name: "subscribe",
+    summary: "Be told of values as they change, until Ctrl-C.",
+    load: async () => (await import("./commands/subscribe.ts")).subscribe,
+  },
+  {
     name: "set",
     summary: "Set control parameters of a node.",
     load: async () => (await import("./commands/set.ts")).set,

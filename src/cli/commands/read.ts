@@ -20,15 +20,17 @@ import { type CommandBody, CommandError, type Invocation, type Option, UsageErro
 import { type Client, clientOptions, readoutMs, withClient } from "../connect.ts";
 import { safe } from "../output.ts";
 
+export const categoryOption: Option = {
+  type: "string",
+  value: "NAME",
+  multiple: true,
+  help: `One of ${categoryNames.join(", ")}, or all. Momentary unless said.`,
+};
+
 const readOptions: Record<string, Option> = {
   ...clientOptions,
   field: { type: "string", value: "NAME", multiple: true, help: "Only this field; may be given again." },
-  category: {
-    type: "string",
-    value: "NAME",
-    multiple: true,
-    help: `One of ${categoryNames.join(", ")}, or all. Momentary unless said.`,
-  },
+  category: categoryOption,
   from: { type: "string", value: "TIME", help: "Not older than this (2031-03-02T05:00:00Z)." },
   to: { type: "string", value: "TIME", help: "Not newer than this." },
 };
