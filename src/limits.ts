@@ -2,10 +2,10 @@
 
 // Stanzas (COM-STZ-09, COM-LEX-08, stack.md: Prosody ends a stream above 256 KiB).
 export const stanzaBytesMax = 262_144;
-/** What a broker announces is believed between these (XEP-0478): RFC 6120 demands the first, and more than the second at once would
- * hold up everything else for seconds. */
+/** What a broker announces is believed between these (XEP-0478): RFC 6120 demands the first, and the second carries ten thousand
+ * nodes without their parameters; more at once would hold up everything else for seconds. */
 export const announcedBytesMin = 10_000;
-export const announcedBytesMax = 16 * 1_048_576;
+export const announcedBytesMax = 4 * 1_048_576;
 /** What a person's client takes in, which lives for one command: all nodes of the largest appliance at once, with everything. */
 export const clientStanzaCharsMax = 32 * 1_048_576;
 export const clientStanzaElementsMax = 1_000_000;

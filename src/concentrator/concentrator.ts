@@ -187,7 +187,7 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
     deps.heard?.(node, sample);
   };
   const watch = watchAll({ tree, reads, readings, heard, pollMs, polled, clock, synchronised });
-  const lookup = createLookup({ tree, visible: admission.visible, allowed: admission.allowed });
+  const lookup = createLookup({ tree, ...admission });
   const sourceEvents = createSourceEvents({
     tree,
     lookup,

@@ -53,6 +53,9 @@ export function createReader(overflow: () => void) {
       for (let node = unread.shift(); node !== undefined; node = unread.shift()) handler(node);
       listener = handler;
     },
+    get listening() {
+      return listener !== undefined;
+    },
     end(why: Error) {
       reason = why;
       waiting?.reject(why);

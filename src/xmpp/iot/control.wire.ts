@@ -17,7 +17,7 @@ import {
   type Value,
   WireError,
 } from "#xml/codec.ts";
-import { type Element, elements } from "#xml/element.ts";
+import { type Element, elements, noAttributes } from "#xml/element.ts";
 import {
   boolean,
   color,
@@ -105,7 +105,7 @@ const values: Part<Values> = {
   write({ parameters }, into, ns) {
     for (const { name, value } of parameters) {
       const [elementName, part] = kinds[value.kind];
-      const draft = { attrs: Object.create(null), children: [] };
+      const draft = { attrs: noAttributes(), children: [] };
       parameterName.write(name, draft, ns);
       part.write(value, draft, ns);
       into.children.push({ name: elementName, ns, attrs: draft.attrs, children: draft.children });

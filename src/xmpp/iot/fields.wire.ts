@@ -3,7 +3,7 @@
 
 import type { Categories, Field, FieldValue, Quality, QualityFlag } from "#contract/field.ts";
 import { attr, attrOr, type Codec, flags, group, mapped, type Part, WireError } from "#xml/codec.ts";
-import { type Element, element, isElement, textOf } from "#xml/element.ts";
+import { type Element, element, isElement, noAttributes, textOf } from "#xml/element.ts";
 import {
   boolean,
   date,
@@ -90,7 +90,7 @@ const fieldElement = (name: string, value: Part<Valued>): Codec<Field> => ({
     return writable ? { ...field, writable } : field;
   },
   encode(field, ns) {
-    const draft = { attrs: Object.create(null), children: [] };
+    const draft = { attrs: noAttributes(), children: [] };
     head.write(field as Required<Field>, draft, ns);
     value.write(field.value as Valued, draft, ns);
     return { name, ns, attrs: draft.attrs, children: draft.children };

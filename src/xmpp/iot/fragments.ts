@@ -4,7 +4,7 @@
 import type { Reading } from "#contract/field.ts";
 import { nodeKey } from "#contract/node.ts";
 import type { Part } from "#xml/codec.ts";
-import { type Element, element } from "#xml/element.ts";
+import { type Element, element, noAttributes } from "#xml/element.ts";
 import { formattedBytes } from "#xml/size.ts";
 import { nodeAttributes } from "./address.wire.ts";
 import { encodeErr, encodeField, encodeTimestamp } from "./fields.wire.ts";
@@ -120,7 +120,7 @@ const errorCharsMax = 1024;
 const nameCharsMax = 256;
 
 const attributesOf = <T>(part: Part<T>, value: T): Record<string, string> => {
-  const draft = { attrs: Object.create(null), children: [] };
+  const draft = { attrs: noAttributes(), children: [] };
   part.write(value, draft, "");
   return draft.attrs;
 };

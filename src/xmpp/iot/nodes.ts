@@ -9,7 +9,7 @@ import { english, type Languages } from "#contract/language.ts";
 import type { DisplayParameter } from "#contract/node.ts";
 import { envelopeBytesMax, messagesShownMax, nodesPerRequestMax, stanzaBytesMax } from "#limits.ts";
 import type { Codec } from "#xml/codec.ts";
-import type { Element } from "#xml/element.ts";
+import { type Element, element } from "#xml/element.ts";
 import { formattedBytes } from "#xml/size.ts";
 import { type Route, route } from "#xmpp/router.ts";
 import { callerOf, resolve } from "./asker.ts";
@@ -81,16 +81,16 @@ function lookupRoutes(deps: NodesDeps, ns: string): Route[] {
     lookup(wire.getNodes, wire.nodeInfos, (caller, { refs, details }) =>
       inOrder(refs, async ref => describe(await concentrator.node(caller, resolve(ref)), details, saying(caller))),
     ),
-    lookup(wire.getAllNodes, wire.nodeInfos, async (caller, { sourceId, types, details }) =>
+    lookup(wire.getAllNodes, nodeInfos, async (caller, { sourceId, types, details }) =>
       describeAll(await concentrator.allNodes(caller, sourceId || standardSource, types), details, saying(caller)),
     ),
-    lookup(wire.getRootNodes, wire.nodeInfos, async (caller, { sourceId, details }) =>
+    lookup(wire.getRootNodes, nodeInfos, async (caller, { sourceId, details }) =>
       describeAll(await concentrator.rootNodes(caller, sourceId || standardSource), details, saying(caller)),
     ),
-    lookup(wire.getChildNodes, wire.nodeInfos, async (caller, { ref, details }) =>
+    lookup(wire.getChildNodes, nodeInfos, async (caller, { ref, details }) =>
       describeAll(await concentrator.childNodes(caller, resolve(ref)), details, saying(caller)),
     ),
-    lookup(wire.getAncestors, wire.nodeInfos, async (caller, { ref, details }) =>
+    lookup(wire.getAncestors, nodeInfos, async (caller, { ref, details }) =>
       describeAll(await concentrator.ancestors(caller, resolve(ref)), details, saying(caller)),
     ),
     lookup(wire.getNodeInheritance, wire.inheritance, async (caller, { ref }) => {
@@ -120,6 +120,19 @@ function sendable(answer: Element, bytesMax: number): Element {
 
 type Say = (text: string) => string;
 
+/** As `wire.nodeInfos`; what is between a node and its element is made and forgotten one by one: ten thousand at once are garbage. */
+const nodeInfos: Codec<Iterable<wire.NodeInfoOnWire>> = {
+  name: wire.nodeInfos.name,
+  decode: wire.nodeInfos.decode,
+  encode: (infos, ns) =>
+    element(
+      wire.nodeInfos.name,
+      ns,
+      {},
+      Array.from(infos, info => wire.nodeInfo.encode(info, ns)),
+    ),
+};
+
 const sources = (infos: readonly SourceInfo[], say: Say): wire.DataSource[] =>
   infos.map(({ sourceId, name, hasChildren, lastChanged }) => ({
     sourceId,
@@ -128,8 +141,9 @@ const sources = (infos: readonly SourceInfo[], say: Say): wire.DataSource[] =>
     lastChanged,
   }));
 
-const describeAll = (infos: readonly NodeInfo[], details: wire.Details, say: Say) =>
-  infos.map(info => describe(info, details, say));
+function* describeAll(infos: readonly NodeInfo[], details: wire.Details, say: Say): Generator<wire.NodeInfoOnWire> {
+  for (const info of infos) yield describe(info, details, say);
+}
 
 export const describe = (info: NodeInfo, details: wire.Details, say: Say): wire.NodeInfoOnWire => ({
   ref: info.ref,

@@ -19,7 +19,7 @@ import {
   type ShapeValue,
   type Value,
 } from "#xml/codec.ts";
-import { elements } from "#xml/element.ts";
+import { elements, noAttributes } from "#xml/element.ts";
 import {
   boolean,
   color,
@@ -126,7 +126,7 @@ const parameters: Part<readonly DisplayParameter[]> = {
       }),
   write(items, into, ns) {
     for (const { id, name, value } of items) {
-      const draft = { attrs: Object.create(null), children: [] };
+      const draft = { attrs: noAttributes(), children: [] };
       parameterShape(value.kind).write({ id, name, value: value.value as never }, draft, ns);
       into.children.push({ name: value.kind, ns, attrs: draft.attrs, children: draft.children });
     }

@@ -16,7 +16,7 @@ import {
   type Part,
   type ShapeValue,
 } from "#xml/codec.ts";
-import { type Element, elements } from "#xml/element.ts";
+import { type Element, elements, noAttributes } from "#xml/element.ts";
 import {
   base64,
   boolean,
@@ -94,7 +94,7 @@ const cells: Part<readonly Cell[]> = {
       .map((one, index) => readCell(one, `${path}/${one.name}[${index + 1}]`) ?? { kind: "void" }),
   write(row, into, ns) {
     for (const cell of row) {
-      const draft: Draft = { attrs: Object.create(null), children: [] };
+      const draft: Draft = { attrs: noAttributes(), children: [] };
       writeCell(cell, draft, ns);
       into.children.push({ name: cell.kind, ns, attrs: draft.attrs, children: draft.children });
     }

@@ -3,7 +3,7 @@
 // Strict about what is known, deaf to what is not: a missing or malformed known attribute is a `WireError` with its path,
 // unknown attributes and elements are ignored, so that peers may be newer than us.
 
-import { type Element, elements, isElement, element as make, textOf } from "./element.ts";
+import { type Element, elements, isElement, element as make, noAttributes, textOf } from "./element.ts";
 import { boolean, type Scalar, ScalarError } from "./scalars.ts";
 
 /** The peer's XML breaks its schema. `path` names the fault: `req/nd[2]@id`. */
@@ -47,7 +47,7 @@ export function element<S extends Shape>(name: string, shape: S): Codec<ShapeVal
     name,
     decode: (node, path = name) => parts.read(node, path),
     encode(value, ns) {
-      const draft: Draft = { attrs: Object.create(null), children: [] };
+      const draft: Draft = { attrs: noAttributes(), children: [] };
       parts.write(value, draft, ns);
       return { name, ns, attrs: draft.attrs, children: draft.children };
     },
@@ -60,7 +60,7 @@ export function content<T>(name: string, part: Part<T>): Codec<T> {
     name,
     decode: (node, path = name) => part.read(node, path),
     encode(value, ns) {
-      const draft: Draft = { attrs: Object.create(null), children: [] };
+      const draft: Draft = { attrs: noAttributes(), children: [] };
       part.write(value, draft, ns);
       return { name, ns, attrs: draft.attrs, children: draft.children };
     },

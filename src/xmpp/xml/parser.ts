@@ -29,6 +29,8 @@ export interface XmlHandler {
 export interface XmlParser {
   /** Feeds text in pieces of any size. Throws `XmlError`; a parser that has thrown is not to be used again. */
   write(text: string): void;
+  /** An element has begun and its end has not come yet. */
+  readonly midway: boolean;
 }
 
 /** What is left of an element that is being thrown away. */
@@ -220,6 +222,9 @@ export function createParser(handler: XmlHandler, limits: XmlLimits, emitDepth: 
       }
       rest = rest.slice(at);
       if (rest.length > limits.charsMax) throw new XmlError("limit", tooLong);
+    },
+    get midway() {
+      return inside() || rest !== "";
     },
   };
 }
