@@ -2,6 +2,7 @@
 // interface only, never in clear text. The Erlang machine is started directly and without a name, so that it neither needs nor
 // leaves the port mapper that Debian's own start script brings.
 
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
@@ -62,6 +63,8 @@ async function choosePorts({ ports, components = [] }: BrokerOptions): Promise<B
   return { c2s, tls, ...ports, component: components.length === 0 ? 0 : (ports?.component ?? free) };
 }
 
+const socketPollMs = 20;
+
 async function start(folder: string, libraries: string, ports: BrokerPorts, clock: Clock, signal: AbortSignal) {
   const uses: Record<string, number> = { "XMPP clients": ports.c2s, "XMPP clients, TLS": ports.tls };
   if (ports.component !== 0) uses["XMPP components"] = ports.component;
@@ -86,6 +89,8 @@ async function start(folder: string, libraries: string, ports: BrokerPorts, cloc
       stopMs,
       ready: async inner => {
         for (const port of Object.values(uses)) await untilPortAnswers(port, clock, inner);
+        // Its listeners come one by one, this one perhaps last.
+        while (!existsSync(controlSocket(folder))) await clock.sleep(socketPollMs, inner);
       },
     },
     clock,
