@@ -2,9 +2,9 @@
 // interface only, never in clear text. The Erlang machine is started directly and without a name, so that it neither needs nor
 // leaves the port mapper that Debian's own start script brings.
 
-import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { join } from "node:path";
 import type { Clock } from "#base/clock.ts";
 import type { Broker, BrokerOptions, BrokerPorts } from "./broker.ts";
@@ -90,13 +90,21 @@ async function start(folder: string, libraries: string, ports: BrokerPorts, cloc
       ready: async inner => {
         for (const port of Object.values(uses)) await untilPortAnswers(port, clock, inner);
         // Its listeners come one by one, this one perhaps last.
-        while (!existsSync(controlSocket(folder))) await clock.sleep(socketPollMs, inner);
+        while (!(await listens(controlSocket(folder)))) await clock.sleep(socketPollMs, inner);
       },
     },
     clock,
     signal,
   );
 }
+
+/** The file is there before anybody listens behind it. */
+const listens = (path: string): Promise<boolean> =>
+  new Promise(resolve => {
+    const socket = connect(path, () => resolve(true));
+    socket.once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
 
 /** Where Debian keeps ejabberd's own code differs by machine; its start script says it. */
 async function findLibraries(): Promise<string> {
