@@ -1,7 +1,8 @@
-// `npm run bench [readout] [decision] [start] [--json]`: measures what the targets are about, on real parts, and prints each
+// `npm run bench [readout] [decision] [start] [concentrator] [--json]`: measures what the targets are about, on real parts, and prints each
 // figure beside its target. Without words it measures everything.
 
 import { systemClock } from "#base/clock.ts";
+import { concentratorFigures } from "./concentrator.ts";
 import { decisionFigures } from "./decision.ts";
 import { type Figure, formatFigures } from "./figures.ts";
 import { readoutFigures } from "./readout.ts";
@@ -11,6 +12,7 @@ const parts: Readonly<Record<string, (note: Note, signal: AbortSignal) => Promis
   readout: readoutFigures,
   decision: decisionFigures,
   start: startFigures,
+  concentrator: concentratorFigures,
 };
 
 /** Says what is being done; on standard error, so that standard output holds nothing but figures. */

@@ -1,24 +1,19 @@
 // What a readout costs: round trips through Prosody to the appliance and back, twenty fields each, beside round trips of the
 // same bytes to a bare client that answers at once; one after the other, and with 128 under way.
 
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { allCategories } from "#contract/field.ts";
 import { meteringTopology, type NodeRef } from "#contract/node.ts";
 import { namespace } from "#iot/generations.ts";
 import * as sensor from "#iot/sensor-data.wire.ts";
 import type { Element } from "#xml/element.ts";
 import { formattedBytes } from "#xml/size.ts";
-import type { EchoOrder } from "./echo-program.ts";
+import { compare, type Run, startEcho } from "./compare.ts";
 import { type Figure, percentile } from "./figures.ts";
-import { createScene, type Person, processorMs, type Scene, startProgram, until } from "./scene.ts";
+import { createScene, type Person, type Scene, until } from "./scene.ts";
 
 /** One person may have twenty readouts at once: the 128 come from eight people with sixteen each. */
 const people = 8;
 const eachAtOnce = 16;
-const rounds = 20;
-const roundMs = 500;
-const warmUpMs = 1_500;
 const ns = namespace("sensorData", "nf");
 
 export async function readoutFigures(note: (text: string) => void, signal: AbortSignal): Promise<Figure[]> {
@@ -32,7 +27,9 @@ export async function readoutFigures(note: (text: string) => void, signal: Abort
     .flatMap(ts => (typeof ts === "string" ? [] : ts.children)).length;
   if (fields !== 20)
     throw new Error(`the appliance answers with ${fields} fields: ${JSON.stringify(sample).slice(0, 300)}`);
-  const pids = { read: pid, echo: await startEcho(scene, sample, askers, signal), broker: () => scene.prosody.pid() };
+  const echo = await startEcho(scene, sample, signal);
+  for (const asker of askers) asker.echoJid = echo.jid;
+  const pids = { read: pid, echo: echo.pid, broker: () => scene.prosody.pid() };
   const echoed = await askers[0]?.echo();
   if (echoed === undefined || formattedBytes(echoed) !== formattedBytes(sample))
     throw new Error("the echo is of another size");
@@ -123,91 +120,6 @@ function partnerOf({ session }: Person, appliance: string, node: NodeRef): Partn
   };
   const partner: Partner = { echoJid: "", read: () => ask(appliance), echo: () => ask(partner.echoJid) };
   return partner;
-}
-
-async function startEcho(
-  scene: Scene,
-  answer: Element,
-  partners: readonly Partner[],
-  signal: AbortSignal,
-): Promise<number> {
-  await scene.prosody.register("echo", "echo-password");
-  const login = { name: "echo", password: "echo-password", port: scene.prosody.ports.tls, ca: scene.ca };
-  const file = join(scene.folder, "echo.json");
-  writeFileSync(file, JSON.stringify({ login, answer } satisfies EchoOrder), { mode: 0o600 });
-  const { child } = await startProgram("the echo", ["bench/echo-program.ts", file], signal);
-  scene.use(child);
-  const jid = /ready jid=(\S+)/.exec(child.output())?.[1];
-  if (jid === undefined) throw new Error("the echo did not say its JID");
-  for (const partner of partners) partner.echoJid = jid;
-  return child.pid;
-}
-
-/** Who works for a round trip. */
-interface Pids {
-  readonly read: number;
-  readonly echo: number;
-  broker(): number;
-}
-
-interface Run {
-  readonly perSecond: number;
-  readonly took: Float64Array;
-  /** Milliseconds of processor time a round trip: of who answers, and of the broker. */
-  readonly answererMs: number;
-  readonly brokerMs: number;
-}
-
-/** Turn and turn about, so that whatever else the machine does meets both. */
-async function compare(
-  read: readonly (() => Promise<Element>)[],
-  echo: readonly (() => Promise<Element>)[],
-  pids: Pids,
-  signal: AbortSignal,
-): Promise<{ read: Run; echo: Run }> {
-  await run(read, warmUpMs, signal);
-  await run(echo, warmUpMs, signal);
-  const took: { read: number[]; echo: number[] } = { read: [], echo: [] };
-  const spent = { read: 0, echo: 0 };
-  const answerer = { read: 0, echo: 0 };
-  const broker = { read: 0, echo: 0 };
-  for (let round = 0; round < rounds; round++) {
-    for (const [kind, askers] of [
-      ["read", read],
-      ["echo", echo],
-    ] as const) {
-      const began = performance.now();
-      const [answererBefore, brokerBefore] = [processorMs(pids[kind]), processorMs(pids.broker())];
-      took[kind].push(...(await run(askers, roundMs, signal)));
-      spent[kind] += performance.now() - began;
-      answerer[kind] += processorMs(pids[kind]) - answererBefore;
-      broker[kind] += processorMs(pids.broker()) - brokerBefore;
-    }
-  }
-  const result = (kind: "read" | "echo"): Run => ({
-    perSecond: (took[kind].length / spent[kind]) * 1_000,
-    took: Float64Array.from(took[kind]),
-    answererMs: answerer[kind] / took[kind].length,
-    brokerMs: broker[kind] / took[kind].length,
-  });
-  return { read: result("read"), echo: result("echo") };
-}
-
-/** Each asker asks again as soon as he is answered. Milliseconds of every round trip. */
-async function run(askers: readonly (() => Promise<Element>)[], ms: number, signal: AbortSignal): Promise<number[]> {
-  const until = performance.now() + ms;
-  const took: number[] = [];
-  await Promise.all(
-    askers.map(async ask => {
-      while (performance.now() < until) {
-        const began = performance.now();
-        await ask();
-        took.push(performance.now() - began);
-        signal.throwIfAborted();
-      }
-    }),
-  );
-  return took;
 }
 
 function figuresOf(name: string, text: string, { read, echo }: { read: Run; echo: Run }): Figure[] {

@@ -8,12 +8,13 @@ import { join, resolve } from "node:path";
 import { systemClock } from "#base/clock.ts";
 import { silentLog } from "#base/log.ts";
 import { createContacts } from "#client/contacts.ts";
-import { createInbox } from "#client/inbox.ts";
+import { createInbox, type Inbox } from "#client/inbox.ts";
 import { createOwner, type Owner } from "#client/owner.ts";
 import { namespaces } from "#iot/generations.ts";
 import { createAuthority } from "#lab/certificates.ts";
 import { type Child, startChild } from "#lab/child.ts";
 import { type Prosody, startProsody } from "#lab/prosody.ts";
+import { clientStanzaCharsMax, clientStanzaElementsMax } from "#limits.ts";
 import { askStatus } from "#link/status-socket.ts";
 import { askService, discover } from "#xmpp/disco.ts";
 import { createSession, type Session } from "#xmpp/session.ts";
@@ -39,6 +40,7 @@ export interface Scene extends AsyncDisposable {
 
 export interface Person {
   readonly session: Session;
+  readonly inbox: Inbox;
   readonly owner: Owner;
   /** Full JID of who has let us see his presence. */
   meet(bareJid: string): Promise<string>;
@@ -49,7 +51,8 @@ export interface Edge {
   status(): Promise<Status>;
 }
 
-export async function createScene(signal: AbortSignal): Promise<Scene> {
+/** `stanzaBytes`: what the broker takes from a client in one stanza, and announces; 256 KiB unless said. */
+export async function createScene(signal: AbortSignal, stanzaBytes?: number): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), "isthmus-bench-"));
   const stack = new AsyncDisposableStack();
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -67,6 +70,7 @@ export async function createScene(signal: AbortSignal): Promise<Scene> {
         components: [{ jid: serviceJid, secret }],
         registration: true,
         passwordHash: "SHA-256",
+        ...(stanzaBytes === undefined ? {} : { stanzaBytes }),
       }),
     );
     const passwords = new Map<string, string>();
@@ -120,7 +124,8 @@ export const sessionOptions = ({ name, password, port, ca }: Login) => ({
 async function connect(login: Login, signal: AbortSignal): Promise<{ person: Person; close: () => Promise<void> }> {
   const stop = new AbortController();
   const inbox = createInbox();
-  const session = createSession(sessionOptions(login), inbox, { clock: systemClock, log: silentLog });
+  const limits = { charsMax: clientStanzaCharsMax, elementsMax: clientStanzaElementsMax };
+  const session = createSession({ ...sessionOptions(login), limits }, inbox, { clock: systemClock, log: silentLog });
   inbox.attach(session);
   const contacts = createContacts(inbox, session, () => true);
   const running = session.run(stop.signal);
@@ -148,7 +153,7 @@ async function connect(login: Login, signal: AbortSignal): Promise<{ person: Per
     if (answer.state !== "online") throw new Error(`${bareJid} is ${answer.state}`);
     return answer.fullJid;
   };
-  return { person: { session, owner, meet }, close };
+  return { person: { session, inbox, owner, meet }, close };
 }
 
 function edgeIn(
