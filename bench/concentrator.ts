@@ -23,6 +23,7 @@ const metersCount = lines * perLine;
 const readCount = 1_000;
 const parallel = 64;
 const settledMs = 5_000;
+const quietMs = 20_000;
 const bare = { parameters: false, messages: false };
 const ns = namespace("concentrator", "nf");
 const noTokens = { service: [], device: [], user: [] };
@@ -39,6 +40,8 @@ export async function concentratorFigures(note: Note, signal: AbortSignal): Prom
   figures.push(...(await everything(where)));
   figures.push(...(await changes(where)));
   figures.push(...(await largeReadout(where)));
+  note("memory, when all is quiet again");
+  await systemClock.sleep(quietMs, signal);
   figures.push(
     {
       name: "concentrator.rss",

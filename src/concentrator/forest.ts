@@ -2,7 +2,7 @@
 
 import type { ControlParameter } from "./contract/control.ts";
 import type { Device, NodeType } from "./contract/driver.ts";
-import { applianceSource, meteringTopology, type NodeMessage, type NodeRef } from "./contract/node.ts";
+import { applianceSource, meteringTopology, type NodeMessage, type NodeRef, withKey } from "./contract/node.ts";
 import type { NodeRecord } from "./records.ts";
 
 /** The device of a node as long as it is open; `signal` aborts, with the fault as its reason, when it goes away. */
@@ -79,7 +79,7 @@ export function createForest(): Forest {
       const parent = record.parent && source.nodes.get(record.parent.nodeId);
       const node: TreeNode = {
         record,
-        ref: record.ref,
+        ref: withKey(record.ref),
         type,
         settings,
         parent,
@@ -109,7 +109,7 @@ export function createForest(): Forest {
         for (const child of node.children) child.record = { ...child.record, parent: record.ref };
       }
       node.record = record;
-      node.ref = record.ref;
+      node.ref = withKey(record.ref);
       node.settings = settings;
     },
     order(siblings) {

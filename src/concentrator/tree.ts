@@ -282,8 +282,9 @@ const asNewNode = (one: SiteNode): NewNode => ({
 
 /** What the type says of its settings, and over it what the node itself was given. */
 function asThing(node: TreeNode): Thing {
-  const byName = new Map<string, Tag>();
   const own = node.settings === undefined ? [] : (node.type?.tags?.(node.settings) ?? []);
+  if (own.length === 0) return { ref: node.ref, tags: node.record.tags };
+  const byName = new Map<string, Tag>();
   for (const tag of [...own, ...node.record.tags]) byName.set(tag.name, tag);
   return { ref: node.ref, tags: [...byName.values()] };
 }

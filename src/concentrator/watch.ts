@@ -43,7 +43,8 @@ const pollAsk: Ask = {
 export function watchAll({ tree, reads, readings, clock, synchronised, ...deps }: WatchDeps): Watch {
   /** Polls of one line go one after the other: who asks meanwhile waits for one poll at most. */
   const lines = new WeakMap<TreeNode, Turns>();
-  const hurries = new WeakMap<TreeNode, () => void>();
+  /** Of those that are polled; most of ten thousand nodes are read when somebody asks, and have nothing here. */
+  const hurries = new WeakMap<Opened, () => void>();
 
   const turnsOf = (node: TreeNode): Turns => {
     const line = lineOf(node);
@@ -89,7 +90,8 @@ export function watchAll({ tree, reads, readings, clock, synchronised, ...deps }
   };
 
   /** The node's own interval, and a shorter one as long as somebody subscribed to it. */
-  const poll = (node: TreeNode, opened: Opened, ownMs: number) => {
+  const poll = (node: TreeNode, opened: Opened): (() => void) => {
+    const ownMs = ownMsOf(node);
     const periodMs = () => Math.min(ownMs, deps.pollMs(node) ?? Number.POSITIVE_INFINITY);
     const spread = () => fraction(nodeKey(node.ref)) * Math.min(periodMs(), pollSpreadMs);
     let times = 1;
@@ -135,22 +137,33 @@ export function watchAll({ tree, reads, readings, clock, synchronised, ...deps }
       arm(Math.max(planned + wait, clock.monotonic()));
     };
 
-    hurries.set(node, () => {
+    return () => {
       const at = clock.monotonic() + spread();
       if (!busy && !opened.signal.aborted && at < due) arm(at);
-    });
-    arm(clock.monotonic() + spread());
+    };
+  };
+
+  const hurry = (node: TreeNode) => {
+    const { opened } = node;
+    if (opened?.device.read === undefined) return;
+    const again = hurries.get(opened) ?? poll(node, opened);
+    hurries.set(opened, again);
+    again();
   };
 
   tree.whenOpened(node => {
     const { opened } = node;
     if (opened === undefined) return;
     if (opened.device.watch !== undefined) listen(node, opened);
-    const seconds = node.settings?.pollSeconds;
-    if (opened.device.read === undefined) return void hurries.delete(node);
-    poll(node, opened, typeof seconds === "number" && seconds > 0 ? seconds * 1_000 : Number.POSITIVE_INFINITY);
+    if (Number.isFinite(ownMsOf(node)) || deps.pollMs(node) !== undefined) hurry(node);
   });
-  return { hurry: node => hurries.get(node)?.() };
+  return { hurry };
+}
+
+/** As its settings say. */
+function ownMsOf({ settings }: TreeNode): number {
+  const seconds = settings?.pollSeconds;
+  return typeof seconds === "number" && seconds > 0 ? seconds * 1_000 : Number.POSITIVE_INFINITY;
 }
 
 function lineOf(node: TreeNode): TreeNode {

@@ -411,9 +411,9 @@ describe("many", () => {
   it("EV-TRG-09: a thousand subscriptions on a thousand nodes have no timers of their own, and a value costs those of its node", async () => {
     const ids = Array.from({ length: 1_000 }, (_, index) => `n${index}`);
     const it = await createHouse(ids, {}, 0);
+    const all: Heard[] = [await subscribe(it, ["n0"], { maxIntervalMs: 3_600_000 })];
     const sleepers = it.clock.sleepers;
-    const all: Heard[] = [];
-    for (const id of ids) all.push(await subscribe(it, [id], { maxIntervalMs: 3_600_000 }));
+    for (const id of ids.slice(1)) all.push(await subscribe(it, [id], { maxIntervalMs: 3_600_000 }));
     expect(it.clock.sleepers).toBe(sleepers);
     it.fields.set("n7", [quantity("Energy", 2)]);
     for (const id of ["n7", "n8"]) await it.read([id]);

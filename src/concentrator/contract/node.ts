@@ -16,7 +16,15 @@ export const applianceSource = "Appliance";
 export const rootRef: NodeRef = { nodeId: "", sourceId: "", partition: "" };
 
 /** One text for a triple, for maps and sets; the separator cannot stand in XML, so no two triples share a key. */
-export const nodeKey = (ref: NodeRef): string => `${ref.nodeId}\u0000${ref.sourceId}\u0000${ref.partition}`;
+export const nodeKey = (ref: NodeRef): string => kept.get(ref) ?? makeKey(ref);
+const makeKey = (ref: NodeRef): string => `${ref.nodeId}\u0000${ref.sourceId}\u0000${ref.partition}`;
+
+/** Keys of references that live as long as their node: they are asked for several times a node in each request. */
+const kept = new WeakMap<NodeRef, string>();
+export function withKey(ref: NodeRef): NodeRef {
+  kept.set(ref, makeKey(ref));
+  return ref;
+}
 
 export const sameNode = (a: NodeRef, b: NodeRef): boolean =>
   a.nodeId === b.nodeId && a.sourceId === b.sourceId && a.partition === b.partition;

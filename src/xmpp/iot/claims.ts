@@ -21,7 +21,8 @@ export interface ClaimsDeps {
 }
 
 export interface Claims {
-  all(): readonly ThingRecord[];
+  /** As they are when each is come to; in the order they were added. */
+  all(): IteratorObject<ThingRecord>;
   get(ref: NodeRef): ThingRecord | undefined;
   owners(): ReadonlySet<string>;
   /** Makes records for things that have none, each with a KEY of its own, in one commit. */
@@ -89,7 +90,7 @@ export function createClaims(deps: ClaimsDeps): Claims {
   };
 
   return {
-    all: () => [...records.values()],
+    all: () => records.values(),
     get: ref => records.get(nodeKey(ref)),
     owners: () => owners,
 

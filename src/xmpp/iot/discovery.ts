@@ -219,10 +219,15 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       claims
         .all()
         .filter(record => !record.leaving)
-        .map(({ ref, state, owner }) => ({ ref, state, owner, uri: claimUriOf(ref) })),
+        .map(({ ref, state, owner }) => ({ ref, state, owner, uri: claimUriOf(ref) }))
+        .toArray(),
     get told() {
-      const all = claims.all();
-      return all.length > 0 && all.every(({ leaving, state }) => leaving || state !== "unregistered");
+      let some = false;
+      for (const { leaving, state } of claims.all()) {
+        if (!leaving && state === "unregistered") return false;
+        some = true;
+      }
+      return some;
     },
   };
 

@@ -54,6 +54,13 @@ function lookupRoutes(deps: NodesDeps, ns: string): Route[] {
     route(["get"], ns, codec, async (question, iq) =>
       sendable(answer.encode(await ask(callerOf(iq, question.tokens), question), ns), stanzaBytes()),
     );
+  const list = <Q extends { tokens: Tokens }>(
+    codec: Codec<Q>,
+    ask: (caller: Caller, question: Q) => Promise<Iterable<wire.NodeInfoOnWire>>,
+  ): Route =>
+    route(["get"], ns, codec, async (question, iq) =>
+      bounded(await ask(callerOf(iq, question.tokens), question), ns, stanzaBytes()),
+    );
   const contains = async (caller: Caller, ref: wire.AskedRef) =>
     ref.nodeId !== "" && (await concentrator.contains(caller, resolve(ref)));
   /** How texts are said to this caller. */
@@ -81,16 +88,16 @@ function lookupRoutes(deps: NodesDeps, ns: string): Route[] {
     lookup(wire.getNodes, wire.nodeInfos, (caller, { refs, details }) =>
       inOrder(refs, async ref => describe(await concentrator.node(caller, resolve(ref)), details, saying(caller))),
     ),
-    lookup(wire.getAllNodes, nodeInfos, async (caller, { sourceId, types, details }) =>
+    list(wire.getAllNodes, async (caller, { sourceId, types, details }) =>
       describeAll(await concentrator.allNodes(caller, sourceId || standardSource, types), details, saying(caller)),
     ),
-    lookup(wire.getRootNodes, nodeInfos, async (caller, { sourceId, details }) =>
+    list(wire.getRootNodes, async (caller, { sourceId, details }) =>
       describeAll(await concentrator.rootNodes(caller, sourceId || standardSource), details, saying(caller)),
     ),
-    lookup(wire.getChildNodes, nodeInfos, async (caller, { ref, details }) =>
+    list(wire.getChildNodes, async (caller, { ref, details }) =>
       describeAll(await concentrator.childNodes(caller, resolve(ref)), details, saying(caller)),
     ),
-    lookup(wire.getAncestors, nodeInfos, async (caller, { ref, details }) =>
+    list(wire.getAncestors, async (caller, { ref, details }) =>
       describeAll(await concentrator.ancestors(caller, resolve(ref)), details, saying(caller)),
     ),
     lookup(wire.getNodeInheritance, wire.inheritance, async (caller, { ref }) => {
@@ -112,26 +119,33 @@ async function inOrder<T, U>(items: readonly T[], each: (item: T) => Promise<U>)
 
 /** A broker ends the stream at a stanza that is too large: better refuse one answer than lose the connection by it. */
 function sendable(answer: Element, bytesMax: number): Element {
-  const bytes = formattedBytes(answer);
-  if (bytes <= bytesMax - envelopeBytesMax) return answer;
-  const hint = "ask without parameters and messages, or for the children of one node at a time";
-  throw new Refusal("not-acceptable", `the answer would have ${bytes} bytes, more than the broker carries; ${hint}`);
+  if (formattedBytes(answer) > bytesMax - envelopeBytesMax) throw tooLarge(bytesMax);
+  return answer;
 }
 
-type Say = (text: string) => string;
+/**
+ * `nodeInfos`, given up as soon as it is too large. What is between a node and its element is made and forgotten one by one:
+ * ten thousand at once are garbage to be collected.
+ */
+function bounded(infos: Iterable<wire.NodeInfoOnWire>, ns: string, bytesMax: number): Element {
+  const children: Element[] = [];
+  let left = bytesMax - envelopeBytesMax;
+  for (const info of infos) {
+    const child = wire.nodeInfo.encode(info, ns);
+    left -= formattedBytes(child, ns);
+    if (left < 0) throw tooLarge(bytesMax);
+    children.push(child);
+  }
+  return element(wire.nodeInfos.name, ns, {}, children);
+}
 
-/** As `wire.nodeInfos`; what is between a node and its element is made and forgotten one by one: ten thousand at once are garbage. */
-const nodeInfos: Codec<Iterable<wire.NodeInfoOnWire>> = {
-  name: wire.nodeInfos.name,
-  decode: wire.nodeInfos.decode,
-  encode: (infos, ns) =>
-    element(
-      wire.nodeInfos.name,
-      ns,
-      {},
-      Array.from(infos, info => wire.nodeInfo.encode(info, ns)),
-    ),
-};
+const tooLarge = (bytesMax: number): Refusal =>
+  new Refusal(
+    "not-acceptable",
+    `the answer has more than the ${bytesMax} bytes the broker carries; ask without parameters and messages, or for the children of one node at a time`,
+  );
+
+type Say = (text: string) => string;
 
 const sources = (infos: readonly SourceInfo[], say: Say): wire.DataSource[] =>
   infos.map(({ sourceId, name, hasChildren, lastChanged }) => ({

@@ -75,7 +75,21 @@ export function createRegistration(deps: RegistrationDeps): Registration {
   let startAt = 0;
   let pauseUntil = 0;
   let pauses = backoff(registryRetryFirstMs, registryRetryMsMax, 0.25, random);
-  let wakeUp = () => {};
+  let interrupt = () => {};
+  /**
+   * The things one after the other, gone on with after each that was told: ten thousand are not gone through for each of
+   * ten thousand. Something that changes begins it anew.
+   */
+  let pass = claims.all();
+  let toldInPass = false;
+  const begin = () => {
+    pass = claims.all();
+    toldInPass = false;
+  };
+  const wakeUp = () => {
+    begin();
+    interrupt();
+  };
 
   const of = (ref: NodeRef): Progress => {
     const known = progress.get(nodeKey(ref));
@@ -92,12 +106,20 @@ export function createRegistration(deps: RegistrationDeps): Registration {
     const from = Math.max(startAt, pauseUntil);
     if (now < from) return from - now;
     let wait = Number.POSITIVE_INFINITY;
-    for (const record of claims.all()) {
-      if (!isDue(record)) continue;
-      const { notBefore, refused } = of(record.ref);
-      if (notBefore <= now || (refused && !sameTags(refused, deps.tags(record.ref) ?? []))) return record;
-      wait = Math.min(wait, notBefore - now);
-    }
+    do {
+      // How long to wait is known after a pass in which there was nothing to tell.
+      if (toldInPass) begin();
+      for (const record of pass) {
+        if (!isDue(record)) continue;
+        const { notBefore, refused } = of(record.ref);
+        if (notBefore <= now || (refused && !sameTags(refused, deps.tags(record.ref) ?? []))) {
+          toldInPass = true;
+          return record;
+        }
+        wait = Math.min(wait, notBefore - now);
+      }
+    } while (toldInPass);
+    begin();
     return wait;
   };
 
@@ -223,7 +245,7 @@ export function createRegistration(deps: RegistrationDeps): Registration {
         const due = next();
         if (typeof due === "number") {
           using scope = createScope(signal);
-          wakeUp = () => scope.abort();
+          interrupt = () => scope.abort();
           await clock.sleep(Math.min(due, 86_400_000), scope.signal).catch(() => {});
           continue;
         }

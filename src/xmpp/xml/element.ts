@@ -61,11 +61,16 @@ export const escapeText = (text: string): string =>
 
 /** XML text. `outerNs` is the namespace in force around it: `xmlns` is written only where it changes. */
 export function format(node: Element, outerNs = ""): string {
-  let text = `<${node.name}`;
-  if (node.ns !== outerNs) text += ` xmlns='${escapeAttribute(node.ns)}'`;
-  for (const name in node.attrs) text += ` ${name}='${escapeAttribute(node.attrs[name] as string)}'`;
-  if (node.children.length === 0) return `${text}/>`;
-  text += ">";
-  for (const one of node.children) text += typeof one === "string" ? escapeText(one) : format(one, node.ns);
-  return `${text}</${node.name}>`;
+  // Joined element by element: text that is added to text stays a tree of pieces until it is sent, six times its size.
+  const parts = ["<", node.name];
+  if (node.ns !== outerNs) parts.push(" xmlns='", escapeAttribute(node.ns), "'");
+  for (const name in node.attrs) parts.push(" ", name, "='", escapeAttribute(node.attrs[name] as string), "'");
+  if (node.children.length === 0) {
+    parts.push("/>");
+    return parts.join("");
+  }
+  parts.push(">");
+  for (const one of node.children) parts.push(typeof one === "string" ? escapeText(one) : format(one, node.ns));
+  parts.push("</", node.name, ">");
+  return parts.join("");
 }
