@@ -105,10 +105,8 @@ export function createRegistration(deps: RegistrationDeps): Registration {
     const now = clock.monotonic();
     const from = Math.max(startAt, pauseUntil);
     if (now < from) return from - now;
-    let wait = Number.POSITIVE_INFINITY;
-    do {
-      // How long to wait is known after a pass in which there was nothing to tell.
-      if (toldInPass) begin();
+    for (;;) {
+      let wait = Number.POSITIVE_INFINITY;
       for (const record of pass) {
         if (!isDue(record)) continue;
         const { notBefore, refused } = of(record.ref);
@@ -118,9 +116,11 @@ export function createRegistration(deps: RegistrationDeps): Registration {
         }
         wait = Math.min(wait, notBefore - now);
       }
-    } while (toldInPass);
-    begin();
-    return wait;
+      // How long to wait is known after a pass in which there was nothing to tell.
+      const isKnown = !toldInPass;
+      begin();
+      if (isKnown) return wait;
+    }
   };
 
   const isDue = (record: ThingRecord): boolean => {

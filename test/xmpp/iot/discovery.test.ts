@@ -4,9 +4,11 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { silentLog } from "#base/log.ts";
 import type { Thing } from "#concentrator/concentrator.ts";
 import { type NodeRef, rootRef, type Tag } from "#contract/node.ts";
+import { createClaims } from "#iot/claims.ts";
 import { createDiscovery, type Discovery } from "#iot/discovery.ts";
 import { generationNames, namespace } from "#iot/generations.ts";
 import { decodeUri } from "#iot/iotdisco.ts";
+import { createRegistration } from "#iot/registration.ts";
 import { type Database, openDatabase } from "#store/database.ts";
 import { edgeMigrations } from "#store/migrations.ts";
 import { createOwnershipStore } from "#store/ownership.ts";
@@ -134,6 +136,39 @@ describe("registration", () => {
     const early = link.sent.length;
     await clock.advance(70_000);
     expect([early <= 1, link.sent.length]).toEqual([true, 20]);
+  });
+
+  it("DISCO-EDGE-01: many things are gone through once, and not once for each of them", async () => {
+    start();
+    const refs = Array.from({ length: 300 }, (_, n) => ({ ...meter, nodeId: `m${n}` }));
+    const claims = createClaims({
+      store: createOwnershipStore(database),
+      forgetDecisions() {},
+      claimed() {},
+      disowned() {},
+      log: silentLog,
+    });
+    claims.add(refs);
+    let looked = 0;
+    const registration = createRegistration({
+      connection: link.connection,
+      claims,
+      registry: () => ({ jid: registry, generation: "nf" }),
+      tags: () => {
+        looked++;
+        return meterTags;
+      },
+      clock,
+      log: silentLog,
+      jitterMs: 0,
+    });
+    const running = registration.run(stop.signal);
+    registration.loggedIn();
+    await clock.advance(90_000);
+    expect(told("register").length).toBe(300);
+    expect(looked).toBeLessThan(300 * 6);
+    stop.abort();
+    await running;
   });
 
   it("DISCO-EDGE-01: the KEY outlives restart and reconnect, which register again; a resumed stream does not", async () => {
