@@ -51,6 +51,12 @@ export const nodesPerRequestMax = 10_000;
 
 // Lines.
 export const lineQueueMax = 64;
+/** Units of one line of which figures are kept; secondary addressing allows more, their sums are counted all the same. */
+export const healthUnitsMax = 512;
+/** The last round trips of one unit: enough for a median and a 95th percentile. */
+export const healthRoundTripsMax = 64;
+/** Different faces at one address: two prove the point. */
+export const healthIdentitiesMax = 4;
 
 // Store.
 /** How long a statement waits for another connection's lock before it fails. */
