@@ -57,6 +57,8 @@ export const healthUnitsMax = 512;
 export const healthRoundTripsMax = 64;
 /** Different faces at one address: two prove the point. */
 export const healthIdentitiesMax = 4;
+/** Characters of one line of a trace: a kibibyte of octets as text, with room. */
+export const traceLineCharsMax = 4_096;
 
 // Store.
 /** How long a statement waits for another connection's lock before it fails. */
