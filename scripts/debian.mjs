@@ -17,9 +17,11 @@ const needed = [
   { name: "openssl", present: () => has("openssl") },
 ];
 
-/** Other people's code that only the tests talk to: a second broker, and a client library in another language. */
+/** Other people's code that only the tests talk to: a second broker, clients and servers in other languages. */
 const neededByTests = [
   { name: "ejabberd", present: () => has("ejabberdctl") },
+  { name: "mbpoll", present: () => has("mbpoll") },
+  { name: "python3-pymodbus", present: () => existsSync("/usr/lib/python3/dist-packages/pymodbus") },
   { name: "python3-slixmpp", present: () => has("python3") && existsSync("/usr/lib/python3/dist-packages/slixmpp") },
 ];
 
