@@ -37,8 +37,16 @@ export interface Breaker {
   readonly failures: number;
 }
 
-/** `turned` is told once when the device turns bad and once when it is well again. */
-export function createBreaker(rest: Rest, clock: Clock, turned: (resting: boolean) => void): Breaker {
+/**
+ * `turned` is told once when the device turns bad and once when it is well again; `rested` of each rest until when it lasts
+ * (`clock.monotonic`), and undefined when there is none any more.
+ */
+export function createBreaker(
+  rest: Rest,
+  clock: Clock,
+  turned: (resting: boolean) => void,
+  rested: (untilMs: number | undefined) => void = () => {},
+): Breaker {
   let failures = 0;
   let rests: Iterator<number> | undefined;
   let triedAt = 0;
@@ -60,12 +68,14 @@ export function createBreaker(rest: Rest, clock: Clock, turned: (resting: boolea
     if (first && failures < rest.failuresMax) return;
     rests ??= backoff(rest.firstMs, rest.msMax);
     until = triedAt + (rests.next().value as number);
+    rested(until);
     if (first) turned(true);
   };
   const answered = () => {
     failures = 0;
     if (rests === undefined) return;
     rests = undefined;
+    rested(undefined);
     turned(false);
   };
 

@@ -147,6 +147,7 @@ async function scan(
     await table.row(integerCell(at), ...row);
   }
   line.tap.forget(scanning);
+  line.health.forget(scanning);
   await table.done();
   await report.status(`${found} found at the addresses ${from} to ${to}.`);
   if (found === 0) await report.message(words.none, "Warning");

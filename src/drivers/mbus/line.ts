@@ -9,6 +9,7 @@ import type { DisplayParameter } from "#contract/node.ts";
 import { lineQueueMax, mbusDrainMsMax, mbusRecallMs, mbusTelegramsMax } from "#limits.ts";
 import type { ByteChannel } from "../byte-channel.ts";
 import { counterFacts } from "../device-facts.ts";
+import { createLineHealth, type LineHealth } from "../line-health.ts";
 import { writeBounded } from "../line-ownership.ts";
 import { createTap, type Tap } from "../tap.ts";
 import { stripEcho } from "./echo.ts";
@@ -37,6 +38,8 @@ export interface Line {
   /** Alone on the line; `QueueFull` when too many wait. `who`: whose frames these are, for those who listen. */
   take<T>(order: TurnOrder, signal: AbortSignal, work: (bus: Bus) => Promise<T>, who?: string): Promise<T>;
   readonly tap: Tap;
+  /** Units go by the `who` of their turns. */
+  readonly health: LineHealth;
   readonly counters: Readonly<Counters>;
   describe(): readonly DisplayParameter[];
   /** Settles when the line went away or was closed. */
@@ -59,12 +62,17 @@ export interface Counters {
 export function createLine(carrier: ByteChannel, timing: Timing, clock: Clock): Line {
   const turns = createTurns(lineQueueMax);
   const tap = createTap(clock);
+  const health = createLineHealth(clock);
   const channel = tap.over(carrier);
   const counters: Counters = { requests: 0, answers: 0, timeouts: 0, garbled: 0, foreign: 0, discarded: 0, echoes: 0 };
   const chunks = createInbox(clock, channel);
   const recall = createRecall(clock);
   /** The last exchange did not end cleanly: something of it may still arrive. */
   let unsettled = true;
+  /** Whose turn it is. */
+  let who = "";
+  /** The last exchange, as far as health goes: whose it was, whether nobody answered, when the first octet came. */
+  const last = { who: "", silent: false, sentAt: 0, heardAt: undefined as number | undefined };
 
   /** Throws away what comes until nothing has come for a gap. Bounded: a babbling line must not hold its queue. */
   const drain = async (signal: AbortSignal) => {
@@ -77,18 +85,34 @@ export function createLine(carrier: ByteChannel, timing: Timing, clock: Clock): 
   };
 
   const exchange: Bus["exchange"] = async (request, wanted, signal) => {
+    const before = counters.discarded;
     if (unsettled) await drain(signal);
     counters.discarded += chunks.clear();
+    if (counters.discarded > before) {
+      if (last.silent) health.late(last.who);
+      else health.noise(last.who, counters.discarded - before);
+    }
     unsettled = true;
     counters.requests++;
+    Object.assign(last, { who, silent: false, sentAt: clock.monotonic(), heardAt: undefined });
     await writeBounded(channel, request, clock, signal);
     const { outcome, clean } = await receive(request, wanted, signal);
     if (outcome.kind === "answer") recall.add(outcome.frame);
+    diagnose(outcome, request.length);
     if (outcome.kind === "silence") counters.timeouts++;
     else if (outcome.kind === "garbled") counters.garbled++;
     else counters.answers++;
     unsettled = !clean;
     return outcome;
+  };
+
+  /** How fast a meter is: to its first octet, which is what the standard bounds. */
+  const diagnose = ({ kind }: Outcome, sentOctets: number) => {
+    const spentMs = (last.heardAt ?? clock.monotonic()) - last.sentAt - timing.transferMs(sentOctets);
+    last.silent = kind === "silence";
+    if (kind === "silence") health.timeout(last.who);
+    else if (kind === "garbled") health.checksum(last.who);
+    else health.answered(last.who, Math.max(0, spentMs));
   };
 
   const receive = async (request: Uint8Array, wanted: Wanted, signal: AbortSignal) => {
@@ -97,25 +121,34 @@ export function createLine(carrier: ByteChannel, timing: Timing, clock: Clock): 
     const began = clock.monotonic();
     // A serial port takes the request at once and sends it at its own pace.
     let deadline = began + timing.transferMs(request.length) + timing.answerMs;
-    const last = deadline + 2 * timing.transferMs(longestOctets) + timing.answerMs;
+    const latest = deadline + 2 * timing.transferMs(longestOctets) + timing.answerMs;
     let damage: string | undefined;
     /** An answer that may be an earlier one arriving twice: taken only when nothing better comes. */
     let repeated: Outcome | undefined;
     for (;;) {
       const now = clock.monotonic();
-      const chunk = await chunks.next(Math.min(deadline, last) - now, signal);
+      const chunk = await chunks.next(Math.min(deadline, latest) - now, signal);
+      if (chunk !== undefined) last.heardAt ??= clock.monotonic();
       const arrivals = chunk === undefined ? framer.flush() : framer.push(echo.strip(chunk));
       for (const [n, arrival] of arrivals.entries()) {
         if (arrival.kind === "noise") counters.discarded += arrival.octets;
+        if (arrival.kind === "noise") health.noise(who, arrival.octets);
         if (arrival.kind === "bad") damage ??= arrival.reason;
         if (arrival.kind === "noise") damage ??= "noise";
         if (arrival.kind !== "frame") continue;
         const outcome = judge(arrival.frame, wanted, damage === undefined);
         if (outcome?.kind === "answer" && recall.isRepeated(outcome.frame)) repeated = outcome;
         else if (outcome !== undefined) return { outcome, clean: n === arrivals.length - 1 && framer.held === 0 };
-        else counters.foreign++;
+        else {
+          counters.foreign++;
+          health.foreign(who);
+        }
       }
-      if (echo.found) counters.echoes++;
+      if (echo.found) {
+        counters.echoes++;
+        health.echo(who);
+        last.heardAt = undefined;
+      }
       if (chunk === undefined) {
         if (repeated !== undefined) return { outcome: repeated, clean: false };
         const outcome: Outcome = damage === undefined ? { kind: "silence" } : { kind: "garbled", reason: damage };
@@ -136,9 +169,13 @@ export function createLine(carrier: ByteChannel, timing: Timing, clock: Clock): 
     counters,
     closed: channel.closed,
     close: () => channel.close(),
-    take: (order, signal, work, who = "") =>
-      turns.take(order, signal, () => tap.during(who, () => work({ clock, exchange }))),
+    take: (order, signal, work, whose = "") =>
+      turns.take(order, signal, () => {
+        who = whose;
+        return tap.during(whose, () => work({ clock, exchange }));
+      }),
     tap,
+    health,
     describe: () => counterFacts({ ...counters, waiting: turns.waiting }),
   };
 }

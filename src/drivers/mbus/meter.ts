@@ -27,10 +27,11 @@ const rest = { failuresMax: mbusFailedMax, firstMs: mbusRestFirstMs, msMax: mbus
 
 export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log): Device {
   const who = formatAddress(plan.address);
-  const breaker = createBreaker(rest, clock, resting => {
+  const turned = (resting: boolean) => {
     if (resting) log.warning("mbus.meter.silent", { meter: who });
     else log.notice("mbus.meter.answers", { meter: who });
-  });
+  };
+  const breaker = createBreaker(rest, clock, turned, until => line.health.resting(who, until));
   const counters = { readouts: 0, failures: 0, retries: 0 };
   let last: { readout: Readout; samples: readonly Sample[]; at: number } | undefined;
   const lastFault = createLastFault(clock.now);
@@ -48,7 +49,10 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log)
             address: plan.address,
             ...(plan.key === undefined ? {} : { key: plan.key }),
             probing,
-            retried: () => counters.retries++,
+            retried() {
+              counters.retries++;
+              line.health.retried(who);
+            },
           },
           signal,
         ),
@@ -94,6 +98,7 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log)
     async [Symbol.asyncDispose]() {
       isOpen = false;
       line.tap.forget(who);
+      line.health.forget(who);
     },
   };
 }
