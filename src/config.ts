@@ -6,6 +6,7 @@ import { dirname, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import * as z from "zod";
 import type { SiteNode } from "#concentrator/tree.ts";
+import { identifierCharsMax, nodesMax } from "#limits.ts";
 
 export const bootSettings = z.strictObject({
   /** XMPP domain of the broker: the account, the registry and the decisions live there. */
@@ -76,15 +77,23 @@ export function readBootSettings(file: string): BootSettings {
 
 const siteNode: z.ZodType<SiteNode> = z.strictObject({
   type: z.string().min(1),
-  id: z.string().min(1).max(128),
+  id: z.string().min(1).max(identifierCharsMax),
   name: z.string().max(128).optional(),
   settings: z.record(z.string(), z.unknown()).optional(),
   tags: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
+  registered: z.boolean().optional(),
+  historyDays: z.int().min(1).max(36_500).optional(),
   nodes: z.lazy(() => z.array(siteNode)).optional(),
 });
-export const siteFile = z.strictObject({ nodes: z.array(siteNode).max(10_000) });
+export const siteFile = z.strictObject({
+  // Of the node at the top: heeded while there is nothing below it.
+  id: z.string().min(1).max(identifierCharsMax).optional(),
+  name: z.string().max(128).optional(),
+  nodes: z.array(siteNode).max(nodesMax),
+});
+export type Site = z.output<typeof siteFile>;
 
-export const readSite = (file: string): readonly SiteNode[] => check(siteFile, readYaml(file), file).nodes;
+export const readSite = (file: string): Site => check(siteFile, readYaml(file), file);
 
 export function readYaml(file: string): unknown {
   let text: string;

@@ -15,6 +15,7 @@ import { drivers } from "#drivers/all.ts";
 import { announceMs, restartFirstMs, restartMsMax, shutdownMs, taskHealthyMs } from "#limits.ts";
 import { serveStatus } from "#link/status-socket.ts";
 import { createNetwork } from "./edge/network.ts";
+import { importSite } from "./edge/site-import.ts";
 import { describeStatus, type EdgeStatus } from "./edge/status.ts";
 import { openStores } from "./edge/stores.ts";
 import { followTree } from "./edge/things.ts";
@@ -50,7 +51,7 @@ export async function runEdge({ settings, clock, log, signal, announce, restart 
     roots: [{ ref: siteRef, displayName: settings.name }],
   });
   tree.import(applianceSource, [{ type: "board.appliance", id: "board", name: "This appliance" }]);
-  if (settings.siteFile !== undefined) importSite(tree, settings.siteFile);
+  if (settings.siteFile !== undefined) takeSiteFile(tree, settings.siteFile);
 
   const network = createNetwork({ settings, stores, tree, clock, log, signal, restart });
   const status = () =>
@@ -93,9 +94,9 @@ export async function runEdge({ settings, clock, log, signal, announce, restart 
   );
 }
 
-function importSite(tree: Tree, file: string): void {
+function takeSiteFile(tree: Tree, file: string): void {
   try {
-    tree.import(meteringTopology, readSite(file));
+    importSite(tree, readSite(file));
   } catch (error) {
     if (error instanceof Refusal) throw new ConfigError(`${file} is not right: ${error.message}`);
     throw error;

@@ -108,7 +108,7 @@ describe("a site file", () => {
     const file = write(
       "nodes:\n  - type: mbus.tcp\n    id: attic\n    settings: { host: 10.0.0.5 }\n    nodes:\n      - type: mbus.meter\n        id: heat-3\n        tags: { ROOM: Attic, FLOOR: 3 }\n",
     );
-    expect(readSite(file)).toEqual([
+    expect(readSite(file).nodes).toEqual([
       {
         type: "mbus.tcp",
         id: "attic",

@@ -26,6 +26,9 @@ export interface SiteNode {
   readonly name?: string | undefined;
   readonly settings?: Readonly<Record<string, unknown>> | undefined;
   readonly tags?: Readonly<Record<string, string | number>> | undefined;
+  /** As `NodeOptions`; absent is as usual. */
+  readonly registered?: boolean | undefined;
+  readonly historyDays?: number | undefined;
   readonly nodes?: readonly SiteNode[] | undefined;
 }
 
@@ -278,6 +281,10 @@ const asNewNode = (one: SiteNode): NewNode => ({
   settings: one.settings ?? {},
   displayName: one.name ?? one.id,
   tags: Object.entries(one.tags ?? {}).map(([name, value]) => ({ name, value })),
+  options: {
+    ...(one.registered === false ? { registered: false } : {}),
+    ...(one.historyDays === undefined ? {} : { historyDays: one.historyDays }),
+  },
 });
 
 /** What the type says of its settings, and over it what the node itself was given. */

@@ -12,6 +12,7 @@ import { Refusal } from "#contract/faults.ts";
 import { applianceSource, meteringTopology } from "#contract/node.ts";
 import { integerCell, textCell } from "#contract/report.ts";
 import { objectPartBytesMax, siteCharsMax } from "#limits.ts";
+import { importSite } from "./site-import.ts";
 import { readSiteText, type TextFault, writeSite } from "./site-text.ts";
 
 const words = {
@@ -40,7 +41,7 @@ const words = {
 };
 
 export interface ApplianceDeps {
-  readonly tree: Pick<Tree, "sources" | "import">;
+  readonly tree: Pick<Tree, "sources" | "import" | "edit">;
   /** Where backups lie. */
   readonly folder: string;
   /** Writes a copy of the configuration; resolves with its octets. */
@@ -155,7 +156,7 @@ const importCommand = ({ tree, log }: ApplianceDeps): Command =>
       const read = readSiteText(site);
       if ("faults" in read) throw rejected(read.faults);
       try {
-        const { created, present } = tree.import(meteringTopology, read.nodes);
+        const { created, present } = importSite(tree, read.site);
         log.notice("site-imported", { created: created.length, present: present.length });
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;

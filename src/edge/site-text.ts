@@ -5,7 +5,7 @@ import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, stringif
 import type { TreeNode } from "#concentrator/forest.ts";
 import { siteType } from "#concentrator/site-root.ts";
 import type { SiteNode, Tree } from "#concentrator/tree.ts";
-import { siteFile } from "#config.ts";
+import { type Site, siteFile } from "#config.ts";
 import { formOf } from "#contract/form.ts";
 
 /** One fault of a text; `line` counts from 1. */
@@ -27,12 +27,12 @@ export function writeSite(tree: Pick<Tree, "sources">, sourceId: string): SiteTe
   const write = (node: TreeNode): SiteNode => {
     count++;
     const { record, type } = node;
-    const hidden = new Set(
-      type === undefined ? [] : formOf(type.settings).flatMap(one => (one.secret ? one.name : [])),
-    );
+    const fields = type === undefined ? undefined : formOf(type.settings);
+    // Where nobody knows what the settings mean any more, any of them may be secret.
+    const isHidden = (name: string) => fields === undefined || fields.some(one => one.name === name && one.secret);
     const settings = Object.entries(record.settings).filter(([name, value]) => {
-      if (hidden.has(name) && value !== "") secrets.push(`${record.ref.nodeId}: ${name}`);
-      return !hidden.has(name);
+      if (isHidden(name) && value !== "") secrets.push(`${record.ref.nodeId}: ${name}`);
+      return !isHidden(name);
     });
     const tags = record.tags.map(({ name, value }) => [name, value] as const);
     const nodes = Array.from(node.children, write);
@@ -42,18 +42,21 @@ export function writeSite(tree: Pick<Tree, "sources">, sourceId: string): SiteTe
       ...(record.displayName === record.ref.nodeId || record.displayName === "" ? {} : { name: record.displayName }),
       ...(settings.length === 0 ? {} : { settings: Object.fromEntries(settings) }),
       ...(tags.length === 0 ? {} : { tags: Object.fromEntries(tags) }),
+      ...record.options,
       ...(nodes.length === 0 ? {} : { nodes }),
     };
   };
   const roots = [...(tree.sources.get(sourceId)?.roots ?? [])];
-  // The site itself is there already wherever the text is read.
-  const top = roots.flatMap(root => (root.record.type === siteType.name ? [...root.children] : [root]));
+  const site = roots.find(({ record }) => record.type === siteType.name);
+  const top = roots.flatMap(root => (root === site ? [...root.children] : [root]));
   const nodes = top.map(write);
-  return { text: stringify({ nodes }), nodes: count, secrets };
+  // The site itself is there already wherever the text is read; an empty one takes its name from it.
+  const named = site === undefined ? {} : { id: site.ref.nodeId, name: site.record.displayName };
+  return { text: stringify({ ...named, nodes }), nodes: count, secrets };
 }
 
-/** The nodes, or every fault with its line. */
-export function readSiteText(text: string): { nodes: readonly SiteNode[]; lineOf: LineOf } | { faults: TextFault[] } {
+/** The site, or every fault with its line. */
+export function readSiteText(text: string): { site: Site; lineOf: LineOf } | { faults: TextFault[] } {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const at = (offset: number) => lines.linePos(offset).line;
@@ -88,7 +91,7 @@ export function readSiteText(text: string): { nodes: readonly SiteNode[]; lineOf
   }
   const ids = new Map<string, number>();
   collectIds(document.contents, ids, at);
-  return { nodes: parsed.data.nodes, lineOf: id => ids.get(id) ?? 1 };
+  return { site: parsed.data, lineOf: id => ids.get(id) ?? 1 };
 }
 
 /** The line on which a node of that id stands. */
