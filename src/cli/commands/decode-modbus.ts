@@ -159,6 +159,8 @@ function answerJson(request: Request, answer: Answer): Record<string, unknown> {
       return { bits: bitText(answer.bits) };
     case "registers":
       return { registers: answer.registers };
+    case "records":
+      return { parts: answer.parts };
     case "data":
       return { data: hex(answer.data) };
     case "exception":
@@ -188,8 +190,11 @@ const asked: Readonly<Record<number, string>> = {
   15: "write coils",
   16: "write holding registers",
   17: "report server id",
+  20: "read file records",
+  21: "write file records",
   22: "mask write holding register",
   23: "read and write holding registers",
+  24: "read FIFO queue",
   43: "read device identification",
 };
 
@@ -208,6 +213,8 @@ function describeAnswer(answer: Answer): string {
       return `bits ${bitText(answer.bits)}`;
     case "registers":
       return `registers ${answer.registers.map(word => word.toString(16).padStart(4, "0")).join(" ")} (${answer.registers.join(" ")})`;
+    case "records":
+      return `records ${answer.parts.map(words => words.map(word => word.toString(16).padStart(4, "0")).join(" ")).join(" | ")}`;
     case "data":
       return `data ${hex(answer.data)}`;
     case "exception":

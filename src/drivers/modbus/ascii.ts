@@ -3,7 +3,7 @@
 import { concat } from "#base/bytes.ts";
 import type { AnswerReader, Reject, SerialFraming } from "./framing.ts";
 import { encodeRequest, isMismatch, type Request } from "./pdu.ts";
-import { checkAnswer } from "./rtu.ts";
+import { checkAnswer, isReadBack } from "./rtu.ts";
 
 /** Clause 2.5.2.1: the longest frame is 513 characters. */
 const lineCharsMax = 513;
@@ -45,7 +45,7 @@ function createAsciiReader(unit: number, request: Request, echoes: boolean): Ans
   let echoed = false;
   let foreign = 0;
   let problem: Reject | undefined;
-  const distinct = ![5, 6, 8, 22].includes(request.function);
+  const distinct = isReadBack(request);
 
   return {
     feed(chunk) {

@@ -2,7 +2,7 @@
 // Modbus Application Protocol 1.1b3, clause 6; the quantities are the limits given there. Pure.
 
 import { concat } from "#base/bytes.ts";
-import type { Answer, FunctionCode, Mismatch, Request } from "./pdu.ts";
+import type { Answer, FilePart, FunctionCode, Mismatch, Request } from "./pdu.ts";
 
 interface AnswerShape {
   /** Octets from the function code on; undefined while too few have come to tell. */
@@ -41,6 +41,18 @@ export function encodeBody(request: Request): Uint8Array {
       );
     case 17:
       return new Uint8Array();
+    case 20: {
+      within(request.parts.length, 1, 35, "number of parts");
+      const octets = request.parts.reduce((sum, { count }) => sum + 2 + 2 * within(count, 1, 124, "quantity"), 0);
+      within(octets, 0, 245, "number of octets to read");
+      return counted(concat(...request.parts.map(part => filePart(part, part.count))));
+    }
+    case 21: {
+      within(request.parts.length, 1, 27, "number of parts");
+      const parts = request.parts.map(part => concat(filePart(part, part.values.length), words(...part.values)));
+      within(concat(...parts).length, 9, 251, "number of octets to write");
+      return counted(concat(...parts));
+    }
     case 22:
       return words(request.address, request.and, request.or);
     case 23:
@@ -49,6 +61,8 @@ export function encodeBody(request: Request): Uint8Array {
         words(request.writeAddress, within(request.values.length, 1, 121, "quantity to write")),
         counted(words(...request.values)),
       );
+    case 24:
+      return words(request.address);
     case 43:
       return Uint8Array.of(14, request.code, within(request.object, 0, 255, "object"));
   }
@@ -95,10 +109,46 @@ export const answerShapes: Readonly<Record<FunctionCode, AnswerShape>> = {
   15: echoShape(4),
   16: echoShape(4),
   17: { length: countedLength, decode: pdu => ({ kind: "data", data: pdu.slice(2) }) },
+  20: { length: countedLength, decode: decodeFileRecords },
+  21: {
+    length: countedLength,
+    decode: (pdu, request) => (same(pdu.subarray(1), encodeBody(request)) ? { kind: "echo" } : "write-echo-mismatch"),
+  },
   22: echoShape(6),
   23: registersShape,
+  24: {
+    length: head => (head[2] === undefined ? undefined : 3 + (((head[1] ?? 0) << 8) | head[2])),
+    decode: decodeQueue,
+  },
   43: { length: identificationLength, decode: decodeIdentification },
 };
+
+/** 6 file record count; the record numbers of clause 6.14 end at 9999. */
+const filePart = ({ file, record }: Pick<FilePart, "file" | "record">, count: number) =>
+  concat(
+    Uint8Array.of(6),
+    words(within(file, 1, 0xffff, "file"), within(record, 0, 9_999, "record"), within(count, 1, 124, "quantity")),
+  );
+
+/** For each part: octets after the length, reference type 6, words (clause 6.14). */
+function decodeFileRecords(pdu: Uint8Array, request: Request): Answer | Mismatch {
+  if (request.function !== 20) return "function-mismatch";
+  const parts: number[][] = [];
+  let at = 2;
+  for (const { count } of request.parts) {
+    if (pdu[at] !== 1 + 2 * count || pdu[at + 1] !== 6) return "byte-count-mismatch";
+    parts.push(unpackWords(pdu.subarray(at + 2, at + 2 + 2 * count)));
+    at += 2 + 2 * count;
+  }
+  return at === pdu.length ? { kind: "records", parts } : "byte-count-mismatch";
+}
+
+/** Octets that follow (2), registers in the queue (2), the registers (clause 6.18). */
+function decodeQueue(pdu: Uint8Array): Answer | Mismatch {
+  const count = ((pdu[3] ?? 0) << 8) | (pdu[4] ?? 0);
+  if (pdu.length < 5 || count > 31 || pdu.length !== 5 + 2 * count) return "byte-count-mismatch";
+  return { kind: "registers", registers: unpackWords(pdu.subarray(5)) };
+}
 
 /**
  * 2B 0E code conformity more next count, then `count` times id, length, text. There is no length field for the whole: it is
@@ -139,6 +189,8 @@ function words(...values: readonly number[]): Uint8Array {
 }
 
 const counted = (bytes: Uint8Array) => concat(Uint8Array.of(bytes.length), bytes);
+
+const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, n) => byte === b[n]);
 
 const unpackWords = (bytes: Uint8Array): number[] =>
   Array.from({ length: bytes.length >> 1 }, (_, n) => ((bytes[2 * n] ?? 0) << 8) | (bytes[2 * n + 1] ?? 0));

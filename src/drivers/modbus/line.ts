@@ -18,10 +18,11 @@ import {
 } from "#limits.ts";
 import { createBreaker } from "../breaker.ts";
 import { counterFacts, createLastFault, textFact } from "../device-facts.ts";
+import type { LineHealth } from "../line-health.ts";
 import { createTap, type Tap } from "../tap.ts";
 import { lineCommands } from "./commands.ts";
 import { type Answer, describeException, describeRequest, type Request } from "./pdu.ts";
-import type { Session } from "./session.ts";
+import { type Session, unitName } from "./session.ts";
 
 export interface UnitCounters {
   requests: number;
@@ -51,13 +52,11 @@ export interface ModbusLine extends Device {
   /** One request behind everybody else, without breaker and retries: is there anybody? */
   probe(address: number, request: Request, signal: AbortSignal): Promise<Answer>;
   readonly tap: Tap;
+  readonly health: LineHealth;
   readonly closed: Promise<DeviceFault>;
 }
 
 const rest = { failuresMax: modbusSilentMax, firstMs: modbusRestFirstMs, msMax: modbusRestMsMax };
-
-/** Of a unit, for those who listen to it alone. */
-export const unitName = (address: number): string => `unit ${address}`;
 
 /** `tap`: the one over the channels of the session. */
 export function createLine(session: Session, clock: Clock, log: Log, tap: Tap = createTap(clock)): ModbusLine {
@@ -72,6 +71,7 @@ export function createLine(session: Session, clock: Clock, log: Log, tap: Tap = 
   const line: ModbusLine = {
     clock,
     tap,
+    health: session.health,
     sniff: signal => tap.listen(signal),
     probe: (address, request, signal) =>
       leavable(
@@ -86,7 +86,7 @@ export function createLine(session: Session, clock: Clock, log: Log, tap: Tap = 
         return known.link;
       }
       let gap = gapMs;
-      const link = createUnitLink(address, { turns, clock, log }, request =>
+      const link = createUnitLink(address, { turns, clock, log, health: session.health }, request =>
         heard(address, unitName(address), request, gap),
       );
       units.set(address, {
@@ -112,15 +112,18 @@ interface LineParts {
   readonly turns: ReturnType<typeof createTurns>;
   readonly clock: Clock;
   readonly log: Log;
+  readonly health: LineHealth;
 }
 
 function createUnitLink(address: number, line: LineParts, exchange: (request: Request) => Promise<Answer>): UnitLink {
-  const { turns, clock, log } = line;
+  const { turns, clock, log, health } = line;
+  const who = unitName(address);
   const counters: UnitCounters = { requests: 0, timeouts: 0, garbled: 0, exceptions: 0, retries: 0 };
-  const breaker = createBreaker(rest, clock, resting => {
+  const turned = (resting: boolean) => {
     if (resting) log.warning("modbus.unit.silent", { unit: address });
     else log.notice("modbus.unit.answers", { unit: address });
-  });
+  };
+  const breaker = createBreaker(rest, clock, turned, until => health.resting(who, until));
 
   const lastFault = createLastFault(clock.now);
   const attempt = async (request: Request, order: TurnOrder): Promise<Answer> => {
@@ -136,7 +139,10 @@ function createUnitLink(address: number, line: LineParts, exchange: (request: Re
       }
     };
     const answer = await breaker.attempt(order, once, answered => gatewaySilence(address, answered));
-    if (answer.kind === "exception") counters.exceptions++;
+    if (answer.kind === "exception") {
+      counters.exceptions++;
+      health.exception(who, answer.code);
+    }
     return answer;
   };
 
@@ -171,6 +177,7 @@ function createUnitLink(address: number, line: LineParts, exchange: (request: Re
           if (!again || breaker.resting || tries++ >= retriesMax) throw error;
         }
         counters.retries++;
+        health.retried(who);
       }
     },
   };

@@ -17,6 +17,12 @@ export type Request =
   | { readonly function: 16; readonly address: number; readonly values: readonly number[] }
   /** Report server id. */
   | { readonly function: 17 }
+  /** Records of files: 1..35 parts of a file, whose words together fit into one answer. */
+  | { readonly function: 20; readonly parts: readonly FilePart[] }
+  | {
+      readonly function: 21;
+      readonly parts: readonly (Omit<FilePart, "count"> & { readonly values: readonly number[] })[];
+    }
   /** result = (current AND and) OR (or AND NOT and) */
   | { readonly function: 22; readonly address: number; readonly and: number; readonly or: number }
   /** Writes first, then reads: 1..125 read, 1..121 written. */
@@ -27,14 +33,25 @@ export type Request =
       readonly writeAddress: number;
       readonly values: readonly number[];
     }
+  /** The registers waiting in a queue, at most 31, which stay there. */
+  | { readonly function: 24; readonly address: number }
   /** Device identification, MEI 14; code 1 basic, 2 regular, 3 extended, 4 one object. */
   | { readonly function: 43; readonly code: 1 | 2 | 3 | 4; readonly object: number };
+
+/** Files are counted from 1, records (words) in them from 0. */
+export interface FilePart {
+  readonly file: number;
+  readonly record: number;
+  readonly count: number;
+}
 
 export type FunctionCode = Request["function"];
 
 export type Answer =
   | { readonly kind: "bits"; readonly bits: readonly boolean[] }
   | { readonly kind: "registers"; readonly registers: readonly number[] }
+  /** One list of words for each part that was asked for. */
+  | { readonly kind: "records"; readonly parts: readonly (readonly number[])[] }
   /** A write or loop back that was echoed as sent. */
   | { readonly kind: "echo" }
   | { readonly kind: "data"; readonly data: Uint8Array }
@@ -113,14 +130,19 @@ const requestNames: Readonly<Record<FunctionCode, string>> = {
   15: "write coils",
   16: "write registers",
   17: "report server id",
+  20: "read file records",
+  21: "write file records",
   22: "mask write register",
   23: "read and write registers",
+  24: "read FIFO queue",
   43: "read device identification",
 };
 
 /** "read holding registers 100, 2 of them": for people; values are left out. */
 export function describeRequest(request: Request): string {
   const name = requestNames[request.function];
+  if ("parts" in request)
+    return `${name} of ${request.parts.map(({ file, record }) => `file ${file} from ${record}`).join(", ")}`;
   if ("quantity" in request) return `${name} ${request.address}, ${request.quantity} of them`;
   return "address" in request ? `${name} ${request.address}` : name;
 }

@@ -110,7 +110,7 @@ export const checkAnswer = (unit: number, request: Request, fromUnit: number, pd
 const isKnown = (code: number | undefined) => code === undefined || (code & 0x7f) in answerShapes;
 
 /** The answer cannot look like the request, so that an echo is recognised; the answer to most writes is an echo itself. */
-const isReadBack = (request: Request) => ![5, 6, 8, 22].includes(request.function);
+export const isReadBack = (request: Request) => ![5, 6, 8, 21, 22].includes(request.function);
 
 const startsWith = (whole: Uint8Array, head: Uint8Array) =>
   head.length > 0 && head.every((byte, n) => whole[n] === byte);

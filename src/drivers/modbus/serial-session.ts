@@ -6,11 +6,12 @@ import type { Clock } from "#base/clock.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { modbusBroadcastMs, modbusOwedMax } from "#limits.ts";
 import type { ByteChannel } from "../byte-channel.ts";
+import { createLineHealth } from "../line-health.ts";
 import { writeBounded } from "../line-ownership.ts";
 import { faultWords } from "./fault-words.ts";
 import type { AnswerReader, SerialFraming } from "./framing.ts";
 import type { Answer, Request } from "./pdu.ts";
-import { createBell, type Session, type SessionCounters, silence } from "./session.ts";
+import { createBell, type Session, type SessionCounters, silence, unitName } from "./session.ts";
 
 export interface SerialTiming {
   /** From the last octet of the request to the last of the answer, the time of transfer not counted. */
@@ -66,6 +67,7 @@ export function createSerialSession(
   clock: Clock,
 ): Session {
   const counters: SessionCounters = { late: 0, foreign: 0, reopened: 0 };
+  const health = createLineHealth(clock);
   const stop = new AbortController();
   const bell = createBell();
   const characterMs = timing.baudRate === undefined ? 0 : 11_000 / timing.baudRate;
@@ -77,13 +79,19 @@ export function createSerialSession(
   let lastOctetAt = Number.NEGATIVE_INFINITY;
   let lastUnit: number | undefined;
   let echoes = false;
+  /** The end of the last request's sending, until its answer has come, late perhaps. */
+  let unanswered: { readonly who: string; readonly sentAt: number } | undefined;
   let gone: DeviceFault | undefined;
   const debts = createDebts(10 * timing.timeoutMs, clock);
 
   channel.onData(chunk => {
     lastOctetAt = clock.monotonic();
-    if (waiting === undefined || waiting.answer !== undefined) counters.late++;
-    else {
+    if (waiting === undefined || waiting.answer !== undefined) {
+      counters.late++;
+      if (unanswered === undefined) health.noise("", chunk.length);
+      else health.late(unanswered.who, lastOctetAt - unanswered.sentAt);
+      unanswered = undefined;
+    } else {
       const answer = waiting.reader.feed(chunk);
       if (answer !== undefined) waiting.answer = answer;
     }
@@ -141,11 +149,13 @@ export function createSerialSession(
     const change = lastUnit !== undefined && lastUnit !== unit ? timing.unitChangeGapMs : 0;
     await keepGap(Math.max(frameGapMs, timing.gapMs, gapMs, change));
     lastUnit = unit;
+    const who = unitName(unit);
     const mine: NonNullable<typeof waiting> = { reader: framing.createReader(unit, request, echoes) };
     waiting = mine;
     try {
       const bytes = framing.encode(unit, request);
       await send(bytes);
+      unanswered = { who, sentAt: lastOctetAt };
       if (unit === 0) {
         await sleep(modbusBroadcastMs);
         return { kind: "echo" };
@@ -156,16 +166,28 @@ export function createSerialSession(
     } finally {
       waiting = undefined;
       counters.foreign += mine.reader.foreign;
+      for (let n = 0; n < mine.reader.foreign; n++) health.foreign(who);
+      if (mine.reader.echoed) health.echo(who);
       echoes ||= mine.reader.echoed;
     }
-    if (mine.answer !== undefined) return mine.answer;
+    if (mine.answer !== undefined) {
+      health.answered(who, Math.max(0, clock.monotonic() - (unanswered?.sentAt ?? lastOctetAt)));
+      unanswered = undefined;
+      return mine.answer;
+    }
     if (gone) throw gone;
     const { problem } = mine.reader;
+    const silent = problem === undefined || problem === "unit-mismatch";
+    if (silent) health.timeout(who);
+    else {
+      health.checksum(who);
+      unanswered = undefined;
+    }
     const heardBefore = counters.late;
     await drain(clock.monotonic() + timing.timeoutMs);
     // What came instead may have been anybody's: the answer may still be owed.
     if (counters.late === heardBefore) debts.add(unit, request);
-    if (problem === undefined || problem === "unit-mismatch") {
+    if (problem === undefined || silent) {
       throw new DeviceFault("timeout", `unit ${unit}: no answer within ${timing.timeoutMs} ms: ${silence}`);
     }
     throw new DeviceFault("garbled", `unit ${unit}: the answer cannot be taken: ${faultWords(problem)}`);
@@ -174,6 +196,7 @@ export function createSerialSession(
   return {
     exchange,
     counters,
+    health,
     closed: channel.closed,
     async [Symbol.asyncDispose]() {
       stop.abort(new DeviceFault("unreachable", `${channel.name}: closed by us`));

@@ -2,7 +2,11 @@
 // have their own session (serial-session.ts, tcp-session.ts).
 
 import type { DeviceFault } from "#contract/faults.ts";
+import type { LineHealth } from "../line-health.ts";
 import type { Answer, Request } from "./pdu.ts";
+
+/** Of a unit, in figures and for those who listen to it alone. */
+export const unitName = (address: number): string => `unit ${address}`;
 
 /** What to do about a unit that does not answer, for the person who stands before it. */
 export const silence = "check the address, the wiring and the unit";
@@ -24,6 +28,8 @@ export interface Session extends AsyncDisposable {
    */
   exchange(unit: number, request: Request, gapMs: number): Promise<Answer>;
   readonly counters: SessionCounters;
+  /** Units go by `unitName`. */
+  readonly health: LineHealth;
   /** The line went away and could not be had again. Never rejects. */
   readonly closed: Promise<DeviceFault>;
 }

@@ -4,13 +4,14 @@
 
 import type { Clock } from "#base/clock.ts";
 import { DeviceFault } from "#contract/faults.ts";
-import { modbusMismatchesMax, modbusReopenMs } from "#limits.ts";
+import { modbusMismatchesMax, modbusOwedMax, modbusReopenMs } from "#limits.ts";
 import type { ByteChannel } from "../byte-channel.ts";
+import { createLineHealth } from "../line-health.ts";
 import { writeBounded } from "../line-ownership.ts";
 import { faultWords } from "./fault-words.ts";
 import { type Answer, encodeRequest, isMismatch, type Request } from "./pdu.ts";
 import { checkAnswer } from "./rtu.ts";
-import { silence as advice, createBell, type Session, type SessionCounters } from "./session.ts";
+import { silence as advice, createBell, type Session, type SessionCounters, unitName } from "./session.ts";
 import { createTcpReader, encodeTcp, type TcpFrame } from "./tcp.ts";
 
 export interface TcpTiming {
@@ -47,6 +48,9 @@ export async function openTcpSession(
   signal: AbortSignal,
 ): Promise<Session> {
   const counters: SessionCounters = { late: 0, foreign: 0, reopened: 0 };
+  const health = createLineHealth(clock);
+  /** Requests that nobody answered, by transaction. */
+  const owed = new Map<number, { readonly who: string; readonly sentAt: number }>();
   const stop = new AbortController();
   const bell = createBell();
   let settleClosed = (_fault: DeviceFault) => {};
@@ -79,14 +83,26 @@ export async function openTcpSession(
     return mine;
   };
 
+  /** Is it the answer to a request that was given up? */
+  const isLate = ({ transaction: id }: TcpFrame): boolean => {
+    const debt = owed.get(id);
+    if (debt === undefined) return false;
+    owed.delete(id);
+    health.late(debt.who, clock.monotonic() - debt.sentAt);
+    return true;
+  };
+
   const accept = (frame: TcpFrame) => {
+    const late = frame.transaction !== waiting?.transaction && isLate(frame);
     if (waiting === undefined || waiting.answer !== undefined) {
       counters.late++;
+      if (!late) health.foreign(unitName(frame.unit));
       return;
     }
     if (!timing.anyTransaction && frame.transaction !== waiting.transaction) {
       counters.foreign++;
       mismatches++;
+      if (!late) health.foreign(unitName(waiting.unit));
       return;
     }
     const unit = timing.anyUnit ? waiting.unit : frame.unit;
@@ -95,6 +111,7 @@ export async function openTcpSession(
       counters.foreign++;
       mismatches++;
       waiting.problem = answer;
+      if (!late) health.foreign(unitName(waiting.unit));
     } else {
       waiting.answer = answer;
     }
@@ -151,6 +168,7 @@ export async function openTcpSession(
     transaction = (transaction + 1) & 0xffff;
     const mine: Waiting = { unit, request, transaction };
     const present = connection;
+    const sentAt = clock.monotonic();
     waiting = mine;
     try {
       await send(encodeTcp({ transaction, unit, pdu: encodeRequest(request) }));
@@ -161,7 +179,18 @@ export async function openTcpSession(
       waiting = undefined;
       lastAnswerAt = clock.monotonic();
     }
+    diagnose(mine, present, sentAt);
     return conclude(mine, present);
+  }
+
+  function diagnose({ answer, problem, unit, transaction: id }: Waiting, present: Connection, sentAt: number): void {
+    const who = unitName(unit);
+    if (answer !== undefined) return health.answered(who, clock.monotonic() - sentAt);
+    if (present.gone) return;
+    if (present.broken ?? problem) return health.checksum(who);
+    health.timeout(who);
+    owed.set(id, { who, sentAt });
+    for (const oldest of owed.size > modbusOwedMax ? [...owed.keys()].slice(0, 1) : []) owed.delete(oldest);
   }
 
   async function conclude(mine: Waiting, present: Connection): Promise<Answer> {
@@ -188,6 +217,7 @@ export async function openTcpSession(
   return {
     exchange,
     counters,
+    health,
     closed,
     async [Symbol.asyncDispose]() {
       stop.abort(new DeviceFault("unreachable", `${connection.channel.name}: closed by us`));

@@ -9,7 +9,7 @@ import { type Ask, type Field, isAsked, type Sample } from "#contract/field.ts";
 import { modbusRefusedFieldMs } from "#limits.ts";
 import { counterFacts } from "../device-facts.ts";
 import { unitCommands } from "./commands.ts";
-import { type ModbusLine, type UnitLink, unitName } from "./line.ts";
+import type { ModbusLine, UnitLink } from "./line.ts";
 import { type Answer, describeException } from "./pdu.ts";
 import { type Block, plan } from "./plan.ts";
 import { failedField, fieldOf, fieldValue, type Point, type Table, tables } from "./point.ts";
@@ -166,6 +166,7 @@ export function createUnit(
     async [Symbol.asyncDispose]() {
       closed = true;
       line.tap.forget(unitName(link.address));
+      line.health.forget(unitName(link.address));
     },
   };
   return unit;

@@ -17,6 +17,10 @@ const word = fc.integer({ min: 0, max: 0xffff });
 const unit = fc.integer({ min: 1, max: 247 });
 const words = (max: number) => fc.array(word, { minLength: 1, maxLength: max });
 
+const fileNumber = fc.integer({ min: 1, max: 0xffff });
+const recordNumber = fc.nat(9_999);
+const filePart = fc.record({ file: fileNumber, record: recordNumber, count: fc.integer({ min: 1, max: 12 }) });
+
 const request: fc.Arbitrary<Request> = fc.oneof(
   fc.record({
     function: fc.constantFrom(1 as const, 2 as const),
@@ -38,6 +42,22 @@ const request: fc.Arbitrary<Request> = fc.oneof(
   }),
   fc.record({ function: fc.constant(16 as const), address: word, values: words(123) }),
   fc.record({ function: fc.constant(22 as const), address: word, and: word, or: word }),
+  fc.record({
+    function: fc.constant(23 as const),
+    readAddress: word,
+    readQuantity: fc.integer({ min: 1, max: 125 }),
+    writeAddress: word,
+    values: words(121),
+  }),
+  fc.record({ function: fc.constant(20 as const), parts: fc.array(filePart, { minLength: 1, maxLength: 9 }) }),
+  fc.record({
+    function: fc.constant(21 as const),
+    parts: fc.array(fc.record({ file: fileNumber, record: recordNumber, values: words(20) }), {
+      minLength: 1,
+      maxLength: 5,
+    }),
+  }),
+  fc.record({ function: fc.constant(24 as const), address: word }),
 );
 
 /** A right answer to a request of registers. */
