@@ -10,6 +10,7 @@ import { bareJid, normalJid } from "./jid.ts";
 import { asStanzaError, encodeError, StanzaError } from "./stanza.ts";
 import type { Codec } from "./xml/codec.ts";
 import { type Element, element, firstElement, format } from "./xml/element.ts";
+import { formattedBytes } from "./xml/size.ts";
 
 export interface IqRequest {
   readonly type: "get" | "set";
@@ -33,6 +34,8 @@ export interface Route {
   readonly name: string;
   /** "contact" unless said otherwise: senders outside the roster get `forbidden` unread (PRES-IQ-01). */
   readonly access?: Access;
+  /** Changes something though it may be a `get`: repeated, it is answered and not done again. A `set` always is. */
+  readonly changes?: true;
   /** The result's payload, or undefined for an empty result. Throws `WireError`, `Refusal`, `StanzaError`. */
   handle(request: IqRequest): Promise<Element | undefined>;
 }
@@ -83,9 +86,13 @@ export interface RouterDeps {
   readonly languages?: Languages;
   /** Requests being answered at once; more are refused. */
   readonly concurrentMax: number;
+  /** Of one bare JID: who asks slow things of many devices must not be all that is answered. Default: as many as there are. */
+  readonly concurrentPerCallerMax?: number;
   /** How long a reply is remembered for a repeated request (COM-STZ-12). */
   readonly replayMs: number;
   readonly replaysMax: number;
+  /** Of all replies that are remembered, as they would be written; the oldest are forgotten first. Default: no bound. */
+  readonly replayBytesMax?: number;
 }
 
 export interface Router {
@@ -107,7 +114,14 @@ export function createRouter(deps: RouterDeps): Router {
   }
   const messages = new Map(deps.messages.map(one => [key(one.ns, one.name), one]));
   const replays = createReplays(deps);
-  let running = 0;
+  const changes = (stanza: Element): boolean => {
+    const payload = firstElement(stanza);
+    return (
+      stanza.attrs.type === "set" ||
+      (payload !== undefined && routes.get(key(payload.ns, payload.name))?.changes === true)
+    );
+  };
+  const places = createPlaces(deps);
 
   const languages = deps.languages ?? english;
   const languageOf = (stanza: Element, payload: Element | undefined): string => {
@@ -139,9 +153,7 @@ export function createRouter(deps: RouterDeps): Router {
       }
       if (payload === undefined) throw new StanzaError("modify", "bad-request", "an iq without payload");
       const found = find(stanza.attrs.type ?? "", payload, fromBare);
-      if (running >= deps.concurrentMax)
-        throw new StanzaError("wait", "resource-constraint", "too many requests at once");
-      running++;
+      places.take(fromBare);
       try {
         const result = await found.handle({
           type: stanza.attrs.type as "get" | "set",
@@ -155,7 +167,7 @@ export function createRouter(deps: RouterDeps): Router {
         });
         return replyTo(stanza, "result", result);
       } finally {
-        running--;
+        places.give(fromBare);
       }
     } catch (error) {
       const said = asStanzaError(error);
@@ -189,7 +201,11 @@ export function createRouter(deps: RouterDeps): Router {
       if (from === undefined || fromBare === undefined) {
         // Nobody who may ask anything (COM-STZ-11); the broker itself is stamped by the session.
         send(replyTo(stanza, "error", encodeError(new StanzaError("auth", "forbidden"), stanza.ns)));
-      } else send(await replays.once(from, id, stanza, () => answer(stanza, from, fromBare)));
+      } else {
+        const work = () => answer(stanza, from, fromBare);
+        // Reads change nothing: they are done again, so that readings are not kept in memory.
+        send(await (changes(stanza) ? replays.once(from, id, stanza, work) : work()));
+      }
     },
 
     async message(stanza) {
@@ -218,19 +234,40 @@ const replyTo = (stanza: Element, type: "result" | "error", payload: Element | u
     payload === undefined ? [] : [payload],
   );
 
+/** Requests being answered, all together and of each bare JID. */
+function createPlaces({ concurrentMax, concurrentPerCallerMax = concurrentMax }: RouterDeps) {
+  const taken = new Map<string, number>();
+  let all = 0;
+  return {
+    take(jid: string) {
+      const mine = taken.get(jid) ?? 0;
+      if (all >= concurrentMax || mine >= concurrentPerCallerMax)
+        throw new StanzaError("wait", "resource-constraint", "too many requests at once");
+      taken.set(jid, mine + 1);
+      all++;
+    },
+    give(jid: string) {
+      const left = (taken.get(jid) ?? 1) - 1;
+      if (left > 0) taken.set(jid, left);
+      else taken.delete(jid);
+      all--;
+    },
+  };
+}
+
 /** A repeated request (same sender, id, type and content) gets the stored reply, not a second execution. */
-function createReplays({ clock, replayMs, replaysMax }: RouterDeps) {
-  const seen = new Map<string, { at: number; reply: Promise<Element> }>();
+function createReplays({ clock, replayMs, replaysMax, replayBytesMax = Number.POSITIVE_INFINITY }: RouterDeps) {
+  const seen = new Map<string, { at: number; bytes: number; reply: Promise<Element> }>();
+  let bytes = 0;
   const forget = () => {
-    for (const [one, { at }] of seen) {
-      if (seen.size <= replaysMax && clock.monotonic() - at < replayMs) return;
+    for (const [one, { at, bytes: its }] of seen) {
+      if (seen.size <= replaysMax && bytes <= replayBytesMax && clock.monotonic() - at < replayMs) return;
       seen.delete(one);
+      bytes -= its;
     }
   };
   return {
     once(from: string, id: string, stanza: Element, work: () => Promise<Element>): Promise<Element> {
-      // Reads change nothing: only `set` is guarded, so that readings are not kept in memory.
-      if (stanza.attrs.type !== "set") return work();
       forget();
       // A digest, for a thousand requests kept whole would be a quarter of a gigabyte.
       const one = createHash("sha256")
@@ -239,8 +276,17 @@ function createReplays({ clock, replayMs, replaysMax }: RouterDeps) {
       const before = seen.get(one);
       if (before) return before.reply;
       const reply = work();
-      seen.set(one, { at: clock.monotonic(), reply });
-      return reply;
+      const entry = { at: clock.monotonic(), bytes: 0, reply };
+      seen.set(one, entry);
+      // A rejected form holds all that was submitted: a thousand of those would be another quarter of a gigabyte.
+      return reply.then(said => {
+        if (seen.get(one) === entry) {
+          entry.bytes = formattedBytes(said);
+          bytes += entry.bytes;
+          forget();
+        }
+        return said;
+      });
     },
   };
 }

@@ -274,6 +274,21 @@ describe("COM-STZ-12, PRES-REP-01: a repeated set", () => {
     expect((await run()).attrs.run).toBe("5");
   });
 
+  it("a get is read again, unless its route changes something", async () => {
+    const runs = { read: 0, change: 0 };
+    const change = element("change", ns);
+    const { ask } = setUp([
+      simple(async () => element("r", ns, { run: String(++runs.read) })),
+      { ...simple(async () => element("r", ns, { run: String(++runs.change) })), name: "change", changes: true },
+    ]);
+    const run = async (payload: Element) => {
+      const reply = await ask({ type: "get" }, payload);
+      return (reply?.children[0] as Element | undefined)?.attrs.run;
+    };
+    expect([await run(q), await run(q)]).toEqual(["1", "2"]);
+    expect([await run(change), await run(change)]).toEqual(["1", "1"]);
+  });
+
   it("while the first is still running waits for it", async () => {
     let runs = 0;
     let release = () => {};

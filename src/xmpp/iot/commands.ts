@@ -126,7 +126,9 @@ export function createCommands(deps: CommandsDeps): CommandsFace {
     }),
   ];
 
-  // Both iq types where others send the one or the other (COM-STZ-03).
+  const changing = (one: Route): Route => ({ ...one, changes: true });
+
+  // Both iq types where others send the one or the other (COM-STZ-03); done once, whichever it was (COM-STZ-12).
   const onSeveral = (ns: string, generation: Generation): Route[] => [
     serve(["get"], ns, wire.getCommonNodeCommands, async (caller, { refs }, { signal }) =>
       list(caller, await concentrator.commonCommands(caller, distinct(bounded(refs)), signal), generation, ns),
@@ -134,29 +136,38 @@ export function createCommands(deps: CommandsDeps): CommandsFace {
     serve(["get"], ns, wire.getCommonCommandParameters, (caller, { refs, commandId }, { signal }) =>
       showForm(caller, distinct(bounded(refs)), commandId, signal),
     ),
-    serve(["get", "set"], ns, wire.executeCommonNodeCommand, async (caller, { refs, commandId, form }, { signal }) => {
-      const nodes = bounded(refs).map(resolve);
-      const results = await taking(caller, form, given =>
-        concentrator.executeCommon(caller, nodes, commandId, given, signal),
-      );
-      return (
-        results &&
-        partial(
-          results.map(one => (one.ok ? undefined : saying(caller)(one.error))),
-          ns,
-        )
-      );
-    }),
-    serve(["get", "set"], ns, wire.executeCommonNodeQuery, async (caller, ask, iq) => {
-      const asked = bounded(ask.refs);
-      const once = asked.filter((ref, at) => asked.findIndex(other => isSame(other, ref)) === at);
-      const done = await query(caller, once, ask, ns, generation, iq);
-      const results = partial(
-        asked.map(() => undefined),
+    changing(
+      serve(
+        ["get", "set"],
         ns,
-      );
-      return done === undefined ? undefined : results;
-    }),
+        wire.executeCommonNodeCommand,
+        async (caller, { refs, commandId, form }, { signal }) => {
+          const nodes = bounded(refs).map(resolve);
+          const results = await taking(caller, form, given =>
+            concentrator.executeCommon(caller, nodes, commandId, given, signal),
+          );
+          return (
+            results &&
+            partial(
+              results.map(one => (one.ok ? undefined : saying(caller)(one.error))),
+              ns,
+            )
+          );
+        },
+      ),
+    ),
+    changing(
+      serve(["get", "set"], ns, wire.executeCommonNodeQuery, async (caller, ask, iq) => {
+        const asked = bounded(ask.refs);
+        const once = asked.filter((ref, at) => asked.findIndex(other => isSame(other, ref)) === at);
+        const done = await query(caller, once, ask, ns, generation, iq);
+        const results = partial(
+          asked.map(() => undefined),
+          ns,
+        );
+        return done === undefined ? undefined : results;
+      }),
+    ),
     serve(["set"], ns, wire.abortCommonNodeQuery, async (caller, { refs, commandId, queryId }, { signal }) => {
       await concentrator.abortQuery(caller, distinct(bounded(refs)), commandId, queryId, signal);
       return undefined;
