@@ -185,12 +185,14 @@ export async function openTcpSession(
 
   function diagnose({ answer, problem, unit, transaction: id }: Waiting, present: Connection, sentAt: number): void {
     const who = unitName(unit);
-    if (answer !== undefined) return health.answered(who, clock.monotonic() - sentAt);
-    if (present.gone) return;
-    if (present.broken ?? problem) return health.checksum(who);
-    health.timeout(who);
-    owed.set(id, { who, sentAt });
-    for (const oldest of owed.size > modbusOwedMax ? [...owed.keys()].slice(0, 1) : []) owed.delete(oldest);
+    if (answer !== undefined) health.answered(who, clock.monotonic() - sentAt);
+    else if (present.broken ?? problem) health.checksum(who);
+    else if (present.gone === undefined) {
+      health.timeout(who);
+      owed.set(id, { who, sentAt });
+      const [oldest] = owed.keys();
+      if (owed.size > modbusOwedMax && oldest !== undefined) owed.delete(oldest);
+    }
   }
 
   async function conclude(mine: Waiting, present: Connection): Promise<Answer> {

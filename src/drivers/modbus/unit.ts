@@ -14,6 +14,7 @@ import { type Answer, describeException } from "./pdu.ts";
 import { type Block, plan } from "./plan.ts";
 import { failedField, fieldOf, fieldValue, type Point, type Table, tables } from "./point.ts";
 import { decodeRegisters } from "./registers.ts";
+import { unitName } from "./session.ts";
 import { parameterOf } from "./write.ts";
 
 export interface UnitLimits {
