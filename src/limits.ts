@@ -73,6 +73,8 @@ export const lineConnectMs = 10_000;
 export const lineKeepAliveMs = 30_000;
 /** Opening a serial port is immediate, unless the adapter hangs. */
 export const serialOpenMs = 5_000;
+/** Octets of one datagram that are looked at: more than the longest frame of any field bus. */
+export const datagramBytesMax = 2_048;
 /** A socket or port that takes nothing for so long is lost. */
 export const lineWriteMs = 5_000;
 
@@ -380,9 +382,13 @@ export const logValueCharsMax = 4_096;
 // The program as a whole.
 /** Requests being answered at once, all callers together. */
 export const requestsAtOnceMax = 1_000;
+/** Of one bare JID: a quarter of them, so that one who asks slow things leaves room for everybody else. */
+export const requestsPerCallerMax = 250;
 /** A request repeated within this gets the stored reply (COM-STZ-12). */
 export const replayMs = 60_000;
 export const replaysMax = 1_000;
+/** Replies kept for repeated requests, all together: those of a person are a few kilobytes each. */
+export const replayBytesMax = 8 * 1_048_576;
 /** A task that failed is started again, soon at first. */
 export const restartFirstMs = 500;
 export const restartMsMax = 60_000;
@@ -540,3 +546,10 @@ export const publishingRetryFirstMs = 10_000;
 export const publishingRetryMsMax = 900_000;
 /** Owners and forgotten places are looked at this often when nothing else is to do. */
 export const publishingIdleMs = 60_000;
+
+// What drivers learn (src/store/driver-memory.ts).
+/** Products one driver remembers something of; the longest unchanged go first. */
+export const memoryEntriesMax = 500;
+export const memoryKeyCharsMax = 256;
+/** The refusals of a unit with a thousand registers. */
+export const memoryTextCharsMax = 16_384;

@@ -1,10 +1,12 @@
 // The byte channels over real sockets and a pseudo terminal.
 
+import { createSocket } from "node:dgram";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { expect, it } from "vitest";
 import { systemClock } from "#base/clock.ts";
 import { openSerialChannel, serialLineKey } from "#drivers/serial-port.ts";
 import { openTcpChannel } from "#drivers/tcp-channel.ts";
+import { openUdpChannel } from "#drivers/udp-channel.ts";
 import { openPseudoTerminal } from "../support/pseudo-terminal.ts";
 
 const never = new AbortController().signal;
@@ -76,4 +78,33 @@ it("a serial port carries octets, is locked against a second opener, and notices
   await terminal[Symbol.asyncDispose]();
   expect((await channel.closed).message).toContain("went away");
   await channel.close();
+});
+
+it("a UDP channel: each datagram is a chunk; nothing there is no loss, and an unknown name says so", async () => {
+  const partner = createSocket("udp4");
+  await new Promise<void>(resolve => partner.bind(0, "127.0.0.1", resolve));
+  partner.on("message", (datagram, from) => {
+    partner.send(datagram, from.port);
+    partner.send(new Uint8Array(5_000), from.port);
+  });
+  const { port } = partner.address();
+  const channel = await openUdpChannel({ host: "127.0.0.1", port }, systemClock, never);
+  const lengths: number[] = [];
+  const both = new Promise<void>(resolve =>
+    channel.onData(chunk => {
+      lengths.push(chunk.length);
+      if (lengths.length === 2) resolve();
+    }),
+  );
+  await channel.write(Uint8Array.of(1, 2, 255));
+  await both;
+  expect(lengths).toEqual([3, 2_048]);
+  await new Promise<void>(resolve => partner.close(resolve));
+  for (let n = 0; n < 3; n++) await channel.write(Uint8Array.of(n));
+  await channel.close();
+  await channel.close();
+  await expect(channel.write(Uint8Array.of(1))).rejects.toMatchObject({ kind: "unreachable" });
+  await expect(openUdpChannel({ host: "no-such-host.invalid", port: 1 }, systemClock, never)).rejects.toMatchObject({
+    kind: "unreachable",
+  });
 });

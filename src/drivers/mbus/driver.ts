@@ -8,20 +8,20 @@ import { identityTags } from "../identity.ts";
 import { owning } from "../line-ownership.ts";
 import { openSerialChannel, serialLineKey } from "../serial-port.ts";
 import { openTcpChannel, tcpLineKey } from "../tcp-channel.ts";
+import { openUdpChannel, udpLineKey } from "../udp-channel.ts";
 import { parseAddress } from "./address.ts";
 import { lineCommands } from "./commands.ts";
-import { createLine, type Line } from "./line.ts";
+import { createLine, type Line, type LineSetup } from "./line.ts";
 import { createMeter } from "./meter.ts";
-import { meterSettings, serialSettings, tcpSettings } from "./settings.ts";
-import { createTiming } from "./timing.ts";
+import { meterSettings, serialSettings, tcpSettings, udpSettings } from "./settings.ts";
 
 /** A line node: its children talk through `line`. */
 export interface LineDevice extends Device {
   readonly line: Line;
 }
 
-const lineDevice = (channel: ByteChannel, baud: number, marginMs: number, { clock }: Env): LineDevice => {
-  const line = createLine(channel, createTiming(baud, marginMs), clock);
+const lineDevice = (channel: ByteChannel, setup: LineSetup, { clock }: Env): LineDevice => {
+  const line = createLine(channel, setup, clock);
   return {
     line,
     closed: line.closed,
@@ -41,9 +41,9 @@ const serial: NodeType<typeof serialSettings, unknown, LineDevice> = {
   inherits: ["Line"],
   open: async (settings, env, signal) =>
     owning(env, await serialLineKey(settings.serialDevice), async () => {
-      const { serialDevice: path, baudRate: baud, parity: bit } = settings;
-      const channel = await openSerialChannel({ path, baudRate: baud, parity: bit, stopBits: 1 }, env.clock, signal);
-      return lineDevice(channel, baud, settings.answerMarginMs, env);
+      const { serialDevice: path, baudRate, parity, stopBits, answerMarginMs: marginMs } = settings;
+      const channel = await openSerialChannel({ path, baudRate, parity, stopBits }, env.clock, signal);
+      return lineDevice(channel, { baudRate, marginMs, setBaudRate: rate => channel.setBaudRate(rate) }, env);
     }),
 };
 
@@ -57,14 +57,28 @@ const tcp: NodeType<typeof tcpSettings, unknown, LineDevice> = {
   open: (settings, env, signal) =>
     owning(env, tcpLineKey(settings), async () => {
       const channel = await openTcpChannel(settings, env.clock, signal);
-      return lineDevice(channel, settings.baudRate, settings.answerMarginMs, env);
+      return lineDevice(channel, { baudRate: settings.baudRate, marginMs: settings.answerMarginMs }, env);
+    }),
+};
+
+const udp: NodeType<typeof udpSettings, unknown, LineDevice> = {
+  name: "mbus.udp",
+  title: "M-Bus line behind a network converter (UDP)",
+  parents: [""],
+  settings: udpSettings,
+  line: true,
+  inherits: ["Line"],
+  open: (settings, env, signal) =>
+    owning(env, udpLineKey(settings), async () => {
+      const channel = await openUdpChannel(settings, env.clock, signal);
+      return lineDevice(channel, { baudRate: settings.baudRate, marginMs: settings.answerMarginMs }, env);
     }),
 };
 
 const meter: NodeType<typeof meterSettings, LineDevice, Device> = {
   name: "mbus.meter",
   title: "M-Bus meter",
-  parents: ["mbus.serial", "mbus.tcp"],
+  parents: ["mbus.serial", "mbus.tcp", "mbus.udp"],
   settings: meterSettings,
   thing: true,
   inherits: ["Meter", "Device"],
@@ -83,5 +97,5 @@ const meter: NodeType<typeof meterSettings, LineDevice, Device> = {
   },
 };
 
-export const mbusDriver: Driver = { name: "mbus", nodeTypes: [serial, tcp, meter] };
-export const mbusNodeTypes = { serial, tcp, meter };
+export const mbusDriver: Driver = { name: "mbus", nodeTypes: [serial, tcp, udp, meter] };
+export const mbusNodeTypes = { serial, tcp, udp, meter };

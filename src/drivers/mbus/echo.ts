@@ -1,5 +1,5 @@
 // Some level converters give back what was sent. The octets that equal the request, and only those at the very beginning of
-// what comes, are removed before anything else looks at them.
+// what comes, are removed before anything else looks at them; whether a converter does it is remembered for its line.
 
 export interface Echo {
   /** What is left of a chunk. Octets that may still turn out to be the echo are held back. */
@@ -36,6 +36,29 @@ export function stripEcho(request: Uint8Array): Echo {
     },
     get found() {
       return found;
+    },
+  };
+}
+
+/** What a line has learnt of its converter. */
+export interface EchoMemory {
+  /** One exchange: did the request come back, and did anything at all? */
+  note(echoed: boolean, heard: boolean): void;
+  /** Undefined until something was heard. */
+  readonly echoes: boolean | undefined;
+}
+
+/** A converter that echoed once echoes always: without an echo it is the converter that is away, not the meter. */
+export function createEchoMemory(): EchoMemory {
+  let echoes: boolean | undefined;
+  return {
+    note(echoed, heard) {
+      if (echoed) echoes = true;
+      // An answer without an echo: another converter, or one that was set up differently.
+      else if (heard) echoes = false;
+    },
+    get echoes() {
+      return echoes;
     },
   };
 }

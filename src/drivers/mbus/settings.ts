@@ -2,7 +2,7 @@
 
 import * as z from "zod";
 import { parseHex } from "#base/bytes.ts";
-import { baudRate, host, parity, pollSeconds, secret, serialDevice, tcpPort } from "#contract/settings.ts";
+import { baudRate, host, parity, pollSeconds, secret, serialDevice, stopBits, tcpPort } from "#contract/settings.ts";
 import { identitySettings } from "../identity.ts";
 import { addressPattern, parseAddress } from "./address.ts";
 import { keyOctets } from "./mode5.ts";
@@ -14,12 +14,22 @@ export const serialSettings = z.object({
   serialDevice,
   baudRate: baudRate(2400),
   parity: parity("even"),
+  stopBits,
   answerMarginMs: marginMs(500, "Added to the standard's longest answer time, for slow adapters and meters."),
 });
 
 export const tcpSettings = z.object({
   host,
   port: tcpPort(10_001),
+  baudRate: baudRate(2400),
+  answerMarginMs: marginMs(1500, "Added to the standard's longest answer time, for the network and the converter."),
+});
+
+const udpPort = tcpPort(10_001).meta({ title: "UDP port", description: "Usually 10001.", page: "Connection" });
+
+export const udpSettings = z.object({
+  host,
+  port: udpPort,
   baudRate: baudRate(2400),
   answerMarginMs: marginMs(1500, "Added to the standard's longest answer time, for the network and the converter."),
 });

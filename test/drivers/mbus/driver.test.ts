@@ -97,7 +97,7 @@ describe("settings", () => {
       { name: "CLASS", value: "Heat" },
       { name: "SN", value: "30100608" },
     ]);
-    expect(mbusDriver.nodeTypes.map(type => type.name)).toEqual(["mbus.serial", "mbus.tcp", "mbus.meter"]);
+    expect(mbusDriver.nodeTypes.map(type => type.name)).toEqual(["mbus.serial", "mbus.tcp", "mbus.udp", "mbus.meter"]);
   });
 
   it("1.12: a key is 32 hexadecimal digits or none", () => {
