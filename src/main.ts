@@ -48,6 +48,7 @@ export async function runEdge({ settings, clock, log, signal, announce, restart 
     clock,
     log,
     timeZone: settings.timeZone,
+    memoryOf: stores.driverMemory,
     roots: [{ ref: siteRef, displayName: settings.name }],
   });
   tree.import(applianceSource, [{ type: "board.appliance", id: "board", name: "This appliance" }]);

@@ -7,7 +7,7 @@ import { createAgenda } from "./agenda.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
 import { type Changing, createChanging, keepMsOf } from "./changing.ts";
 import type { Thing } from "./concentrator.ts";
-import type { Driver } from "./contract/driver.ts";
+import type { Driver, Memory } from "./contract/driver.ts";
 import { Refusal } from "./contract/faults.ts";
 import { describeNode, type MessageType, type NodeRef, type Tag } from "./contract/node.ts";
 import { createForest, type Forest, isThing, type TreeNode, withDescendants } from "./forest.ts";
@@ -46,6 +46,8 @@ export interface TreeDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly timeZone: string;
+  /** What drivers learn about products, kept over restarts. */
+  readonly memoryOf?: ((driver: string) => Memory) | undefined;
   /** Sources in which all nodes hang below one, made when it is missing: there people can begin with an empty source. */
   readonly roots?: readonly SourceRoot[];
 }
@@ -108,6 +110,7 @@ export function createTree(deps: TreeDeps): Tree {
     clock,
     log,
     timeZone: deps.timeZone,
+    memoryOf: deps.memoryOf,
     opened(node, cleared) {
       // A device that can be asked has proved nothing by being open; its other faults are over when it answers.
       if (node.opened?.device.read === undefined) recovered(node);

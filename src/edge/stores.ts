@@ -9,6 +9,7 @@ import { backupsMax, clockEarliestMs } from "#limits.ts";
 import { backUp, thinOut } from "#store/backup.ts";
 import { openDatabase } from "#store/database.ts";
 import { createDecisionStore } from "#store/decisions.ts";
+import { createDriverMemory } from "#store/driver-memory.ts";
 import { lockFolder } from "#store/folder-lock.ts";
 import { createGrantStore } from "#store/grants.ts";
 import { openHistory } from "#store/history.ts";
@@ -47,6 +48,7 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
     decisions: createDecisionStore(database),
     grants: createGrantStore(database),
     publications: createPublicationStore(database),
+    driverMemory: createDriverMemory(database, clock, log),
     outbox: createOutboxStore(waiting),
     credentials,
     backups: join(dataFolder, "backups"),

@@ -118,6 +118,18 @@ export const edgeMigrations: readonly Migration[] = [
         PRIMARY KEY (source, node, partition)
       ) STRICT, WITHOUT ROWID;`,
   },
+  {
+    version: 7,
+    name: "what drivers learn",
+    sql: `
+      CREATE TABLE driver_memory (
+        driver TEXT NOT NULL,
+        key TEXT NOT NULL,
+        text TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (driver, key)
+      ) STRICT, WITHOUT ROWID;`,
+  },
 ];
 
 /** history.db, synchronous NORMAL: what may lose its last second. */

@@ -44,6 +44,18 @@ export interface Env<Parent = unknown> {
   own(line: string): Disposable;
   /** A measured value of the device, told between readouts (unasked); passes through the same door as a readout. */
   readonly timeZone: string;
+  /** What was learnt of products before; missing where there is no store. */
+  readonly memory?: Memory;
+}
+
+/**
+ * Small texts by key that a driver finds again after a restart, the same for all its devices. It is learnt knowledge: the
+ * device works without it, and the oldest goes when there is too much (limits.memoryEntriesMax).
+ */
+export interface Memory {
+  recall(key: string): string | undefined;
+  /** A text that is too long (limits.memoryTextCharsMax) is not kept. */
+  keep(key: string, text: string): void;
 }
 
 export interface NodeType<S extends z.ZodObject = z.ZodObject, Parent = unknown, D extends Device = Device> {
