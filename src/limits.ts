@@ -206,6 +206,10 @@ export const modbusBroadcastMs = 200;
 export const modbusRefusedFieldMs = 86_400_000;
 /** Unanswered requests of one serial line whose answers may still come; a unit rests after three. */
 export const modbusOwedMax = 64;
+/** And for how long at least: gateways and radio bridges have been seen to answer this late. */
+export const modbusOwedMs = 10_000;
+/** A TCP connection not used for so long may be dead without a sign, in translators and in devices: it is opened anew first. */
+export const modbusIdleMs = 300_000;
 
 // Presence and service discovery.
 /** Requests to see us that wait for a decision, the operator's among them (PRES-SUB-06). */
@@ -263,6 +267,8 @@ export const thingTagBytesMax = 7_680;
 export const mbusRetriesMax = 2;
 /** Telegrams of one readout: a meter that never stops saying "more follow" is cut off here. */
 export const mbusTelegramsMax = 16;
+/** Value information blocks remembered once worked out: all models of a large bus have some dozens (EN 13757-3, 6.4). */
+export const mbusVibsKnownMax = 1_024;
 /** Failed readouts in a row after which a meter rests. */
 export const mbusFailedMax = 2;
 /** How long it rests before one cheap try; doubled up to the cap, which is below the usual polling interval: a silent meter's
@@ -553,3 +559,13 @@ export const memoryEntriesMax = 500;
 export const memoryKeyCharsMax = 256;
 /** The refusals of a unit with a thousand registers. */
 export const memoryTextCharsMax = 16_384;
+
+// SunSpec (src/drivers/modbus/sunspec*.ts).
+/** A chain of models that does not end is no chain. */
+export const sunspecModelsMax = 200;
+/** Of one model: a string combiner with a hundred inputs has some 1,400; a length beyond is a damaged one. */
+export const sunspecModelWordsMax = 4_000;
+/** Points of one model: a count that was read wrongly must not fill the memory. */
+export const sunspecPointsMax = 4_000;
+/** A device without the map is looked through again after this: each look costs a request for each base. */
+export const sunspecAgainMs = 60_000;

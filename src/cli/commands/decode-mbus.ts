@@ -18,7 +18,7 @@ import { counterName, nameOf } from "#drivers/mbus/names.ts";
 import { quantityOf, realQuantityOf } from "#drivers/mbus/quantity.ts";
 import { type DataRecord, decodeRecords, type Item, isDate, timestampOf } from "#drivers/mbus/record.ts";
 import { type Body, decodeTelegram, isFaulty } from "#drivers/mbus/telegram.ts";
-import { scaled, scaledReal, type Value } from "#drivers/mbus/value.ts";
+import { digitsOf, scaled, scaledReal, type Value } from "#drivers/mbus/value.ts";
 import { hex } from "#drivers/mbus/vif.ts";
 
 export type Json = { readonly [name: string]: unknown };
@@ -235,7 +235,7 @@ function say(value: Value, vib: Parameters<typeof quantityOf>[1], names = false)
     case "octets":
       return value.hex;
     case "number":
-      return names && value.digits !== undefined ? value.digits : formatValue(quantityOf(value.mantissa, vib));
+      return names && value.digits !== undefined ? digitsOf(value) : formatValue(quantityOf(value.mantissa, vib));
     case "real":
       return formatValue(realQuantityOf(value.value, vib));
     default:

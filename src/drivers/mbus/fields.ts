@@ -17,7 +17,7 @@ import { counterName, nameOf } from "./names.ts";
 import { quantityOf, realQuantityOf } from "./quantity.ts";
 import type { Readout } from "./readout.ts";
 import { type DataRecord, type Item, isDate, timestampOf } from "./record.ts";
-import type { Value } from "./value.ts";
+import { digitsOf, type Value } from "./value.ts";
 import { hex, type Vib } from "./vif.ts";
 import { wallTime } from "./wall-time.ts";
 
@@ -72,8 +72,7 @@ function fieldValue(value: Value, vib: Vib, timeZone: string): FieldValue {
   switch (value.kind) {
     case "number":
       // Numbers that name something keep their leading zeros and are not to be added up.
-      if (vib.category === "identity" && vib.unit === "")
-        return { kind: "string", value: value.digits ?? String(value.mantissa) };
+      if (vib.category === "identity" && vib.unit === "") return { kind: "string", value: digitsOf(value) };
       return quantityOf(value.mantissa, vib);
     case "real":
       return realQuantityOf(value.value, vib);

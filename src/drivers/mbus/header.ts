@@ -2,7 +2,7 @@
 // structure with its two counters (CI 73, 77).
 
 import { bcd, type Value } from "./value.ts";
-import { hex, reversedIf } from "./vif.ts";
+import { hex, hexReversed, reversedIf } from "./vif.ts";
 
 export interface ShortHeader {
   readonly accessNumber: number;
@@ -27,17 +27,17 @@ export const shortHeaderOctets = 4;
 
 export function decodeLongHeader(data: Uint8Array, msb: boolean): LongHeader | undefined {
   if (data.length < longHeaderOctets) return undefined;
-  const turn = (from: number, to: number) => reversedIf(!msb, data.subarray(from, to));
-  const id = hex(turn(0, 4));
-  const maker = turn(4, 6);
+  const idOctets = data.subarray(0, 4);
+  const id = msb ? hex(idOctets) : hexReversed(idOctets);
+  const [low, high] = [data[msb ? 5 : 4] as number, data[msb ? 4 : 5] as number];
   const version = data[6] as number;
   const medium = data[7] as number;
   return {
     id,
-    manufacturer: formatManufacturer(((maker[0] as number) << 8) | (maker[1] as number)),
+    manufacturer: formatManufacturer((high << 8) | low),
     version,
     medium,
-    secondaryAddress: id + hex(maker.toReversed()) + hex(data.subarray(6, 8)),
+    secondaryAddress: id + hex(Uint8Array.of(low, high, version, medium)),
     ...shortHeaderAt(data, 8, msb),
   };
 }
@@ -178,10 +178,10 @@ export function decodeFixed(data: Uint8Array, msb: boolean): FixedStructure | un
     ...unit,
     stored: historic,
     raw: data.subarray(from, from + 4),
-    value: (status & 1) !== 0 ? binary(turn(from, from + 4)) : bcd(turn(from, from + 4), false),
+    value: (status & 1) !== 0 ? binary(turn(from, from + 4)) : bcd(turn(from, from + 4)),
   });
   return {
-    id: hex(turn(0, 4).toReversed()),
+    id: hexReversed(turn(0, 4)),
     accessNumber: data[4] as number,
     status,
     medium,

@@ -3,7 +3,7 @@
 
 import { type Dib, type DibFault, decodeDib } from "./dif.ts";
 import { type Data, decodeData } from "./value.ts";
-import { decodeVib, type Vib, type VibFault } from "./vif.ts";
+import { decodeVib, type Sender, type Vib, type VibFault } from "./vif.ts";
 
 export interface DataRecord {
   readonly kind: "record";
@@ -44,7 +44,8 @@ export type RecordFault = DibFault | VibFault | "end-in-data";
 
 const filler = 0x2f;
 
-export function decodeRecords(bytes: Uint8Array, msb = false): Records | RecordFault {
+/** `msb`: most significant octet first. `sender`: what VIFE mean depends on who says them. */
+export function decodeRecords(bytes: Uint8Array, msb = false, sender: Sender = "slave"): Records | RecordFault {
   const items: Item[] = [];
   const end = bytes.length;
   let moreRecordsFollow = false;
@@ -61,7 +62,7 @@ export function decodeRecords(bytes: Uint8Array, msb = false): Records | RecordF
       at += item.raw.length;
       continue;
     }
-    const record = decodeRecord(bytes, at, end, msb);
+    const record = decodeRecord(bytes, at, end, msb, sender);
     if (typeof record === "string") return record;
     items.push(record);
     at += record.raw.length;
@@ -73,10 +74,16 @@ export function decodeRecords(bytes: Uint8Array, msb = false): Records | RecordF
   return { items, moreRecordsFollow };
 }
 
-function decodeRecord(bytes: Uint8Array, at: number, end: number, msb: boolean): DataRecord | RecordFault {
+function decodeRecord(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  msb: boolean,
+  sender: Sender,
+): DataRecord | RecordFault {
   const dib = decodeDib(bytes, at, end);
   if (typeof dib === "string") return dib;
-  const vib = decodeVib(bytes, at + dib.octets, end);
+  const vib = decodeVib(bytes, at + dib.octets, end, sender);
   if (typeof vib === "string") return vib;
   const from = at + dib.octets + vib.octets;
   const data = decodeData(bytes, from, end, dib.dataField, vib, msb);
@@ -98,13 +105,15 @@ export const isDate = ({ vib }: DataRecord): boolean => vib.quantity === "date" 
 
 /**
  * The text of the date that says when a stored value was valid: a date record of the same storage number, wherever it
- * stands; best of the same function and subunit. "Future" dates are the next set day, so no modifier may stand on it.
+ * stands; best of the same function and subunit. The date of a maximum is when it was reached, and no date of anything
+ * else. "Future" dates are the next set day, so no modifier may stand on it.
  */
 export function timestampOf(record: DataRecord, items: readonly Item[]): string | undefined {
   if (record.dib.storage === 0) return undefined;
   let best: { text: string; likeness: number } | undefined;
   for (const item of items) {
     if (item.kind !== "record" || item.dib.storage !== record.dib.storage || !isDate(item)) continue;
+    if (item.dib.function !== record.dib.function && item.dib.function !== "instantaneous") continue;
     const { value } = item.data;
     if ((value.kind !== "date" && value.kind !== "date-time") || item.vib.modifiers.length > 0) continue;
     const likeness =

@@ -14,11 +14,12 @@ import {
 } from "./header.ts";
 import { decryptMode5, keyOctets, protectionOf } from "./mode5.ts";
 import { decodeRecords, type Item, type RecordFault } from "./record.ts";
+import type { Sender } from "./vif.ts";
 
 export type Body =
   | {
       readonly kind: "variable";
-      /** Null for CI 78, which has none; undefined for a master's data (CI 51). */
+      /** Null for CI 78, which has none; undefined for a master's data without one (CI 51, 55). */
       readonly header: LongHeader | ShortHeader | null | undefined;
       readonly items: readonly Item[];
       readonly moreRecordsFollow: boolean;
@@ -71,8 +72,17 @@ export function decodeBody({ c, ci, data }: LongFrame, key?: Uint8Array): Body |
   }
   if (!isMasterCode(ci)) return "ci";
   if (!fromMaster) return "direction";
-  if (ci !== 0x51 && ci !== 0x55) return { kind: "command", data };
-  return variable(undefined, data, msb);
+  switch (ci) {
+    case 0x51:
+    case 0x55:
+      return variable(undefined, data, msb, "master");
+    case 0x5a:
+      return underShortHeader(data, "master");
+    case 0x5b:
+      return underLongHeader(data, msb, "master", key);
+    default:
+      return { kind: "command", data };
+  }
 }
 
 const slaveCodes = new Set([0x70, 0x71, 0x72, 0x73, 0x76, 0x77, 0x78, 0x7a]);
@@ -91,32 +101,35 @@ function decodeAnswer(ci: number, data: Uint8Array, msb: boolean, key?: Uint8Arr
       return fixed === undefined ? "fixed-length" : { kind: "fixed", fixed };
     }
     case 0x78:
-      return variable(null, data, false);
-    case 0x7a: {
-      const header = decodeShortHeader(data);
-      if (header === undefined) return "short-header";
-      const records = data.subarray(shortHeaderOctets);
-      // The vector needs the address, which a short header does not carry.
-      const protection = protectionOf(header, records.length);
-      if (protection.kind === "plain") return variable(header, records, false);
-      return withhold(header, protection.kind === "mode5" ? "encrypted" : protection.reason);
-    }
-    default: {
-      const header = decodeLongHeader(data, msb);
-      return header === undefined ? "short-header" : protectedRecords(header, data, msb, key);
-    }
+      return variable(null, data, false, "slave");
+    case 0x7a:
+      return underShortHeader(data, "slave");
+    default:
+      return underLongHeader(data, msb, "slave", key);
   }
 }
 
-function protectedRecords(header: LongHeader, data: Uint8Array, msb: boolean, key?: Uint8Array): Body | TelegramFault {
+function underShortHeader(data: Uint8Array, sender: Sender): Body | TelegramFault {
+  const header = decodeShortHeader(data);
+  if (header === undefined) return "short-header";
+  const records = data.subarray(shortHeaderOctets);
+  const protection = protectionOf(header, records.length);
+  if (protection.kind === "plain") return variable(header, records, false, sender);
+  // The vector needs the address, which a short header does not carry.
+  return withhold(header, protection.kind === "mode5" ? "encrypted (mode 5 behind a short header)" : protection.reason);
+}
+
+function underLongHeader(data: Uint8Array, msb: boolean, sender: Sender, key?: Uint8Array): Body | TelegramFault {
+  const header = decodeLongHeader(data, msb);
+  if (header === undefined) return "short-header";
   const records = data.subarray(longHeaderOctets);
   const protection = protectionOf(header, records.length);
-  if (protection.kind === "plain") return variable(header, records, msb);
+  if (protection.kind === "plain") return variable(header, records, msb, sender);
   if (protection.kind === "unreadable") return withhold(header, protection.reason);
   if (key?.length !== keyOctets) return withhold(header, "encrypted");
   const address = Uint8Array.of(...data.subarray(4, 6), ...data.subarray(0, 4), ...data.subarray(6, 8));
   const plain = decryptMode5(records, protection.octets, key, address, header.accessNumber);
-  return plain === undefined ? "decrypt-check" : variable(header, plain, msb);
+  return plain === undefined ? "decrypt-check" : variable(header, plain, msb, sender);
 }
 
 const withhold = (header: LongHeader | ShortHeader, withheld: string): Body => ({
@@ -131,7 +144,10 @@ function variable(
   header: LongHeader | ShortHeader | null | undefined,
   data: Uint8Array,
   msb: boolean,
+  sender: Sender,
 ): Body | TelegramFault {
-  const records = decodeRecords(data, msb);
-  return typeof records === "string" ? records : { kind: "variable", header, ...records };
+  const records = decodeRecords(data, msb, sender);
+  if (typeof records === "string") return records;
+  const { items, moreRecordsFollow } = records;
+  return { kind: "variable", header, items, moreRecordsFollow };
 }

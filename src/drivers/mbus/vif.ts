@@ -1,8 +1,10 @@
 // Value information block (EN 13757-3, 6.4): one VIF, for some codes further octets of an extension table or a plain text
 // unit, and up to ten VIFE, all of which count, in order, until the manufacturer's own begin.
 
+import { mbusVibsKnownMax } from "#limits.ts";
 import { extensionBit } from "./dif.ts";
-import { combinableVifes, fbVifs, fdFdVifs, fdVifs, primaryVifs, secondVifes, type Vif } from "./vif-table.ts";
+import { fbVifs, fdFdVifs, fdVifs, primaryVifs, type Vif } from "./vif-table.ts";
+import { actionVifes, combinableVifes, type ProfileKind, secondVifes } from "./vife-table.ts";
 
 /** What the data of a record mean. */
 export interface Vib extends Vif {
@@ -18,6 +20,8 @@ export interface Vib extends Vif {
   readonly of?: string;
   /** The meter says why this record is no good; the data are still its octets. */
   readonly recordError?: string;
+  /** The data are a series of values (VIFE 13, 1E, 1F): see profile.ts. */
+  readonly profile?: ProfileKind;
   /** To be added after scaling: powers of ten in the base unit of the VIF. */
   readonly addends: readonly number[];
   readonly computed: boolean;
@@ -25,49 +29,78 @@ export interface Vib extends Vif {
 }
 
 export type VibFault = "end-in-vif" | "too-many-vife";
+export type Sender = "slave" | "master";
 
 const vifesMax = 10;
 const manufacturer: Vif = { quantity: "manufacturer-specific", unit: "", exponent: 0 };
+const none: readonly never[] = [];
 
-export function decodeVib(bytes: Uint8Array, at: number, end: number): Vib | VibFault {
+/** In what a master sends, VIFE 00 to 0D say what to do instead of what went wrong. */
+export function decodeVib(bytes: Uint8Array, at: number, end: number, sender: Sender = "slave"): Vib | VibFault {
   if (at >= end) return "end-in-vif";
   const vif = bytes[at] as number;
   const single = singleVibs[vif];
   if (single !== undefined) return single;
-  let next = at + 1;
-  const code = vif & 0x7f;
+  if ((vif & 0x7f) === 0x7c) return textVib(bytes, at, end, sender);
+  const tail = tailEnd(bytes, at + 1, end);
+  if (typeof tail === "string") return tail;
+  return knownVib(bytes, at, tail, sender);
+}
 
-  let textUnit: string | undefined;
-  if (code === 0x7c) {
-    // Length and text stand directly behind the VIF, last character first; VIFE follow the text.
-    const length = bytes[next] as number;
-    if (next >= end || next + 1 + length > end) return "end-in-vif";
-    textUnit = latin1Reversed(bytes, next + 1, next + 1 + length);
-    next += 1 + length;
+/** Where the VIFE end, of which the last has no extension bit. */
+function tailEnd(bytes: Uint8Array, first: number, end: number): number | VibFault {
+  for (let next = first, n = 0; ; n++) {
+    if (next >= end) return "end-in-vif";
+    if (n === vifesMax) return "too-many-vife";
+    if (((bytes[next++] as number) & extensionBit) === 0) return next;
   }
-  const first = next;
-  if ((vif & extensionBit) !== 0) {
-    for (let n = 0; ; n++) {
-      if (next >= end) return "end-in-vif";
-      if (n === vifesMax) return "too-many-vife";
-      if (((bytes[next++] as number) & extensionBit) === 0) break;
-    }
+}
+
+/** Meters say the same few blocks again and again: each is worked out once, by its octets as a number. */
+const known: Readonly<Record<Sender, Map<number, Vib>>> = { slave: new Map(), master: new Map() };
+const knownOctetsMax = 6;
+
+function knownVib(bytes: Uint8Array, at: number, end: number, sender: Sender): Vib {
+  if (end - at > knownOctetsMax) return plainVib(bytes.slice(at, end), sender);
+  let key = 0;
+  for (let n = at; n < end; n++) key = key * 256 + (bytes[n] as number);
+  const vibs = known[sender];
+  const found = vibs.get(key);
+  if (found !== undefined) return found;
+  const made = plainVib(bytes.slice(at, end), sender);
+  if (vibs.size < mbusVibsKnownMax) vibs.set(key, made);
+  return made;
+}
+
+/** `block`: VIF and all VIFE. */
+function plainVib(block: Uint8Array, sender: Sender): Vib {
+  const vif = block[0] as number;
+  const tail = block.subarray(1);
+  const base = { vif, vife: hex(tail), octets: block.length };
+  if ((vif & 0x7f) === 0x7f) {
+    return { ...base, ...manufacturer, modifiers: none, manufacturerVife: hex(tail), addends: none, computed: false };
   }
-  const tail = bytes.subarray(first, next);
-  const base = { vif, vife: hex(tail), octets: next - at, ...(textUnit === undefined ? {} : { textUnit }) };
-  if (code === 0x7f) {
-    return { ...base, ...manufacturer, modifiers: [], manufacturerVife: hex(tail), addends: [], computed: false };
-  }
-  const { meaning, used } = meaningOf(vif, tail, textUnit);
-  return { ...base, ...combine(meaning, tail.subarray(used)) };
+  const { meaning, used } = meaningOf(vif, tail);
+  return { ...base, ...combine(meaning, tail.subarray(used), sender) };
+}
+
+/** Length and text stand directly behind the VIF, last character first; VIFE follow the text. */
+function textVib(bytes: Uint8Array, at: number, end: number, sender: Sender): Vib | VibFault {
+  const vif = bytes[at] as number;
+  const length = bytes[at + 1] as number;
+  const first = at + 2 + length;
+  if (at + 1 >= end || first > end) return "end-in-vif";
+  const textUnit = latin1Reversed(bytes, at + 2, first);
+  const last = (vif & extensionBit) === 0 ? first : tailEnd(bytes, first, end);
+  if (typeof last === "string") return last;
+  const tail = bytes.subarray(first, last);
+  const identity = textUnit === "cust. ID" ? ({ category: "identity" } as const) : {};
+  const meaning: Vif = { quantity: "text-vif", unit: textUnit, exponent: 0, ...identity };
+  return { vif, vife: hex(tail), octets: last - at, textUnit, ...combine(meaning, tail, sender) };
 }
 
 /** The quantity of a VIF, and how many octets of its tail name it rather than modify it. */
-function meaningOf(vif: number, tail: Uint8Array, textUnit: string | undefined): { meaning: Vif; used: number } {
-  if (textUnit !== undefined) {
-    const identity = textUnit === "cust. ID" ? ({ category: "identity" } as const) : {};
-    return { meaning: { quantity: "text-vif", unit: textUnit, exponent: 0, ...identity }, used: 0 };
-  }
+function meaningOf(vif: number, tail: Uint8Array): { meaning: Vif; used: number } {
   const second = (tail[0] ?? 0) & 0x7f;
   if (vif === 0xfb) return { meaning: fbVifs[second] as Vif, used: 1 };
   if (vif === 0xfd && tail[0] === 0xfd) return { meaning: fdFdVifs[(tail[1] ?? 0) & 0x7f] as Vif, used: 2 };
@@ -79,65 +112,100 @@ function meaningOf(vif: number, tail: Uint8Array, textUnit: string | undefined):
   return { meaning: primaryVifs[vif & 0x7f] as Vif, used: 0 };
 }
 
-type Combined = Vif & Pick<Vib, "modifiers" | "manufacturerVife" | "addends" | "computed" | "of" | "recordError">;
-
-const none: readonly never[] = [];
+type Combined = Omit<Vib, "vif" | "vife" | "octets" | "textUnit">;
 
 /** Most records have one VIF octet and nothing behind it: made once, shared by all. */
-const singleVibs: readonly (Vib | undefined)[] = primaryVifs.map((meaning, vif) =>
-  vif === 0x7c || vif === 0x7f ? undefined : { vif, vife: "", octets: 1, ...combine(meaning, new Uint8Array()) },
-);
+const singleVibs: readonly (Vib | undefined)[] = primaryVifs.map((meaning, vif) => {
+  if (vif === 0x7c) return undefined;
+  return { vif, vife: "", octets: 1, ...combine(vif === 0x7f ? manufacturer : meaning, new Uint8Array(), "slave") };
+});
 
-function combine(meaning: Vif, vifes: Uint8Array): Combined {
+/** What the VIFE make of a quantity; later ones have the last word where two contradict each other. */
+interface Effects {
+  modifiers: string[];
+  addends: number[];
+  exponent: number;
+  computed: boolean;
+  manufacturerVife: string;
+  recordError?: string;
+  profile?: ProfileKind;
+  replaced?: Vif;
+}
+
+function combine(meaning: Vif, vifes: Uint8Array, sender: Sender): Combined {
   if (vifes.length === 0) {
     return { ...meaning, modifiers: none, manufacturerVife: "", addends: none, computed: false };
   }
-  const modifiers: string[] = [];
-  const addends: number[] = [];
-  let { exponent } = meaning;
-  let computed = false;
-  let manufacturerVife = "";
-  let recordError: string | undefined;
-  let replaced: Vif | undefined;
+  const { exponent, replaced, ...effects } = effectsOf(meaning, vifes, sender);
+  if (replaced !== undefined) return { ...replaced, ...effects, addends: none, of: meaning.quantity };
+  const unsigned = effects.modifiers.includes("as-type-C") || effects.modifiers.includes("as-type-D");
+  return { ...meaning, exponent, ...(unsigned ? { data: "unsigned" as const } : {}), ...effects };
+}
+
+function effectsOf(meaning: Vif, vifes: Uint8Array, sender: Sender): Effects {
+  const effects: Effects = {
+    modifiers: [],
+    addends: [],
+    exponent: meaning.exponent,
+    computed: false,
+    manufacturerVife: "",
+  };
   for (let at = 0; at < vifes.length; at++) {
     const code = (vifes[at] as number) & 0x7f;
     if (code === 0x7f) {
       // What follows is the manufacturer's and must not be read as factors.
-      modifiers.push("manufacturer-vife");
-      manufacturerVife = hex(vifes.subarray(at + 1));
+      effects.modifiers.push("manufacturer-vife");
+      effects.manufacturerVife = hex(vifes.subarray(at + 1));
       break;
     }
     if (code === 0x7c && at + 1 < vifes.length) {
       const second = (vifes[++at] as number) & 0x7f;
-      modifiers.push(secondVifes[second] ?? `vife-7c-${second.toString(16).padStart(2, "0")}`);
+      effects.modifiers.push(secondVifes[second] ?? `vife-7c-${second.toString(16).padStart(2, "0")}`);
       continue;
     }
-    const vife = combinableVifes[code];
-    if (vife === undefined || vife.kind === "none") continue;
-    if (vife.kind === "error") recordError = vife.error;
-    else if (vife.kind === "factor") exponent += vife.exponent;
-    else if (vife.kind === "addend") addends.push(vife.exponent);
-    else {
-      modifiers.push(vife.name);
-      if (vife.kind === "modifier") computed ||= vife.computed === true;
-      else if (vife.kind === "date")
-        replaced = { quantity: "date-time", unit: "", exponent: 0, data: "date-time", category: "status" };
-      else {
-        replaced = { quantity: "duration", unit: "s", exponent: 0, ...(vife.seconds ? { seconds: vife.seconds } : {}) };
-        computed = true;
-      }
-    }
+    const action = sender === "master" ? actionVifes[code] : undefined;
+    if (action !== undefined) effects.modifiers.push(action);
+    else apply(code, effects);
   }
-  const unsigned = modifiers.includes("as-type-C") || modifiers.includes("as-type-D");
-  return {
-    ...(replaced ?? { ...meaning, exponent, ...(unsigned ? { data: "unsigned" as const } : {}) }),
-    modifiers,
-    manufacturerVife,
-    addends: replaced ? none : addends,
-    computed,
-    ...(replaced ? { of: meaning.quantity } : {}),
-    ...(recordError === undefined ? {} : { recordError }),
-  };
+  return effects;
+}
+
+const clock: Vif = { quantity: "date-time", unit: "", exponent: 0, data: "date-time", category: "status" };
+
+function apply(code: number, effects: Effects): void {
+  const vife = combinableVifes[code];
+  switch (vife?.kind) {
+    case undefined:
+    case "none":
+      return;
+    case "error":
+      effects.recordError = vife.error;
+      return;
+    case "factor":
+      effects.exponent += vife.exponent;
+      return;
+    case "addend":
+      effects.addends.push(vife.exponent);
+      return;
+    case "modifier":
+      effects.modifiers.push(vife.name);
+      effects.computed ||= vife.computed === true;
+      if (vife.profile !== undefined) effects.profile = vife.profile;
+      return;
+    case "date":
+      effects.modifiers.push(vife.name);
+      effects.replaced = clock;
+      return;
+    case "duration":
+      effects.modifiers.push(vife.name);
+      effects.replaced = {
+        quantity: "duration",
+        unit: "s",
+        exponent: 0,
+        ...(vife.seconds ? { seconds: vife.seconds } : {}),
+      };
+      effects.computed = true;
+  }
 }
 
 /** ISO 8859-1, last character sent first. */
@@ -147,10 +215,19 @@ export function latin1Reversed(bytes: Uint8Array, from: number, to: number): str
   return text;
 }
 
+const pairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).toUpperCase().padStart(2, "0"));
+
 /** Upper case, no blanks. */
 export function hex(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += (byte < 16 ? "0" : "") + byte.toString(16).toUpperCase();
+  for (let at = 0; at < bytes.length; at++) text += pairs[bytes[at] as number];
+  return text;
+}
+
+/** From the last octet to the first. */
+export function hexReversed(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = bytes.length - 1; at >= 0; at--) text += pairs[bytes[at] as number];
   return text;
 }
 
