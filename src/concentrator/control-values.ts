@@ -2,7 +2,7 @@
 // clamped and never replaced (CTR-SET-07…09).
 
 import { controlTextCharsMax } from "#limits.ts";
-import type { ControlParameter, ControlValue } from "./contract/control.ts";
+import { type ControlParameter, type ControlValue, takesOnly } from "./contract/control.ts";
 import type { FieldValue } from "./contract/field.ts";
 
 /** The value in the parameter's own kind, or what is wrong with it, for the person who sent it. */
@@ -11,9 +11,12 @@ export function fitValue(
   parameter: ControlParameter,
 ): { value: ControlValue } | { fault: string } {
   const widened = widen(value, parameter);
-  if (widened === undefined) return { fault: `type: ${parameter.kind} expected, not ${value.kind}` };
+  if (widened === undefined) {
+    const isTooLong = value.kind === "int64" && parameter.kind === "int32";
+    return { fault: isTooLong ? "It takes a whole number of 32 bits." : takesOnly(parameter.kind) };
+  }
   const fault = check(widened, parameter);
-  return fault === undefined ? { value: widened } : { fault: `value: ${fault}` };
+  return fault === undefined ? { value: widened } : { fault };
 }
 
 function widen(value: ControlValue, { kind }: ControlParameter): ControlValue | undefined {
@@ -35,32 +38,32 @@ function check(value: ControlValue, parameter: ControlParameter): string | undef
     case "int32":
       return Number.isInteger(value.value) && Math.abs(value.value + 0.5) <= 2 ** 31
         ? outOfRange(value.value, parameter)
-        : "a whole number of 32 bits expected";
+        : "It takes a whole number of 32 bits.";
     case "int64":
       return BigInt.asIntN(64, value.value) === value.value
         ? outOfRange(value.value, parameter)
-        : "a whole number of 64 bits expected";
+        : "It takes a whole number of 64 bits.";
     case "double":
-      return Number.isFinite(value.value) ? outOfRange(value.value, parameter) : "a finite number expected";
+      return Number.isFinite(value.value) ? outOfRange(value.value, parameter) : "It takes a finite number.";
     case "dateTime":
-      return Number.isFinite(value.value) ? undefined : "a date and time expected";
+      return Number.isFinite(value.value) ? undefined : takesOnly(value.kind);
     case "color":
-      return /^([0-9A-F]{6}|[0-9A-F]{8})$/i.test(value.value) ? undefined : "6 or 8 hexadecimal digits expected";
+      return /^([0-9A-F]{6}|[0-9A-F]{8})$/i.test(value.value) ? undefined : takesOnly(value.kind);
     case "boolean":
       return undefined;
     default:
-      if (value.value.length > controlTextCharsMax) return `at most ${controlTextCharsMax} characters`;
+      if (value.value.length > controlTextCharsMax) return `It takes at most ${controlTextCharsMax} characters.`;
       return parameter.options === undefined || parameter.options.includes(value.value)
         ? undefined
-        : `one of ${parameter.options.join(", ")} expected`;
+        : `It takes one of ${parameter.options.join(", ")}.`;
   }
 }
 
 function outOfRange(value: number | bigint, { min, max, unit }: ControlParameter): string | undefined {
   if ((min === undefined || value >= min) && (max === undefined || value <= max)) return undefined;
   const suffix = unit === undefined || unit === "" ? "" : ` ${unit}`;
-  if (min === undefined) return `at most ${max}${suffix}`;
-  return max === undefined ? `at least ${min}${suffix}` : `${min} to ${max}${suffix}`;
+  if (min === undefined) return `It takes at most ${max}${suffix}.`;
+  return max === undefined ? `It takes at least ${min}${suffix}.` : `It takes ${min} to ${max}${suffix}.`;
 }
 
 /** A confirmed value as the device would tell it itself. */

@@ -70,7 +70,7 @@ export function createControl(deps: ControlDeps) {
         if (target.names.length > 0 && !target.names.includes(name)) continue;
         const parameter = node.parameters.find(one => one.name === name);
         if (parameter === undefined) {
-          missing.set(name, `${describeNode(node.ref)} has no such parameter`);
+          missing.set(name, `${describeNode(node.ref)} has no such parameter.`);
           continue;
         }
         const fitted = fitValue(value, parameter);

@@ -100,9 +100,9 @@ describe("control", () => {
     expect(refused).toMatchObject({
       kind: "bad-request",
       parameters: [
-        { name: "Set Point", message: "value: 5 to 30 Cel" },
-        { name: "Mode", message: "value: one of heat, off expected" },
-        { name: "Steps", message: "type: int32 expected, not double" },
+        { name: "Set Point", message: "It takes 5 to 30 Cel." },
+        { name: "Mode", message: "It takes one of heat, off." },
+        { name: "Steps", message: "It takes a whole number." },
       ],
     });
     const missing = await failure(

@@ -147,7 +147,7 @@ describe("the README's story by hand", () => {
     expect(await run("set thermostat-2 'Set Point=99' --as owner")).toMatchObject({
       code: 1,
       out: "",
-      err: "Set Point: value: 5 to 30 Cel\n",
+      err: "Set Point: It takes 5 to 30 Cel.\n",
     });
     expect(world.setPoint()).toBe(22.5);
   });
@@ -220,7 +220,7 @@ describe("what goes wrong is said in one sentence", () => {
     [1, "read heat-3 --as nobody", /^There is no identity "nobody"; known are newcomer, owner, stranger\.\n$/],
     [1, "read nothing --as owner", /^item-not-found: There is no such node\.\n$/],
     [1, "read heat-3@cellar-modbus --as owner", /^item-not-found: There is no such node\.\n$/],
-    [1, "set thermostat-2 Nothing=1 --as owner", /^Nothing: thermostat-2 \(home-mqtt\) has no such parameter\n$/],
+    [1, "set thermostat-2 Nothing=1 --as owner", /^Nothing: thermostat-2 \(home-mqtt\) has no such parameter\.\n$/],
     [1, "owner answer --as owner abc yes", /^There is no open question abc: see `isthmus owner questions`\.\n$/],
     [1, "owner claim http://example.org --as owner", /^not an iotdisco URI: /],
     [1, "owner claim iotdisco:CLASS=X --as owner", /this is no claim: it has no KEY\n$/],

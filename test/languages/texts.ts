@@ -34,6 +34,8 @@ const places: readonly RegExp[] = [
   new RegExp(`announce\\("[a-z]+", (${literal})`, "g"),
   new RegExp(`\\bfault\\(\\w+, (${literal})`, "g"),
   new RegExp(`\\b(?:why|text|silent|said) = (${literal})`, "g"),
+  // What a control parameter takes.
+  /("It takes [^"]*"|`It takes [^`]*`)/g,
 ];
 const blocks = /^(?:export )?const (?:words|counterNames|refusedTo)\b[^=]*= \{\n([\s\S]*?)\n\}/gm;
 const blockText = new RegExp(`^\\s+(?:"[^"]+"|\\w+):\\s*(${literal}),?$`, "gm");

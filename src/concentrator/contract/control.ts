@@ -13,6 +13,22 @@ export type ControlValue =
 
 export type ControlKind = ControlValue["kind"];
 
+const words: Readonly<Record<ControlKind, string>> = {
+  boolean: "It takes yes or no.",
+  color: "It takes a colour of 6 or 8 hexadecimal digits.",
+  int32: "It takes a whole number.",
+  int64: "It takes a whole number.",
+  double: "It takes a number.",
+  string: "It takes a text.",
+  date: "It takes a date.",
+  time: "It takes a time of day.",
+  duration: "It takes a duration.",
+  dateTime: "It takes a date and time.",
+  enum: "It takes one of the choices.",
+};
+/** What is to be said to who gave something else. */
+export const takesOnly = (kind: ControlKind): string => words[kind];
+
 /** confirmed: read back and equal · unconfirmed: the device accepted it and cannot be asked. A refusal is a `DeviceFault`. */
 export type WriteOutcome = "confirmed" | "unconfirmed";
 

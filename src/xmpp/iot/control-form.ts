@@ -1,6 +1,6 @@
 // Control parameters as a data form, and a submitted form as values for them (control interface, CTR-FORM-01…06, DF-PG-02).
 
-import type { ControlKind, ControlParameter, ControlValue } from "#contract/control.ts";
+import { type ControlKind, type ControlParameter, type ControlValue, takesOnly } from "#contract/control.ts";
 import { Refusal } from "#contract/faults.ts";
 import { type Datatype, type FilledField, type Form, filledField, type Submission } from "#contract/filled-form.ts";
 import * as scalars from "#xml/scalars.ts";
@@ -85,10 +85,10 @@ export function valuesOf({ fields }: Submission, parameters: readonly ControlPar
   for (const { name, values } of fields) {
     const parameter = byName.get(name);
     if (parameter === undefined) result.unknown.push(name);
-    else if (values.length > 1) result.faults.push({ name, message: "value: one value is expected" });
+    else if (values.length > 1) result.faults.push({ name, message: "It takes one value." });
     else {
       const value = read(parameter, values[0] ?? "");
-      if (typeof value === "string") result.faults.push({ name, message: `value: ${value}` });
+      if (typeof value === "string") result.faults.push({ name, message: value });
       else result.values.push({ name, value });
     }
   }
@@ -100,12 +100,12 @@ function read({ kind, options }: ControlParameter, text: string): ControlValue |
   if (kind === "enum")
     return options === undefined || options.includes(text)
       ? { kind, value: text, type: "" }
-      : "one of the options is expected";
-  if (text === "" && kind !== "string") return "a value is expected";
+      : `It takes one of ${options.join(", ")}.`;
+  if (text === "" && kind !== "string") return takesOnly(kind);
   try {
     return { kind, value: texts[kind].parse(text) } as ControlValue;
   } catch (error) {
-    if (error instanceof ScalarError) return error.message;
+    if (error instanceof ScalarError) return takesOnly(kind);
     throw error;
   }
 }
@@ -127,9 +127,8 @@ export function withCompanions(
       names.map(name => ({ name, message })),
     );
   const withheld = companions.filter(name => !offered.some(one => one.name === name));
-  if (withheld.length > 0) throw refuse("denied", withheld, "it is set together with others, and you may not set it");
+  if (withheld.length > 0) throw refuse("denied", withheld, "It is set together with others, and you may not set it.");
   const unknown = companions.filter(name => !current.has(name));
-  if (unknown.length > 0)
-    throw refuse("bad-request", unknown, "value: it is set together with others, and is not known now");
+  if (unknown.length > 0) throw refuse("bad-request", unknown, "It is set together with others, and is not known now.");
   return [...values, ...companions.map(name => ({ name, value: current.get(name) as ControlValue }))];
 }

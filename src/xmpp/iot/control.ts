@@ -8,6 +8,7 @@ import type { AdmittedControl } from "#concentrator/admission.ts";
 import type { Concentrator } from "#concentrator/concentrator.ts";
 import type { Caller, Tokens } from "#contract/caller.ts";
 import { ControlFault, Refusal } from "#contract/faults.ts";
+import { english, type Languages } from "#contract/language.ts";
 import { describeNode, type NodeRef } from "#contract/node.ts";
 import { admissionMs, answerMs, controlEndMs, nodesPerRequestMax } from "#limits.ts";
 import type { Element } from "#xml/element.ts";
@@ -23,6 +24,8 @@ import { inEveryGeneration } from "./generations.ts";
 export interface ControlDeps {
   readonly concentrator: Pick<Concentrator, "admitControl" | "control" | "parameters" | "companions" | "currentValues">;
   readonly forms: Pick<DynamicForms, "bound" | "tokensOf">;
+  /** Default: English. */
+  readonly languages?: Languages;
   readonly clock: Clock;
   /** Each refused attempt is told here, who and what; what was written the concentrator tells (CTR-AUTH-02). */
   readonly log: Log;
@@ -32,7 +35,7 @@ export interface Control {
   readonly routes: readonly Route[];
 }
 
-export function createControl({ concentrator, forms, clock, log }: ControlDeps): Control {
+export function createControl({ concentrator, forms, languages = english, clock, log }: ControlDeps): Control {
   const admit = async (caller: Caller, nodes: readonly NodeRef[], names: readonly string[], signal: AbortSignal) => {
     try {
       return await within(clock, admissionMs, "decision", signal, inner =>
@@ -58,8 +61,10 @@ export function createControl({ concentrator, forms, clock, log }: ControlDeps):
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error;
       // Whether it was taken is not known, and saying either would be a guess.
-      const message = `not confirmed within ${Math.round(leftMs / 1000)} s; it may have been set`;
-      const failures = admitted.targets.flatMap(({ node }) => values.map(({ name }) => ({ node, name, message })));
+      const text = `Not confirmed within ${Math.round(leftMs / 1000)} s; it may have been set.`;
+      const failures = admitted.targets.flatMap(({ node }) =>
+        values.map(({ name }) => ({ node, name, message: text })),
+      );
       throw new ControlFault({ nodes: [], parameters: [] }, failures);
     }
   };
@@ -76,9 +81,9 @@ export function createControl({ concentrator, forms, clock, log }: ControlDeps):
     const read = valuesOf(asked.submission, offered);
     // What admission took away is left out in silence (CTR-SET-11).
     const granted = (name: string) => admitted.targets.some(({ names }) => names.length === 0 || names.includes(name));
-    const unknown = read.unknown.filter(granted).map(name => ({ name, message: "no such parameter" }));
+    const unknown = read.unknown.filter(granted).map(name => ({ name, message: "There is no such parameter." }));
     if (unknown.length > 0) throw new Refusal("not-found", "There is no such parameter.", [...unknown, ...read.faults]);
-    if (read.faults.length > 0) throw new Refusal("bad-request", "values of the wrong form", read.faults);
+    if (read.faults.length > 0) throw new Refusal("bad-request", "A value does not fit its parameter.", read.faults);
     const said = [...asked.parameters, ...read.values];
     if (companions.length === 0) return said;
     const current = await concentrator.currentValues(admitted, new Set(companions), signal);
@@ -107,7 +112,7 @@ export function createControl({ concentrator, forms, clock, log }: ControlDeps):
     } catch (error) {
       const values = Object.fromEntries(parameters.map(({ name, value }) => [name, String(value.value)]));
       log.notice("control-refused", { from: caller.fullJid, nodes: nodes.map(describeNode), values, error });
-      throw explain(error, iq.payload.ns);
+      throw explain(error, iq.payload.ns, text => languages.localize(caller.language, text));
     }
   };
 
@@ -165,26 +170,26 @@ function checkNodes(nodes: readonly NodeRef[]): void {
 }
 
 /** The stanza error, with a `paramError` for each faulty parameter and, after a partial write, what was done (CTR-SET-12). */
-function explain(error: unknown, ns: string): unknown {
+function explain(error: unknown, ns: string, say: (text: string) => string): unknown {
   if (error instanceof Refusal) {
     const { type, condition, text } = asStanzaError(error);
     return new StanzaError(
       type,
       condition,
       text,
-      error.parameters.map(one => wire.parameterError.encode(one, ns)),
+      error.parameters.map(({ name, message }) => wire.parameterError.encode({ name, message: say(message) }, ns)),
     );
   }
   if (error instanceof ControlFault) {
     const byName = Map.groupBy(error.failures, failure => failure.name);
     const faults = [...byName].map(([name, failures]) => ({
       name,
-      message: failures.map(({ node, message }) => `${describeNode(node)}: ${message}`).join("; "),
+      message: failures.map(({ node, message }) => `${describeNode(node)}: ${say(message)}`).join("; "),
     }));
     const { nodes, parameters } = error.done;
     const done = parameters.length > 0 ? [wire.response.encode({ nodes, parameters }, ns)] : [];
     const details = [...faults.map(one => wire.parameterError.encode(one, ns)), ...done];
-    return new StanzaError("cancel", "internal-server-error", "a device did not take the value", details);
+    return new StanzaError("cancel", "internal-server-error", "A device did not take the value.", details);
   }
   return error;
 }
