@@ -110,7 +110,7 @@ it("COM-STZ-12: a slow decision before a slow device still leaves an answer with
   grant();
   await it.bench.clock.advance(5_900);
   expect(it.bench.left).toHaveLength(1);
-  expect(await reply).toMatch(/internal-server-error.*not confirmed within 5 s; it may have been set/);
+  expect(await reply).toMatch(/internal-server-error.*Not confirmed within 5 s; it may have been set/);
 });
 
 it("CTR-SET-13: one reply, also when the device failed after a part was written, and nothing later", async () => {
