@@ -10,12 +10,12 @@ import { healthIdentitiesMax, healthRoundTripsMax, healthUnitsMax } from "#limit
  * or exception; the others are remarks beside it.
  */
 export interface LineHealth {
-  /** A sound answer, `ms` after the end of writing the request. */
-  answered(unit: string, ms: number): void;
+  /** A sound answer, `ms` after the end of writing the request. `first`: the request before was to another unit. */
+  answered(unit: string, ms: number, first?: boolean): void;
   /** A request is repeated. */
   retried(unit: string): void;
   /** Nothing came, or nothing of this unit. */
-  timeout(unit: string): void;
+  timeout(unit: string, first?: boolean): void;
   /** The answer's checksum or frame is wrong, or only half of it came. */
   checksum(unit: string): void;
   /** The port told of octets with wrong parity or framing. */
@@ -43,6 +43,9 @@ export interface LineHealth {
 
 export interface Counts {
   readonly answers: number;
+  /** Of them, to the first request after one to another unit; the same of timeouts. */
+  readonly firstAnswers: number;
+  readonly firstTimeouts: number;
   readonly retries: number;
   readonly timeouts: number;
   readonly checksums: number;
@@ -92,6 +95,8 @@ interface Kept extends Mutable<Counts> {
 
 export const noCounts: Counts = {
   answers: 0,
+  firstAnswers: 0,
+  firstTimeouts: 0,
   retries: 0,
   timeouts: 0,
   checksums: 0,
@@ -133,8 +138,9 @@ export function createLineHealth(clock: Clock): LineHealth {
   };
 
   return {
-    answered(unit, ms) {
+    answered(unit, ms, first = false) {
       const kept = count(unit, "answers");
+      if (first) count(unit, "firstAnswers");
       if (kept === undefined) return;
       kept.restingUntil = undefined;
       kept.shortestMs = Math.min(kept.shortestMs ?? ms, ms);
@@ -142,7 +148,10 @@ export function createLineHealth(clock: Clock): LineHealth {
       if (kept.roundTrips.length > healthRoundTripsMax) kept.roundTrips.shift();
     },
     retried: unit => void count(unit, "retries"),
-    timeout: unit => void count(unit, "timeouts"),
+    timeout(unit, first = false) {
+      count(unit, "timeouts");
+      if (first) count(unit, "firstTimeouts");
+    },
     checksum: unit => void count(unit, "checksums"),
     parity: unit => void count(unit, "parities"),
     late(unit, ms) {
