@@ -130,7 +130,7 @@ async function connect(login: Login, signal: AbortSignal): Promise<{ person: Per
   const limits = { charsMax: clientStanzaCharsMax, elementsMax: clientStanzaElementsMax };
   const session = createSession({ ...sessionOptions(login), limits }, inbox, { clock: systemClock, log: silentLog });
   inbox.attach(session);
-  const contacts = createContacts(inbox, session, () => true);
+  const contacts = createContacts({ inbox, connection: session, acceptFrom: () => true, sleep: systemClock.sleep });
   const running = session.run(stop.signal);
   const owner = createOwner({
     connection: session,

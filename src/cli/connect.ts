@@ -70,7 +70,7 @@ export async function connectClient(identity: Identity, signal: AbortSignal, lan
   const session = createSession(sessionOptions(identity), inbox, { clock: systemClock, log: silentLog });
   inbox.attach(session);
   // Things and services we deal with may see us: the registry asks back to know when its questions can be delivered.
-  const contacts = createContacts(inbox, session, () => true);
+  const contacts = createContacts({ inbox, connection: session, acceptFrom: () => true, sleep: systemClock.sleep });
   const running = session.run(life);
   const services = rememberPerKey((domain, inner) => discover(session, domain, silentLog, inner));
   const owner = createOwner({
