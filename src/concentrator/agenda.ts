@@ -17,20 +17,36 @@ interface Entry {
   work: (() => void) | undefined;
 }
 
+/** Fewer empty entries are not worth looking for. */
+const emptyMin = 1_000;
+
 export function createAgenda(clock: Clock, log: Log): Agenda {
-  /** A binary heap, earliest first. What is called off stays in it, empty, until its time. */
-  const heap: Entry[] = [];
+  /** A binary heap, earliest first. What is called off stays in it, empty, until its time or until half of it is such. */
+  let heap: Entry[] = [];
+  let empty = 0;
   let wake = () => {};
 
   const runDue = () => {
     for (let first = heap[0]; first !== undefined && first.due <= clock.monotonic(); first = heap[0]) {
       pop(heap);
+      const { work } = first;
+      if (work === undefined) empty--;
+      first.work = undefined;
       try {
-        first.work?.();
+        work?.();
       } catch (error) {
         log.error("agenda-work-failed", { error });
       }
     }
+  };
+
+  /** Who subscribes and leaves a million times, each time for a year, leaves nothing behind. */
+  const sweep = () => {
+    if (empty < emptyMin || 2 * empty < heap.length) return;
+    const left = heap.filter(entry => entry.work !== undefined);
+    heap = [];
+    for (const entry of left) push(heap, entry);
+    empty = 0;
   };
 
   return {
@@ -40,7 +56,10 @@ export function createAgenda(clock: Clock, log: Log): Agenda {
       if (heap[0] === entry) wake();
       return {
         [Symbol.dispose]() {
+          if (entry.work === undefined) return;
           entry.work = undefined;
+          empty++;
+          sweep();
         },
       };
     },

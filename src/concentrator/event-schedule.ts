@@ -31,7 +31,8 @@ export function createEventSchedule({ after, make, clock }: EventScheduleDeps): 
   const schedule = (one: Running, due: number) => {
     one.pending = true;
     one.due = due;
-    after(due - clock.monotonic(), () => wake(one));
+    one.wakeUp?.[Symbol.dispose]();
+    one.wakeUp = after(due - clock.monotonic(), () => wake(one));
   };
   const trigger = (one: Running, waitMs: number) => {
     if (one.over || one.pending) return;
@@ -77,7 +78,7 @@ export function createEventSchedule({ after, make, clock }: EventScheduleDeps): 
 
   /** One entry that looks again when there was an event meanwhile, not one for each event. */
   const watchSilence = (one: Running, maxMs: number, waitMs = maxMs) => {
-    after(waitMs, () => {
+    one.silence = after(waitMs, () => {
       if (one.over) return;
       const left = one.lastAt + maxMs - clock.monotonic();
       if (left <= 0) force(one);

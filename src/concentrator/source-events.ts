@@ -69,6 +69,7 @@ export function createSourceEvents(deps: SourceEventsDeps): SourceEvents {
     one.over = true;
     followers.delete(one);
     one.queue = [];
+    one.expiry?.[Symbol.dispose]();
     one.scope[Symbol.dispose]();
     return true;
   };
@@ -198,8 +199,9 @@ export function createSourceEvents(deps: SourceEventsDeps): SourceEvents {
   const expire = (one: Follower) => {
     const at = one.expiresAt;
     one.expiryAt = at;
-    tree.after(at - clock.monotonic(), () => {
-      if (one.over || one.expiryAt !== at) return;
+    one.expiry?.[Symbol.dispose]();
+    one.expiry = tree.after(at - clock.monotonic(), () => {
+      if (one.over) return;
       if (clock.monotonic() >= one.expiresAt) end(one);
       else expire(one);
     });
@@ -225,6 +227,7 @@ export function createSourceEvents(deps: SourceEventsDeps): SourceEvents {
         statusAt: new Map(),
         expiresAt: clock.monotonic() + ttlMs,
         expiryAt: 0,
+        expiry: undefined,
         working: true,
         over: false,
       };

@@ -50,8 +50,9 @@ export interface Follower {
   /** When the state of a node was last told, by NodeId, on the monotonic clock. */
   readonly statusAt: Map<string, number>;
   expiresAt: number;
-  /** When that is looked at. */
+  /** When that is looked at, and its place on the agenda. */
   expiryAt: number;
+  expiry: Disposable | undefined;
   /** Something is at work for him, or will be at a time that is set. */
   working: boolean;
   over: boolean;

@@ -63,6 +63,9 @@ export interface Running {
   over: boolean;
   /** Rights are being decided on anew: nothing is to be said before that. */
   undecided: Promise<void> | undefined;
+  /** On the agenda for it: the pending event, and the look whether it has been silent for too long. */
+  wakeUp: Disposable | undefined;
+  silence: Disposable | undefined;
 }
 
 export const newSubscription = (
@@ -86,6 +89,8 @@ export const newSubscription = (
   busy: false,
   over: false,
   undecided: undefined,
+  wakeUp: undefined,
+  silence: undefined,
 });
 
 /** What the subscriber said he knows already, for each of his nodes alike. */

@@ -133,6 +133,9 @@ export function createSubscriptions(deps: SubscriptionsDeps): Subscriptions {
     all.delete(one);
     count(one, -1);
     for (const node of [...one.nodes]) forget(one, node);
+    // Its greatest interval may be a year: until then it would be remembered for nothing.
+    one.wakeUp?.[Symbol.dispose]();
+    one.silence?.[Symbol.dispose]();
     one.scope[Symbol.dispose]();
     return true;
   };

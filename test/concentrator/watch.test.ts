@@ -199,4 +199,26 @@ describe("the agenda", () => {
     await running;
     expect(clock.sleepers).toBe(0);
   });
+
+  it("what is called off before its time is not kept until then", async () => {
+    const clock = manualClock();
+    const agenda = createAgenda(clock, silentLog);
+    const stop = new AbortController();
+    const running = agenda.run(stop.signal);
+    const ran: number[] = [];
+    const year = 365 * 86_400_000;
+    for (let count = 0; count < 10; count++) agenda.after(10 * count, () => ran.push(count));
+    for (let count = 0; count < 100_000; count++) {
+      const one = agenda.after(year + count, () => ran.push(-1));
+      one[Symbol.dispose]();
+      one[Symbol.dispose]();
+    }
+    expect(agenda.size).toBeLessThan(2_100);
+    await clock.advance(200);
+    expect(ran).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    await clock.advance(2 * year);
+    expect([agenda.size, ran.length]).toEqual([0, 10]);
+    stop.abort();
+    await running;
+  });
 });
