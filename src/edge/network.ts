@@ -223,8 +223,10 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     log,
     signal,
     concurrentMax: limits.requestsAtOnceMax,
+    concurrentPerCallerMax: limits.requestsPerCallerMax,
     replayMs: limits.replayMs,
     replaysMax: limits.replaysMax,
+    replayBytesMax: limits.replayBytesMax,
   });
   const presence = createPresence({
     connection: session,

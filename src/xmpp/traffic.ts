@@ -9,9 +9,9 @@ import { Disconnected } from "./connection.ts";
 import { delayed, type Outbox, type StoredMessage } from "./outbox.ts";
 import { randomId } from "./requests.ts";
 import { askText, createManagement, type Management, type Sent } from "./resume.ts";
-import { asStanzaError, encodeError } from "./stanza.ts";
+import { asStanzaError, decodeError, encodeError, StanzaError, stanzasNs } from "./stanza.ts";
 import type { XmlStream } from "./stream.ts";
-import { type Element, element, format, isElement } from "./xml/element.ts";
+import { child, type Element, element, format, isElement } from "./xml/element.ts";
 
 export interface TrafficDeps {
   /** Content namespace of the streams: stanzas written for the other kind are put into it. */
@@ -204,10 +204,21 @@ const adopt = (stanza: Element, ns: string): Element => ({
   children: stanza.children.map(one => (isElement(one) && one.ns === stanza.ns ? adopt(one, ns) : one)),
 });
 
-/** The broker would end the stream over its size: an answer becomes an error, anything else is refused here. */
+/**
+ * The broker would end the stream over its size: an answer becomes an error, an error loses its details (who sends ten thousand
+ * faults is not told each of them), anything else is refused here.
+ */
 function errorFor(stanza: Element, ns: string, bytesMax: number): Element {
+  const { id, to, from, type } = stanza.attrs;
   const refusal = new Refusal("not-acceptable", `larger than the ${bytesMax} bytes the broker takes`);
-  if (stanza.name !== "iq" || stanza.attrs.type !== "result") throw refusal;
-  const { id, to, from } = stanza.attrs;
-  return element("iq", ns, { type: "error", id, to, from }, [encodeError(asStanzaError(refusal), ns)]);
+  if (stanza.name !== "iq" || (type !== "result" && type !== "error")) throw refusal;
+  if (type === "result") return answer(encodeError(asStanzaError(refusal), ns));
+  const { type: kind, condition, text } = decodeError(stanza);
+  const error = child(stanza, "error");
+  const language = error && child(error, "text", stanzasNs)?.attrs["xml:lang"];
+  return answer(encodeError(new StanzaError(kind, condition, text), ns, language));
+
+  function answer(payload: Element): Element {
+    return element("iq", ns, { type: "error", id, to, from }, [payload]);
+  }
 }

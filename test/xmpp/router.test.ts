@@ -239,6 +239,32 @@ describe("requests", () => {
     expect(replies).toHaveLength(4);
   });
 
+  it("of one JID, with however many resources, so many: another one is answered", async () => {
+    let release = () => {};
+    const held = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    const { router, ask, replies } = setUp(
+      [
+        simple(async () => {
+          await held;
+          return undefined;
+        }),
+        simple(async () => undefined, { name: "fast" }),
+      ],
+      { concurrentMax: 10, concurrentPerCallerMax: 3, gate: () => true },
+    );
+    const slow = [1, 2, 3].map(at =>
+      router.iq(element("iq", clientNs, { type: "get", id: `${at}`, from: `friend@a.example/${at}` }, [q])),
+    );
+    expect(conditionOf(await ask({ id: "c" }, element("fast", ns)))).toBe("resource-constraint");
+    expect(conditionOf(await ask({ id: "d", from: "other@a.example/1" }, element("fast", ns)))).toBe("result");
+    release();
+    await Promise.all(slow);
+    expect(conditionOf(await ask({ id: "e" }, element("fast", ns)))).toBe("result");
+    expect(replies).toHaveLength(6);
+  });
+
   it("a reply that cannot be sent is a line in the log", async () => {
     const { ask, logged } = setUp([simple()], {
       reply: () => {
@@ -272,6 +298,19 @@ describe("COM-STZ-12, PRES-REP-01: a repeated set", () => {
     expect((await run({}, element("q", ns, { x: "1" }))).attrs.run).toBe("4");
     await clock.advance(60_001);
     expect((await run()).attrs.run).toBe("5");
+  });
+
+  it("is remembered up to a bound of bytes, the oldest forgotten first", async () => {
+    let runs = 0;
+    const { ask } = setUp(
+      [simple(async () => element("r", ns, { run: String(++runs) }, ["x".repeat(1_000)]), { types: ["set"] })],
+      { replaysMax: 100, replayBytesMax: 2_500 },
+    );
+    const run = async (id: string) =>
+      ((await ask({ type: "set", id }, q))?.children[0] as Element | undefined)?.attrs.run;
+    expect([await run("1"), await run("2"), await run("1"), await run("2")]).toEqual(["1", "2", "1", "2"]);
+    expect([await run("3"), await run("2"), await run("3")]).toEqual(["3", "2", "3"]);
+    expect(await run("1")).toBe("4");
   });
 
   it("a get is read again, unless its route changes something", async () => {

@@ -9,7 +9,7 @@ import { type Authority, type Certificate, createAuthority } from "#lab/certific
 import { type Prosody, startProsody } from "#lab/prosody.ts";
 import { element, firstElement, textOf } from "#xml/element.ts";
 import { Disconnected } from "#xmpp/connection.ts";
-import { StanzaError } from "#xmpp/stanza.ts";
+import { clientNs, encodeError, StanzaError } from "#xmpp/stanza.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { bodies, echo, forever, type PeerOptions, startPeer, text, until } from "../support/xmpp-peer.ts";
 
@@ -219,6 +219,29 @@ describe("traffic", () => {
       condition: "not-acceptable",
     });
     expect(() => edge.session.send(text(owner.session.jid, huge))).toThrow(/larger than/);
+    expect(edge.offlines).toEqual([]);
+  });
+
+  it("COM-STZ-04, COM-STZ-09: an error larger than the broker takes keeps its condition and loses its details", async () => {
+    const details = Array.from({ length: 10_000 }, (_, at) => element("fault", "urn:test", { n: `${at}` }, ["wrong"]));
+    const error = new StanzaError("modify", "bad-request", "värden av fel form", details);
+    await using edge = startPeer(
+      at({
+        user: "edge",
+        answer: ({ attrs }) =>
+          element("iq", clientNs, { type: "error", id: attrs.id, to: attrs.from }, [
+            encodeError(error, clientNs, "sv"),
+          ]),
+      }),
+    );
+    await using owner = startPeer(at({ user: "owner" }));
+    await Promise.all([edge.session.whenOnline(forever), owner.session.whenOnline(forever)]);
+    await expect(owner.session.request("get", edge.session.jid, element("q", "urn:test"))).rejects.toMatchObject({
+      type: "modify",
+      condition: "bad-request",
+      text: "värden av fel form",
+      details: [],
+    });
     expect(edge.offlines).toEqual([]);
   });
 

@@ -51,7 +51,8 @@ export function createDynamicForms({ clock, languages }: { clock: Clock; languag
       if (sessions.size < formsMax && clock.monotonic() - usedAt < formIdleMs) break;
       sessions.delete(id);
     }
-    const own = [...sessions].filter(([, session]) => session.fullJid === fullJid);
+    // However many resources he has: the forms of others are not to go for his.
+    const own = [...sessions].filter(([, session]) => bareOf(session.fullJid) === bareOf(fullJid));
     for (const [id] of own.slice(0, Math.max(0, own.length - formsPerJidMax + 1))) sessions.delete(id);
   };
   const find = (submission: SubmissionOnWire | undefined, fullJid: string) => {
@@ -110,6 +111,8 @@ export function createDynamicForms({ clock, languages }: { clock: Clock; languag
       if (sessions.get(session)?.fullJid === fullJid) sessions.delete(session);
     },
     gone: fullJid => drop(session => session.fullJid === fullJid),
-    withdrawn: bareJid => drop(session => session.fullJid.split("/", 1)[0] === bareJid),
+    withdrawn: bareJid => drop(session => bareOf(session.fullJid) === bareJid),
   };
 }
+
+const bareOf = (fullJid: string): string | undefined => fullJid.split("/", 1)[0];

@@ -144,11 +144,13 @@ it("DF-DYN-02: no more than so many of one person at once, the oldest go", () =>
   };
   const caller = (fullJid: string) => ({ fullJid, language: "en", bareJid: "", tokens: { ...noTokens, user: ["t"] } });
   const bob = caller("bob@a/1");
+  const withAnotherResource = caller("bob@a/2");
   const first = forms.bound(bob, form).session;
   const tokens = () => forms.tokensOf("bob@a/1", first, noTokens).user;
   for (let count = 1; count < formsPerJidMax; count++) forms.bound(bob, form);
   forms.bound(caller("eve@a/1"), form);
   expect(tokens()).toEqual(["t"]);
-  forms.bound(bob, form);
+  // However many resources he has.
+  forms.bound(withAnotherResource, form);
   expect(tokens()).toEqual([]);
 });
