@@ -21,15 +21,15 @@ interface Waiter {
   start: () => void;
 }
 
-/** Waiters of equal order go first come, first served. */
-export function createTurns(waitingMax: number): Turns {
+/** Waiters of equal order go first come, first served. `atOnce`: how many work at a time, usually one. */
+export function createTurns(waitingMax: number, atOnce = 1): Turns {
   const queue: Waiter[] = [];
-  let busy = false;
+  let working = 0;
 
   const next = () => {
     const first = queue.shift();
     if (first) first.start();
-    else busy = false;
+    else working--;
   };
 
   const wait = (order: number, signal: AbortSignal) =>
@@ -54,11 +54,12 @@ export function createTurns(waitingMax: number): Turns {
   return {
     async take(order, signal, work) {
       signal.throwIfAborted();
-      if (busy) {
+      if (working >= atOnce) {
         if (queue.length >= waitingMax) throw new QueueFull(`busy: ${queue.length} requests are waiting already`);
         await wait(turnOrder[order], signal);
+      } else {
+        working++;
       }
-      busy = true;
       try {
         // Aborted between being called and coming here: the turn is passed on unused.
         signal.throwIfAborted();

@@ -11,6 +11,7 @@ const lineCharsMax = 513;
 export const ascii: SerialFraming = {
   name: "ascii",
   encode: (unit, request) => Uint8Array.from(encodeAscii(unit, encodeRequest(request)), char => char.charCodeAt(0)),
+  frameOctets: pduOctets => 2 * pduOctets + 7,
   createReader: createAsciiReader,
 };
 

@@ -2,21 +2,24 @@
 // bits of a unit that has no profile for them.
 
 import type * as z from "zod";
-import type { Device, Driver, NodeType } from "#contract/driver.ts";
+import type { Device, Driver, Env, NodeType } from "#contract/driver.ts";
 import { categories } from "#contract/field.ts";
+import type { ByteChannel } from "../byte-channel.ts";
 import { identityTags } from "../identity.ts";
 import { owning } from "../line-ownership.ts";
 import { openSerialChannel, serialLineKey } from "../serial-port.ts";
 import { createTap } from "../tap.ts";
 import { openTcpChannel, tcpLineKey } from "../tcp-channel.ts";
+import { openUdpChannel, udpLineKey } from "../udp-channel.ts";
 import { ascii } from "./ascii.ts";
 import { createLine, type ModbusLine } from "./line.ts";
+import type { PatienceLimits } from "./patience.ts";
 import type { Point } from "./point.ts";
 import { pointsOf } from "./profile.ts";
 import { profiles } from "./profiles/all.ts";
 import { wordsOf } from "./registers.ts";
 import { rtu } from "./rtu.ts";
-import { createSerialSession } from "./serial-session.ts";
+import { createSerialSession, type SerialTiming } from "./serial-session.ts";
 import {
   coilSettings,
   inputSettings,
@@ -24,6 +27,7 @@ import {
   rtuLineSettings,
   rtuTcpLineSettings,
   tcpLineSettings,
+  udpLineSettings,
   unitSettings,
 } from "./settings.ts";
 import { openTcpSession } from "./tcp-session.ts";
@@ -42,7 +46,8 @@ const tcp: NodeType<typeof tcpLineSettings, unknown, ModbusLine> = {
     owning(env, tcpLineKey(settings), async () => {
       const tap = createTap(env.clock);
       const connect = async (inner: AbortSignal) => tap.over(await openTcpChannel(settings, env.clock, inner));
-      return createLine(await openTcpSession(connect, settings, env.clock, signal), env.clock, env.log, tap);
+      const session = await openTcpSession(connect, settings, env.clock, signal);
+      return createLine(session, env.clock, env.log, tap, patienceOf(settings));
     }),
 };
 
@@ -57,10 +62,7 @@ const rtuLine: NodeType<typeof rtuLineSettings, unknown, ModbusLine> = {
     owning(env, await serialLineKey(settings.serialDevice), async () => {
       const dataBits = settings.framing === "ascii" ? 7 : 8;
       const port = { ...settings, path: settings.serialDevice, dataBits } as const;
-      const tap = createTap(env.clock);
-      const channel = tap.over(await openSerialChannel(port, env.clock, signal));
-      const session = createSerialSession(channel, framings[settings.framing], settings, env.clock);
-      return createLine(session, env.clock, env.log, tap);
+      return serialLine(await openSerialChannel(port, env.clock, signal), settings, env);
     }),
 };
 
@@ -72,18 +74,52 @@ const rtuTcpLine: NodeType<typeof rtuTcpLineSettings, unknown, ModbusLine> = {
   line: true,
   inherits: ["Line"],
   open: (settings, env, signal) =>
-    owning(env, tcpLineKey(settings), async () => {
+    owning(env, tcpLineKey(settings), async () =>
+      serialLine(await openTcpChannel(settings, env.clock, signal), settings, env),
+    ),
+};
+
+const udpLine: NodeType<typeof udpLineSettings, unknown, ModbusLine> = {
+  name: "modbus.udp",
+  title: "Modbus line behind a UDP converter",
+  parents: [""],
+  settings: udpLineSettings,
+  line: true,
+  inherits: ["Line"],
+  open: (settings, env, signal) =>
+    owning(env, udpLineKey(settings), async () => {
+      const { framing } = settings;
+      if (framing !== "tcp") {
+        return serialLine(await openUdpChannel(settings, env.clock, signal), { ...settings, framing }, env);
+      }
       const tap = createTap(env.clock);
-      const channel = tap.over(await openTcpChannel(settings, env.clock, signal));
-      const session = createSerialSession(channel, framings[settings.framing], settings, env.clock);
-      return createLine(session, env.clock, env.log, tap);
+      const connect = async (inner: AbortSignal) => tap.over(await openUdpChannel(settings, env.clock, inner));
+      const timing = { ...settings, anyTransaction: false, anyUnit: false };
+      const session = await openTcpSession(connect, timing, env.clock, signal);
+      return createLine(session, env.clock, env.log, tap, patienceOf(settings));
     }),
 };
+
+/** One request at a time over whatever carries the octets of a serial line. */
+function serialLine(
+  carrier: ByteChannel,
+  settings: SerialTiming & { readonly framing: "rtu" | "ascii"; readonly timeoutMinMs: number },
+  env: Env,
+): ModbusLine {
+  const tap = createTap(env.clock);
+  const session = createSerialSession(tap.over(carrier), framings[settings.framing], settings, env.clock);
+  return createLine(session, env.clock, env.log, tap, patienceOf(settings));
+}
+
+const patienceOf = (settings: { readonly timeoutMinMs: number; readonly timeoutMs: number }): PatienceLimits => ({
+  floorMs: settings.timeoutMinMs,
+  ceilingMs: settings.timeoutMs,
+});
 
 const unit: NodeType<typeof unitSettings, ModbusLine, ModbusUnit> = {
   name: "modbus.unit",
   title: "Modbus unit",
-  parents: ["modbus.tcp", "modbus.rtu", "modbus.rtu-tcp"],
+  parents: ["modbus.tcp", "modbus.rtu", "modbus.rtu-tcp", "modbus.udp"],
   settings: unitSettings,
   thing: true,
   inherits: ["Device"],
@@ -130,7 +166,7 @@ const input: NodeType<typeof inputSettings, ModbusUnit> = {
 
 export const modbusDriver: Driver = {
   name: "modbus",
-  nodeTypes: [tcp, rtuLine, rtuTcpLine, unit, register, coil, input],
+  nodeTypes: [tcp, rtuLine, rtuTcpLine, udpLine, unit, register, coil, input],
 };
 
 /** A node of one point: read by itself, and with the unit in the unit's blocks. */

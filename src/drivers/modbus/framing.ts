@@ -29,6 +29,8 @@ export interface AnswerReader {
 export interface SerialFraming {
   readonly name: "rtu" | "ascii";
   encode(unit: number, request: Request): Uint8Array;
+  /** Octets on the line for a PDU of this length. */
+  frameOctets(pduOctets: number): number;
   /** `echoes`: the adapter is known to return what is sent; otherwise it is noticed where it can be told from an answer. */
   createReader(unit: number, request: Request, echoes: boolean): AnswerReader;
 }

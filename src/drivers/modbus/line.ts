@@ -3,47 +3,20 @@
 
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
-import { createTurns, type TurnOrder } from "#base/turns.ts";
+import { createTurns } from "#base/turns.ts";
 import type { Device } from "#contract/driver.ts";
-import { DeviceFault } from "#contract/faults.ts";
-import type { DisplayParameter } from "#contract/node.ts";
-import {
-  lineQueueMax,
-  modbusBusyMs,
-  modbusBusyRetriesMax,
-  modbusRestFirstMs,
-  modbusRestMsMax,
-  modbusRetriesMax,
-  modbusSilentMax,
-} from "#limits.ts";
-import { createBreaker } from "../breaker.ts";
-import { counterFacts, createLastFault, textFact } from "../device-facts.ts";
+import type { DeviceFault } from "#contract/faults.ts";
+import { lineQueueMax } from "#limits.ts";
+import { counterFacts } from "../device-facts.ts";
 import type { LineHealth } from "../line-health.ts";
 import { createTap, type Tap } from "../tap.ts";
 import { lineCommands } from "./commands.ts";
-import { type Answer, describeException, describeRequest, type Request } from "./pdu.ts";
-import { type Session, unitName } from "./session.ts";
+import { createPatience, type PatienceLimits } from "./patience.ts";
+import { type Answer, describeRequest, type Request } from "./pdu.ts";
+import { type Manner, type Session, unitName } from "./session.ts";
+import { createUnitLink, leavable, type UnitCounters, type UnitLink } from "./unit-link.ts";
 
-export interface UnitCounters {
-  requests: number;
-  timeouts: number;
-  garbled: number;
-  exceptions: number;
-  retries: number;
-}
-
-/** One unit of the line. Whoever asks for the same address gets the same breaker and counters. */
-export interface UnitLink {
-  readonly address: number;
-  readonly counters: Readonly<UnitCounters>;
-  /**
-   * Returns the answer, an exception of the unit included (busy is waited for first). Throws `DeviceFault`, or `QueueFull`. An
-   * abort ends the wait at once; a request that is on the line already is finished there before the next.
-   */
-  ask(request: Request, order: TurnOrder, signal: AbortSignal): Promise<Answer>;
-  /** State ("answering", "resting, next try in 40 s"), counters, the last fault. */
-  describe(): DisplayParameter[];
-}
+export type { UnitLink } from "./unit-link.ts";
 
 export interface ModbusLine extends Device {
   readonly clock: Clock;
@@ -56,17 +29,24 @@ export interface ModbusLine extends Device {
   readonly closed: Promise<DeviceFault>;
 }
 
-const rest = { failuresMax: modbusSilentMax, firstMs: modbusRestFirstMs, msMax: modbusRestMsMax };
-
-/** `tap`: the one over the channels of the session. */
-export function createLine(session: Session, clock: Clock, log: Log, tap: Tap = createTap(clock)): ModbusLine {
-  const turns = createTurns(lineQueueMax);
+/** `tap`: the one over the channels of the session. Without `patience` every request gets the session's timeout. */
+export function createLine(
+  session: Session,
+  clock: Clock,
+  log: Log,
+  tap: Tap = createTap(clock),
+  patience?: PatienceLimits,
+): ModbusLine {
+  const turns = createTurns(lineQueueMax, session.atOnceMax);
   const units = new Map<number, { link: UnitLink; setGap(ms: number): void }>();
-  const heard = (address: number, who: string, request: Request, gapMs: number): Promise<Answer> =>
-    tap.during(who, () => {
+  const heard = (address: number, who: string, request: Request, manner: Manner): Promise<Answer> => {
+    const exchange = () => {
       tap.note(() => `${unitName(address)}: ${describeRequest(request)}`);
-      return session.exchange(address, request, gapMs);
-    });
+      return session.exchange(address, request, manner);
+    };
+    // Where several are under way at once, no frame can be told to be one unit's by when it came.
+    return session.atOnceMax > 1 ? exchange() : tap.during(who, exchange);
+  };
 
   const line: ModbusLine = {
     clock,
@@ -75,7 +55,7 @@ export function createLine(session: Session, clock: Clock, log: Log, tap: Tap = 
     sniff: signal => tap.listen(signal),
     probe: (address, request, signal) =>
       leavable(
-        turns.take("scan", signal, () => heard(address, "", request, 0)),
+        turns.take("scan", signal, () => heard(address, "", request, { gapMs: 0 })),
         signal,
       ),
     closed: session.closed,
@@ -86,9 +66,10 @@ export function createLine(session: Session, clock: Clock, log: Log, tap: Tap = 
         return known.link;
       }
       let gap = gapMs;
-      const link = createUnitLink(address, { turns, clock, log, health: session.health }, request =>
-        heard(address, unitName(address), request, gap),
-      );
+      const patient = createPatience(patience);
+      const exchange = (request: Request) =>
+        patient.during(request, manner => heard(address, unitName(address), request, { ...manner, gapMs: gap }));
+      const link = createUnitLink(address, { turns, clock, log, health: session.health }, exchange);
       units.set(address, {
         link,
         setGap(ms) {
@@ -106,99 +87,6 @@ export function createLine(session: Session, clock: Clock, log: Log, tap: Tap = 
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
   return { ...line, commands: lineCommands(line) };
-}
-
-interface LineParts {
-  readonly turns: ReturnType<typeof createTurns>;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly health: LineHealth;
-}
-
-function createUnitLink(address: number, line: LineParts, exchange: (request: Request) => Promise<Answer>): UnitLink {
-  const { turns, clock, log, health } = line;
-  const who = unitName(address);
-  const counters: UnitCounters = { requests: 0, timeouts: 0, garbled: 0, exceptions: 0, retries: 0 };
-  const turned = (resting: boolean) => {
-    if (resting) log.warning("modbus.unit.silent", { unit: address });
-    else log.notice("modbus.unit.answers", { unit: address });
-  };
-  const breaker = createBreaker(rest, clock, turned, until => health.resting(who, until));
-
-  const lastFault = createLastFault(clock.now);
-  const attempt = async (request: Request, order: TurnOrder): Promise<Answer> => {
-    const once = async () => {
-      counters.requests++;
-      try {
-        return await exchange(request);
-      } catch (error) {
-        if (error instanceof DeviceFault && error.kind === "timeout") counters.timeouts++;
-        if (error instanceof DeviceFault && error.kind === "garbled") counters.garbled++;
-        lastFault.note(error);
-        throw error;
-      }
-    };
-    const answer = await breaker.attempt(order, once, answered => gatewaySilence(address, answered));
-    if (answer.kind === "exception") {
-      counters.exceptions++;
-      health.exception(who, answer.code);
-    }
-    return answer;
-  };
-
-  /** Each attempt takes a turn of its own, so that others go in between. */
-  const turn = async (request: Request, order: TurnOrder, signal: AbortSignal): Promise<Answer> => {
-    breaker.check(order);
-    return leavable(
-      turns.take(order, signal, () => attempt(request, order)),
-      signal,
-    );
-  };
-
-  return {
-    address,
-    counters,
-    describe: () => [
-      textFact("state", "State", breaker.describe()),
-      ...counterFacts({ ...counters, failuresInARow: breaker.failures }),
-      ...lastFault.facts(),
-    ],
-    async ask(request, order, signal) {
-      const retriesMax = isRead(request) ? modbusRetriesMax : 0;
-      let busy = 0;
-      for (let tries = 0; ; ) {
-        try {
-          const answer = await turn(request, order, signal);
-          const wait = answer.kind === "exception" && (answer.code === 6 || (answer.code === 5 && isRead(request)));
-          if (!wait || busy++ >= modbusBusyRetriesMax) return answer;
-          await clock.sleep(modbusBusyMs, signal);
-        } catch (error) {
-          const again = error instanceof DeviceFault && (error.kind === "timeout" || error.kind === "garbled");
-          if (!again || breaker.resting || tries++ >= retriesMax) throw error;
-        }
-        counters.retries++;
-        health.retried(who);
-      }
-    },
-  };
-}
-
-/** The gateway answers for a unit that did not. */
-const gatewaySilence = (address: number, answer: Answer): string | undefined =>
-  answer.kind === "exception" && (answer.code === 10 || answer.code === 11)
-    ? `unit ${address}: the gateway has no answer from it: ${describeException(answer.code)}`
-    : undefined;
-
-const isRead = ({ function: code }: Request) => code <= 4 || code === 17 || code === 43;
-
-/** Rejects at the abort without waiting for the work, which goes on to its own end. */
-function leavable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }
 
 const sum = (all: readonly UnitCounters[]): UnitCounters => {

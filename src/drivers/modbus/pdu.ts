@@ -103,6 +103,33 @@ export function answerLength(head: Uint8Array): number | undefined {
   return code in answerShapes ? answerShapes[code as FunctionCode].length(head) : undefined;
 }
 
+/** Octets of the longest right answer, for the time it takes; an answer whose length is its own affair may fill a frame. */
+export function answerOctetsMax(request: Request): number {
+  switch (request.function) {
+    case 1:
+    case 2:
+      return 2 + Math.ceil(request.quantity / 8);
+    case 3:
+    case 4:
+      return 2 + 2 * request.quantity;
+    case 20:
+      return request.parts.reduce((sum, { count }) => sum + 2 + 2 * count, 2);
+    case 21:
+      return encodeRequest(request).length;
+    case 22:
+      return 7;
+    case 23:
+      return 2 + 2 * request.readQuantity;
+    case 24:
+      return 5 + 2 * 31;
+    case 17:
+    case 43:
+      return 253;
+    default:
+      return 5;
+  }
+}
+
 /** Names of clause 7, for people. */
 export const exceptionNames: Readonly<Record<number, string>> = {
   1: "illegal function",

@@ -12,6 +12,7 @@ const frameBytesMax = 256;
 export const rtu: SerialFraming = {
   name: "rtu",
   encode: (unit, request) => encodeRtu(unit, encodeRequest(request)),
+  frameOctets: pduOctets => pduOctets + 3,
   createReader: createRtuReader,
 };
 

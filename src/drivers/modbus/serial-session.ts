@@ -4,14 +4,15 @@
 
 import type { Clock } from "#base/clock.ts";
 import { DeviceFault } from "#contract/faults.ts";
-import { modbusBroadcastMs, modbusOwedMax } from "#limits.ts";
+import { modbusBroadcastMs, modbusOwedMs } from "#limits.ts";
 import type { ByteChannel } from "../byte-channel.ts";
 import { createLineHealth } from "../line-health.ts";
 import { writeBounded } from "../line-ownership.ts";
+import { createDebts } from "./debts.ts";
 import { faultWords } from "./fault-words.ts";
-import type { AnswerReader, SerialFraming } from "./framing.ts";
-import type { Answer, Request } from "./pdu.ts";
-import { createBell, type Session, type SessionCounters, silence, unitName } from "./session.ts";
+import type { AnswerReader, Reject, SerialFraming } from "./framing.ts";
+import { type Answer, answerOctetsMax, type Request } from "./pdu.ts";
+import { createBell, type Manner, type Session, type SessionCounters, silence, unitName } from "./session.ts";
 
 export interface SerialTiming {
   /** From the last octet of the request to the last of the answer, the time of transfer not counted. */
@@ -24,40 +25,15 @@ export interface SerialTiming {
   readonly baudRate?: number;
 }
 
-/** An answer may be longer than a request tells beforehand: the longest frame. */
-const answerBytesMax = 256;
 /** A USB adapter passes octets on in parcels this far apart: shorter silence means nothing. */
 const quietMsMin = 20;
 
-/**
- * Requests that nobody answered, not even late: their answers may still come, and would pass for the answers to requests of
- * the same unit, function and length. Forgotten after `forgetMs`.
- */
-function createDebts(forgetMs: number, clock: Clock) {
-  const debts: { unit: number; request: Request; at: number }[] = [];
-  const length = (request: Request) => ("quantity" in request ? request.quantity : 0);
-  const isLike = (unit: number, request: Request) => (debt: (typeof debts)[number]) =>
-    debt.unit === unit && debt.request.function === request.function && length(debt.request) === length(request);
-  const same = (a: Request, b: Request) => "address" in a && "address" in b && a.address === b.address;
-  return {
-    add(unit: number, request: Request) {
-      // The answer to a write names its address and value.
-      if (request.function <= 4) debts.push({ unit, request, at: clock.monotonic() });
-      if (debts.length > modbusOwedMax) debts.shift();
-    },
-    /** How many answers may come that this request would mistake for its own. */
-    confusable(unit: number, request: Request): number {
-      const now = clock.monotonic();
-      while (debts[0] && now - debts[0].at > forgetMs) debts.shift();
-      const like = debts.filter(isLike(unit, request));
-      return like.every(debt => same(debt.request, request)) ? 0 : like.length;
-    },
-    settle(unit: number, request: Request) {
-      const isSettled = isLike(unit, request);
-      const left = debts.filter(debt => !isSettled(debt) || same(debt.request, request));
-      debts.splice(0, debts.length, ...left);
-    },
-  };
+interface Waiting {
+  readonly unit: number;
+  /** The request before was to another unit. */
+  readonly first: boolean;
+  readonly reader: AnswerReader;
+  answer?: Answer;
 }
 
 export function createSerialSession(
@@ -66,8 +42,8 @@ export function createSerialSession(
   timing: SerialTiming,
   clock: Clock,
 ): Session {
-  const counters: SessionCounters = { late: 0, foreign: 0, reopened: 0 };
   const health = createLineHealth(clock);
+  const counters: SessionCounters = { late: 0, foreign: 0, reopened: 0 };
   const stop = new AbortController();
   const bell = createBell();
   const characterMs = timing.baudRate === undefined ? 0 : 11_000 / timing.baudRate;
@@ -75,23 +51,19 @@ export function createSerialSession(
   const frameGapMs = (timing.baudRate ?? 0) > 19_200 ? 1.75 : 3.5 * characterMs;
   const quietMs = Math.max(quietMsMin, frameGapMs);
 
-  let waiting: { reader: AnswerReader; answer?: Answer } | undefined;
+  let waiting: Waiting | undefined;
+  /** Given up a moment ago: what comes now may be its answer. */
+  let givenUp: { readonly waiting: Waiting; readonly sentAt: number; settled: boolean } | undefined;
   let lastOctetAt = Number.NEGATIVE_INFINITY;
   let lastUnit: number | undefined;
   let echoes = false;
-  /** The end of the last request's sending, until its answer has come, late perhaps. */
-  let unanswered: { readonly who: string; readonly sentAt: number } | undefined;
   let gone: DeviceFault | undefined;
-  const debts = createDebts(10 * timing.timeoutMs, clock);
+  const debts = createDebts(Math.max(modbusOwedMs, 10 * timing.timeoutMs), clock);
 
   channel.onData(chunk => {
     lastOctetAt = clock.monotonic();
-    if (waiting === undefined || waiting.answer !== undefined) {
-      counters.late++;
-      if (unanswered === undefined) health.noise("", chunk.length);
-      else health.late(unanswered.who, lastOctetAt - unanswered.sentAt);
-      unanswered = undefined;
-    } else {
+    if (waiting === undefined || waiting.answer !== undefined) unasked(chunk);
+    else {
       const answer = waiting.reader.feed(chunk);
       if (answer !== undefined) waiting.answer = answer;
     }
@@ -101,6 +73,15 @@ export function createSerialSession(
     gone = fault;
     bell.ring();
   });
+
+  const unasked = (chunk: Uint8Array) => {
+    counters.late++;
+    if (givenUp === undefined || givenUp.settled) return health.noise("", chunk.length);
+    const { unit, reader } = givenUp.waiting;
+    if (reader.feed(chunk) === undefined) return;
+    givenUp.settled = true;
+    health.late(unitName(unit), lastOctetAt - givenUp.sentAt);
+  };
 
   const sleep = (ms: number) => clock.sleep(ms, stop.signal).catch(() => {});
 
@@ -138,65 +119,78 @@ export function createSerialSession(
     }
   }
 
-  async function exchange(unit: number, request: Request, gapMs: number): Promise<Answer> {
-    // RTU answers carry no number: as many as may still be owed are spent on asking the same again.
-    for (let owed = debts.confusable(unit, request); owed > 0; owed--) await attempt(unit, request, gapMs);
+  async function exchange(unit: number, request: Request, manner: Manner): Promise<Answer> {
+    if (unit === 0 && !isWrite(request)) {
+      throw new DeviceFault("refused", "unit 0 is all units at once: it can be written to, not read");
+    }
+    // As many answers as may still be owed are spent on asking the same again.
+    for (let owed = debts.confusable(unit, request); owed > 0; owed--) await attempt(unit, request, manner);
     debts.settle(unit, request);
-    return attempt(unit, request, gapMs);
+    return attempt(unit, request, manner);
   }
 
-  async function attempt(unit: number, request: Request, gapMs: number): Promise<Answer> {
-    const change = lastUnit !== undefined && lastUnit !== unit ? timing.unitChangeGapMs : 0;
-    await keepGap(Math.max(frameGapMs, timing.gapMs, gapMs, change));
+  async function attempt(unit: number, request: Request, { gapMs, timeoutMs, answered }: Manner): Promise<Answer> {
+    const first = lastUnit !== undefined && lastUnit !== unit;
+    await keepGap(Math.max(frameGapMs, timing.gapMs, gapMs, first ? timing.unitChangeGapMs : 0));
     lastUnit = unit;
-    const who = unitName(unit);
-    const mine: NonNullable<typeof waiting> = { reader: framing.createReader(unit, request, echoes) };
+    givenUp = undefined;
+    const mine: Waiting = { unit, first, reader: framing.createReader(unit, request, echoes) };
+    const answerMs = framing.frameOctets(answerOctetsMax(request)) * characterMs;
+    const bytes = framing.encode(unit, request);
     waiting = mine;
+    let sentAt = 0;
     try {
-      const bytes = framing.encode(unit, request);
       await send(bytes);
-      unanswered = { who, sentAt: lastOctetAt };
+      sentAt = clock.monotonic() + bytes.length * characterMs;
       if (unit === 0) {
         await sleep(modbusBroadcastMs);
         return { kind: "echo" };
       }
-      const transferMs = (bytes.length + answerBytesMax) * characterMs;
-      const deadline = clock.monotonic() + transferMs + timing.timeoutMs;
+      const deadline = sentAt + answerMs + (timeoutMs ?? timing.timeoutMs);
       while (mine.answer === undefined && gone === undefined && clock.monotonic() < deadline) await pause(deadline);
     } finally {
       waiting = undefined;
-      counters.foreign += mine.reader.foreign;
-      for (let n = 0; n < mine.reader.foreign; n++) health.foreign(who);
-      if (mine.reader.echoed) health.echo(who);
-      echoes ||= mine.reader.echoed;
+      tellRemarks(mine);
     }
     if (mine.answer !== undefined) {
-      health.answered(who, Math.max(0, clock.monotonic() - (unanswered?.sentAt ?? lastOctetAt)));
-      unanswered = undefined;
+      const tookMs = Math.max(0, lastOctetAt - sentAt - answerMs);
+      health.answered(unitName(unit), tookMs, mine.first);
+      answered?.(tookMs);
       return mine.answer;
     }
     if (gone) throw gone;
-    const { problem } = mine.reader;
-    const silent = problem === undefined || problem === "unit-mismatch";
-    if (silent) health.timeout(who);
-    else {
-      health.checksum(who);
-      unanswered = undefined;
-    }
-    const heardBefore = counters.late;
-    await drain(clock.monotonic() + timing.timeoutMs);
+    throw await failed(mine, request, sentAt, timeoutMs ?? timing.timeoutMs);
+  }
+
+  function tellRemarks({ unit, reader }: Waiting): void {
+    counters.foreign += reader.foreign;
+    for (let n = 0; n < reader.foreign; n++) health.foreign(unitName(unit));
+    if (reader.echoed) health.echo(unitName(unit));
+    echoes ||= reader.echoed;
+  }
+
+  /** The line is held until a late answer has come and gone: then says what went wrong. */
+  async function failed(mine: Waiting, request: Request, sentAt: number, waitedMs: number): Promise<DeviceFault> {
+    const { unit, reader } = mine;
+    const { problem } = reader;
+    if (problem === undefined || isForeign(problem)) health.timeout(unitName(unit), mine.first);
+    else health.checksum(unitName(unit));
+    const late = { waiting: mine, sentAt, settled: false };
+    givenUp = late;
+    await drain(clock.monotonic() + waitedMs);
     // What came instead may have been anybody's: the answer may still be owed.
-    if (counters.late === heardBefore) debts.add(unit, request);
-    if (problem === undefined || silent) {
-      throw new DeviceFault("timeout", `unit ${unit}: no answer within ${timing.timeoutMs} ms: ${silence}`);
+    if (!late.settled) debts.add(unit, request);
+    if (problem === undefined || problem === "unit-mismatch") {
+      return new DeviceFault("timeout", `unit ${unit}: no answer within ${timing.timeoutMs} ms: ${silence}`);
     }
-    throw new DeviceFault("garbled", `unit ${unit}: the answer cannot be taken: ${faultWords(problem)}`);
+    return new DeviceFault("garbled", `unit ${unit}: the answer cannot be taken: ${faultWords(problem)}`);
   }
 
   return {
     exchange,
-    counters,
+    atOnceMax: 1,
     health,
+    counters,
     closed: channel.closed,
     async [Symbol.asyncDispose]() {
       stop.abort(new DeviceFault("unreachable", `${channel.name}: closed by us`));
@@ -204,3 +198,8 @@ export function createSerialSession(
     },
   };
 }
+
+const isForeign = (problem: Reject): boolean =>
+  problem === "unit-mismatch" || problem === "function-mismatch" || problem === "byte-count-mismatch";
+
+const isWrite = ({ function: code }: Request): boolean => [5, 6, 15, 16, 21, 22].includes(code);

@@ -20,13 +20,26 @@ export interface SessionCounters {
   reopened: number;
 }
 
+/** How one request is to be treated. */
+export interface Manner {
+  /** The least silence this unit wants before a request. */
+  readonly gapMs: number;
+  /** Less than the configured timeout where the unit is known to be fast. */
+  readonly timeoutMs?: number;
+  /** Told of the unit's answer: how long after the end of the request it was whole, the time of its transfer not counted. */
+  answered?(ms: number): void;
+}
+
 export interface Session extends AsyncDisposable {
   /**
-   * One attempt; the caller sees to it that there is one at a time. Returns the unit's answer, which may be an exception.
+   * One attempt; the caller sees to it that there are no more at a time than `atOnceMax`. Returns the unit's answer, which may
+   * be an exception.
    * Throws `DeviceFault`: timeout (nothing came), garbled (what came was not the answer), unreachable (the line went away).
    * Not abortable: an answer that is on its way must be taken off the line before the next request.
    */
-  exchange(unit: number, request: Request, gapMs: number): Promise<Answer>;
+  exchange(unit: number, request: Request, manner: Manner): Promise<Answer>;
+  /** Requests that may be under way at once; 1 on a line. */
+  readonly atOnceMax: number;
   readonly counters: SessionCounters;
   /** Units go by `unitName`. */
   readonly health: LineHealth;

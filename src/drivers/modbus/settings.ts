@@ -27,10 +27,18 @@ const gapMs = gap("Pause (ms)", "Least silence before each request.", 0);
 const unitChangeGapMs = (standard: number) =>
   gap("Pause between units (ms)", "Least silence when another unit is asked than before; 10 to 100 help.", standard);
 
+const timeoutMinMs = (standard: number) =>
+  z.int().min(20).max(60_000).default(standard).meta({
+    title: "Shortest timeout (ms)",
+    description: "Units that answer fast are waited for less long once they are known, but never less than this.",
+    page: "Timing",
+  });
+
 export const tcpLineSettings = z.object({
   host,
   port: tcpPort(502),
   timeoutMs: timeoutMs(3_000),
+  timeoutMinMs: timeoutMinMs(500),
   gapMs,
   unitChangeGapMs: unitChangeGapMs(0),
   anyTransaction: flag(
@@ -40,6 +48,11 @@ export const tcpLineSettings = z.object({
     "Timing",
   ),
   anyUnit: flag("Accept any unit", "For servers that answer with another unit address than asked.", false, "Timing"),
+  requestsAtOnce: z.int().min(1).max(16).default(1).meta({
+    title: "Requests at once",
+    description: "More than 1 only for servers known to take several without waiting for an answer; most do not.",
+    page: "Timing",
+  }),
 });
 
 const framing = z
@@ -54,6 +67,7 @@ export const rtuLineSettings = z.object({
   stopBits,
   framing,
   timeoutMs: timeoutMs(1_000),
+  timeoutMinMs: timeoutMinMs(200),
   gapMs,
   unitChangeGapMs: unitChangeGapMs(20),
 });
@@ -63,6 +77,25 @@ export const rtuTcpLineSettings = z.object({
   port: tcpPort(4001),
   framing,
   timeoutMs: timeoutMs(1_500),
+  timeoutMinMs: timeoutMinMs(400),
+  gapMs,
+  unitChangeGapMs: unitChangeGapMs(50),
+});
+
+export const udpLineSettings = z.object({
+  host,
+  port: z.int().min(1).max(65_535).default(502).meta({
+    title: "UDP port",
+    description: "As set on the converter.",
+    page: "Connection",
+  }),
+  framing: z.enum(["rtu", "ascii", "tcp"]).default("rtu").meta({
+    title: "Framing",
+    description: "RTU or ASCII as on the line behind the converter; tcp where it wants the header of Modbus TCP.",
+    page: "Connection",
+  }),
+  timeoutMs: timeoutMs(1_500),
+  timeoutMinMs: timeoutMinMs(400),
   gapMs,
   unitChangeGapMs: unitChangeGapMs(50),
 });

@@ -1,17 +1,17 @@
-// One exchange at a time over a Modbus TCP connection: each attempt has a transaction id of its own, answers with another id
-// are discarded and waiting goes on, and a connection that seems out of step is closed and opened anew.
-// Modbus Messaging on TCP/IP 1.0b, clause 4.
+// Exchanges over a Modbus TCP connection, one at a time unless the gateway takes more: each attempt has a transaction id of its
+// own, answers with another id are discarded and waiting goes on, and a connection that seems out of step is closed and opened
+// anew. Modbus Messaging on TCP/IP 1.0b, clause 4.
 
 import type { Clock } from "#base/clock.ts";
 import { DeviceFault } from "#contract/faults.ts";
-import { modbusMismatchesMax, modbusOwedMax, modbusReopenMs } from "#limits.ts";
+import { modbusIdleMs, modbusMismatchesMax, modbusReopenMs } from "#limits.ts";
 import type { ByteChannel } from "../byte-channel.ts";
 import { createLineHealth } from "../line-health.ts";
 import { writeBounded } from "../line-ownership.ts";
 import { faultWords } from "./fault-words.ts";
 import { type Answer, encodeRequest, isMismatch, type Request } from "./pdu.ts";
 import { checkAnswer } from "./rtu.ts";
-import { silence as advice, createBell, type Session, type SessionCounters, unitName } from "./session.ts";
+import { silence as advice, createBell, type Manner, type Session, type SessionCounters, unitName } from "./session.ts";
 import { createTcpReader, encodeTcp, type TcpFrame } from "./tcp.ts";
 
 export interface TcpTiming {
@@ -23,19 +23,27 @@ export interface TcpTiming {
   readonly anyTransaction: boolean;
   /** Some answer with another unit than asked. */
   readonly anyUnit: boolean;
+  /** Requests under way at once, for servers that take several; without numbers to tell them apart it is one. Default 1. */
+  readonly requestsAtOnce?: number;
 }
 
 interface Connection {
   readonly channel: ByteChannel;
   gone?: DeviceFault;
+  /** Given up for another one: what still comes from it belongs to nobody. */
+  retired?: true;
   /** The stream lost its place. */
   broken?: string;
 }
 
 interface Waiting {
   readonly unit: number;
+  /** The request before was to another unit. */
+  readonly first: boolean;
   readonly request: Request;
   readonly transaction: number;
+  sentAt: number;
+  answeredAt: number;
   answer?: Answer;
   problem?: string;
 }
@@ -47,17 +55,17 @@ export async function openTcpSession(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Session> {
-  const counters: SessionCounters = { late: 0, foreign: 0, reopened: 0 };
   const health = createLineHealth(clock);
-  /** Requests that nobody answered, by transaction. */
-  const owed = new Map<number, { readonly who: string; readonly sentAt: number }>();
+  const counters: SessionCounters = { late: 0, foreign: 0, reopened: 0 };
   const stop = new AbortController();
   const bell = createBell();
   let settleClosed = (_fault: DeviceFault) => {};
   const closed = new Promise<DeviceFault>(resolve => {
     settleClosed = resolve;
   });
-  let waiting: Waiting | undefined;
+  const waiting = new Map<number, Waiting>();
+  /** Given up, the newest last: an answer with such a number is late, and no sign that the stream is out of step. */
+  const givenUp: Waiting[] = [];
   let transaction = Math.floor(clock.now()) & 0xffff;
   let lastAnswerAt = Number.NEGATIVE_INFINITY;
   let lastUnit: number | undefined;
@@ -71,6 +79,7 @@ export async function openTcpSession(
     mismatches = 0;
     silences = 0;
     channel.onData(chunk => {
+      if (mine.retired) return;
       const { frames, problem } = reader.feed(chunk);
       for (const frame of frames) accept(frame);
       if (problem) mine.broken = problem;
@@ -83,57 +92,67 @@ export async function openTcpSession(
     return mine;
   };
 
-  /** Is it the answer to a request that was given up? */
-  const isLate = ({ transaction: id }: TcpFrame): boolean => {
-    const debt = owed.get(id);
-    if (debt === undefined) return false;
-    owed.delete(id);
-    health.late(debt.who, clock.monotonic() - debt.sentAt);
-    return true;
-  };
-
   const accept = (frame: TcpFrame) => {
-    const late = frame.transaction !== waiting?.transaction && isLate(frame);
-    if (waiting === undefined || waiting.answer !== undefined) {
-      counters.late++;
-      if (!late) health.foreign(unitName(frame.unit));
-      return;
-    }
-    if (!timing.anyTransaction && frame.transaction !== waiting.transaction) {
-      counters.foreign++;
-      mismatches++;
-      if (!late) health.foreign(unitName(waiting.unit));
-      return;
-    }
-    const unit = timing.anyUnit ? waiting.unit : frame.unit;
-    const answer = checkAnswer(waiting.unit, waiting.request, unit, frame.pdu);
+    const open = timing.anyTransaction ? waiting.values().next().value : waiting.get(frame.transaction);
+    if (open === undefined || open.answer !== undefined) return unasked(frame);
+    const unit = timing.anyUnit ? open.unit : frame.unit;
+    const answer = checkAnswer(open.unit, open.request, unit, frame.pdu);
     if (isMismatch(answer)) {
       counters.foreign++;
       mismatches++;
-      waiting.problem = answer;
-      if (!late) health.foreign(unitName(waiting.unit));
+      health.foreign(unitName(open.unit));
+      open.problem = answer;
     } else {
-      waiting.answer = answer;
+      open.answer = answer;
+      open.answeredAt = clock.monotonic();
     }
   };
 
-  let connection = connect(await open(signal));
+  const unasked = (frame: TcpFrame) => {
+    const late = givenUp.find(one => one.transaction === frame.transaction);
+    if (late !== undefined) health.late(unitName(late.unit), clock.monotonic() - late.sentAt);
+    if (waiting.size === 0) {
+      counters.late++;
+      if (late === undefined) health.late("");
+      return;
+    }
+    counters.foreign++;
+    if (late !== undefined) return;
+    mismatches++;
+    health.foreign("");
+  };
 
-  /** A fresh connection after a loss, or the end of the session. */
-  async function reopen(): Promise<void> {
-    await connection.channel.close();
+  let connection = connect(await open(signal));
+  let reopening: Promise<Connection> | undefined;
+  let usedAt = clock.monotonic();
+
+  /** A fresh connection, for all who wait for one; or the end of the session. */
+  function reopen(old: Connection): Promise<Connection> {
+    if (connection !== old) return Promise.resolve(connection);
+    reopening ??= replace(old).finally(() => {
+      reopening = undefined;
+    });
+    return reopening;
+  }
+
+  async function replace(old: Connection): Promise<Connection> {
+    old.retired = true;
+    await old.channel.close();
     try {
       await clock.sleep(modbusReopenMs, stop.signal);
       connection = connect(await open(stop.signal));
+      return connection;
     } catch (error) {
-      const fault =
-        error instanceof DeviceFault
-          ? error
-          : new DeviceFault("unreachable", `${connection.channel.name}: closed`, { cause: error });
-      settleClosed(fault);
-      throw fault;
+      throw end(error, old.channel);
     }
-    counters.reopened++;
+  }
+
+  /** The session is over, whatever it was. */
+  function end(error: unknown, { name }: ByteChannel): DeviceFault {
+    const fault =
+      error instanceof DeviceFault ? error : new DeviceFault("unreachable", `${name}: closed`, { cause: error });
+    settleClosed(fault);
+    return fault;
   }
 
   async function pause(untilMs: number): Promise<void> {
@@ -142,88 +161,84 @@ export async function openTcpSession(
     done.abort();
   }
 
-  async function send(bytes: Uint8Array): Promise<void> {
-    const { channel } = connection;
-    try {
-      await writeBounded(channel, bytes, clock, stop.signal);
-    } catch (error) {
-      const fault =
-        error instanceof DeviceFault
-          ? error
-          : new DeviceFault("unreachable", `${channel.name}: closed`, { cause: error });
-      settleClosed(fault);
-      throw fault;
-    }
+  /** The connection to use: another one when this one was lost, or is so old that it may be dead without a sign. */
+  async function usable(): Promise<Connection> {
+    const present = connection;
+    const isOld = waiting.size === 0 && clock.monotonic() - usedAt > modbusIdleMs;
+    usedAt = clock.monotonic();
+    if (!present.gone && !present.broken && !isOld && reopening === undefined) return present;
+    // Devices close connections that were idle; that is no fault as long as another can be had.
+    const fresh = await reopen(present);
+    if (!isOld) counters.reopened++;
+    return fresh;
   }
 
-  async function exchange(unit: number, request: Request, gapMs: number): Promise<Answer> {
+  async function exchange(unit: number, request: Request, manner: Manner): Promise<Answer> {
     stop.signal.throwIfAborted();
-    // Devices close connections that were idle; that is no fault as long as another can be had.
-    if (connection.gone || connection.broken) await reopen();
-    const change = lastUnit !== undefined && lastUnit !== unit ? timing.unitChangeGapMs : 0;
-    const early = lastAnswerAt + Math.max(timing.gapMs, gapMs, change) - clock.monotonic();
+    const present = await usable();
+    const first = lastUnit !== undefined && lastUnit !== unit;
+    const gapMs = Math.max(timing.gapMs, manner.gapMs, first ? timing.unitChangeGapMs : 0);
+    const early = lastAnswerAt + gapMs - clock.monotonic();
     if (early > 0) await clock.sleep(early, stop.signal).catch(() => {});
     lastUnit = unit;
 
-    transaction = (transaction + 1) & 0xffff;
-    const mine: Waiting = { unit, request, transaction };
-    const present = connection;
-    const sentAt = clock.monotonic();
-    waiting = mine;
+    do transaction = (transaction + 1) & 0xffff;
+    while (waiting.has(transaction));
+    const mine: Waiting = { unit, first, request, transaction, sentAt: 0, answeredAt: 0 };
+    const timeoutMs = manner.timeoutMs ?? timing.timeoutMs;
+    waiting.set(transaction, mine);
     try {
-      await send(encodeTcp({ transaction, unit, pdu: encodeRequest(request) }));
-      const deadline = clock.monotonic() + timing.timeoutMs;
+      const bytes = encodeTcp({ transaction, unit, pdu: encodeRequest(request) });
+      await writeBounded(present.channel, bytes, clock, stop.signal).catch(error => {
+        throw end(error, present.channel);
+      });
+      mine.sentAt = clock.monotonic();
+      const deadline = mine.sentAt + timeoutMs;
       const isOver = () => mine.answer || present.gone || present.broken || mismatches >= modbusMismatchesMax;
       while (!isOver() && clock.monotonic() < deadline) await pause(deadline);
     } finally {
-      waiting = undefined;
+      waiting.delete(mine.transaction);
       lastAnswerAt = clock.monotonic();
+      usedAt = lastAnswerAt;
     }
-    diagnose(mine, present, sentAt);
-    return conclude(mine, present);
+    if (mine.answer === undefined) throw await failed(mine, present);
+    mismatches = 0;
+    silences = 0;
+    const tookMs = Math.max(0, mine.answeredAt - mine.sentAt);
+    health.answered(unitName(unit), tookMs, first);
+    manner.answered?.(tookMs);
+    return mine.answer;
   }
 
-  function diagnose({ answer, problem, unit, transaction: id }: Waiting, present: Connection, sentAt: number): void {
-    const who = unitName(unit);
-    if (answer !== undefined) health.answered(who, clock.monotonic() - sentAt);
-    else if (present.broken ?? problem) health.checksum(who);
-    else if (present.gone === undefined) {
-      health.timeout(who);
-      owed.set(id, { who, sentAt });
-      const [oldest] = owed.keys();
-      if (owed.size > modbusOwedMax && oldest !== undefined) owed.delete(oldest);
-    }
-  }
-
-  async function conclude(mine: Waiting, present: Connection): Promise<Answer> {
-    if (mine.answer) {
-      mismatches = 0;
-      silences = 0;
-      return mine.answer;
-    }
-    if (present.gone) {
-      settleClosed(present.gone);
-      throw present.gone;
-    }
+  async function failed(mine: Waiting, present: Connection): Promise<DeviceFault> {
+    if (present.gone) return end(present.gone, present.channel);
+    givenUp.push(mine);
+    if (givenUp.length > 8) givenUp.shift();
     silences++;
     const wrong = present.broken ?? mine.problem ?? (mismatches > 0 ? "stale-transaction" : undefined);
-    // Without ids to tell them apart, one late answer would shift all that follow.
+    if (present.broken) health.checksum(unitName(mine.unit));
+    else health.timeout(unitName(mine.unit), mine.first);
+    // Without ids to tell them apart, one late answer would shift all that follow. Others under way are waited for.
     const outOfStep = timing.anyTransaction || Math.max(mismatches, silences) >= modbusMismatchesMax;
-    if (present.broken || outOfStep) await reopen();
-    if (wrong === undefined) {
-      throw new DeviceFault("timeout", `unit ${mine.unit}: no answer within ${timing.timeoutMs} ms: ${advice}`);
+    if (present.broken || (outOfStep && waiting.size === 0)) {
+      await reopen(present);
+      counters.reopened++;
     }
-    throw new DeviceFault("garbled", `unit ${mine.unit}: the answer cannot be taken: ${faultWords(wrong)}`);
+    if (wrong === undefined) {
+      return new DeviceFault("timeout", `unit ${mine.unit}: no answer within ${timing.timeoutMs} ms: ${advice}`);
+    }
+    return new DeviceFault("garbled", `unit ${mine.unit}: the answer cannot be taken: ${faultWords(wrong)}`);
   }
 
   return {
     exchange,
-    counters,
     health,
+    atOnceMax: timing.anyTransaction ? 1 : Math.max(1, timing.requestsAtOnce ?? 1),
+    counters,
     closed,
     async [Symbol.asyncDispose]() {
-      stop.abort(new DeviceFault("unreachable", `${connection.channel.name}: closed by us`));
       const { channel } = connection;
+      stop.abort(new DeviceFault("unreachable", `${channel.name}: closed by us`));
       await channel.close();
       settleClosed(await channel.closed);
     },

@@ -9,12 +9,13 @@ import { type Ask, type Field, isAsked, type Sample } from "#contract/field.ts";
 import { modbusRefusedFieldMs } from "#limits.ts";
 import { counterFacts } from "../device-facts.ts";
 import { unitCommands } from "./commands.ts";
-import type { ModbusLine, UnitLink } from "./line.ts";
+import type { ModbusLine } from "./line.ts";
 import { type Answer, describeException } from "./pdu.ts";
 import { type Block, plan } from "./plan.ts";
 import { failedField, fieldOf, fieldValue, type Point, type Table, tables } from "./point.ts";
 import { decodeRegisters } from "./registers.ts";
 import { unitName } from "./session.ts";
+import type { UnitLink } from "./unit-link.ts";
 import { parameterOf } from "./write.ts";
 
 export interface UnitLimits {

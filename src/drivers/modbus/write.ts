@@ -3,10 +3,10 @@
 
 import type { ControlParameter, ControlValue, WriteOutcome } from "#contract/control.ts";
 import { DeviceFault } from "#contract/faults.ts";
-import type { UnitLink } from "./line.ts";
 import { type Answer, describeException, type Request } from "./pdu.ts";
 import { controlKind, fieldValue, type Point, wordsFor } from "./point.ts";
 import { decodeRegisters, rawHex } from "./registers.ts";
+import type { UnitLink } from "./unit-link.ts";
 
 export function parameterOf(point: Point, link: UnitLink): ControlParameter {
   const kind = controlKind(point);
