@@ -2,9 +2,9 @@
 // is long or secret, by questions at a terminal for what is missing; what was rejected is printed beside its field.
 
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline/promises";
 import { type FilledIn, rejectedForm } from "#client/editing.ts";
 import type { FilledField, Form } from "#contract/filled-form.ts";
+import { ask, isAsking } from "./ask.ts";
 import { CommandError, type Invocation, type Option, UsageError } from "./command.ts";
 import type { Output } from "./output.ts";
 
@@ -122,18 +122,15 @@ async function askForMissing(form: Form, { answers, out, signal }: Filling): Pro
     ({ name, required, values, readOnly, kind }) =>
       required && !readOnly && values.length === 0 && kind !== "hidden" && !given.has(name),
   );
-  if (missing.length === 0 || out.json || !process.stdin.isTTY || !process.stdout.isTTY) return answers;
+  if (missing.length === 0 || !isAsking({ out })) return answers;
   const complete = new Map(answers);
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    for (const field of missing) {
-      out.line(`${field.label || field.name} (${takes(field)})${field.description ? `: ${field.description}` : ""}`);
-      complete.set(field.name, [await lines.question(`${field.name} = `, { signal })]);
-    }
-    return complete;
-  } finally {
-    lines.close();
+  for (const field of missing) {
+    out.line(`${field.label || field.name} (${takes(field)})${field.description ? `: ${field.description}` : ""}`);
+    const given = await ask(`${field.name} = `, signal);
+    if (given === undefined) throw new CommandError("Nothing was changed.");
+    complete.set(field.name, [given]);
   }
+  return complete;
 }
 
 export function printForm(form: Form, out: Output): void {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commands } from "#cli/commands.ts";
 import { startWorld, type World } from "#cli/demo/world.ts";
 import { forever, temporaryFolder } from "../lab/scene.ts";
-import { type Ended, isthmus, type Start } from "./command-line.ts";
+import { type Ended, isthmus, isthmusOnTerminal, type Start } from "./command-line.ts";
 import { found } from "./house.ts";
 
 const home = await temporaryFolder();
@@ -28,6 +28,7 @@ afterAll(async () => {
 });
 
 const run = (words: string, start: Start = {}): Promise<Ended> => isthmus(split(words), start).ended;
+const onTerminal = (words: string) => isthmusOnTerminal(split(words));
 /** As a shell would: blanks separate, single quotes hold together. */
 const split = (words: string): string[] => [...words.matchAll(/'([^']*)'|\S+/g)].map(found => found[1] ?? found[0]);
 /** Runs it, and once more with --json: what people and what programs read. */
@@ -191,7 +192,20 @@ describe("the README's story by hand", () => {
   }, 60_000);
 
   it("rules are taken back", async () => {
-    expect(await ok("owner rules --delete --as owner")).toBe("All rules of all your things are deleted.\n");
+    const unasked = await run("owner rules --delete --as owner");
+    expect(unasked).toMatchObject({ code: 2, out: "" });
+    expect(unasked.err).toMatch(/all your things. Continue\? Say --all, or --thing JID\.\n/);
+    expect((await both("owner rules --as owner")).values).not.toHaveLength(0);
+    const refused = onTerminal("owner rules --delete --as owner");
+    await refused.says(/yes\/no: /);
+    refused.child.stdin?.write("no\n");
+    expect(await refused.ended).toMatchObject({ code: 1, out: expect.stringContaining("Nothing was done.") });
+    const given = onTerminal("owner rules --delete --as owner");
+    await given.says(/yes\/no: /);
+    given.child.stdin?.write("\u0003");
+    expect((await given.ended).code).toBe(130);
+    expect((await both("owner rules --as owner")).values).not.toHaveLength(0);
+    expect(await ok("owner rules --delete --all --as owner")).toBe("All rules of all your things are deleted.\n");
     expect(await ok("owner rules --as owner")).toBe("No rules yet: they are made by answering questions.\n");
     await found("forbidden again", async () =>
       (await run("read heat-3 --field Energy --as stranger")).code === 1 ? true : undefined,
@@ -214,6 +228,8 @@ describe("what goes wrong is said in one sentence", () => {
     [2, "owner answer --as owner abc maybe", /^say yes or no, not "maybe"/],
     [2, "owner answer --as owner abc yes --for friends", /^--for is caller, domain or all, not "friends"/],
     [2, "owner rules --node heat-3 --as owner", /^--node needs --thing/],
+    [2, "owner rules --all --as owner", /^--all goes with --delete/],
+    [2, "owner rules --delete --all --thing me@example.org --as owner", /^say --all or --thing, not both/],
     [2, "identity add me --jid me", /^--jid is an account such as/],
     [1, "run", /^Say with --config FILE/],
     [1, "read heat-3", /^Say as whom with --as: newcomer, owner, stranger\.\n$/],

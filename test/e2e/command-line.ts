@@ -27,6 +27,8 @@ export interface Running {
 export interface Start {
   readonly stdin?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Standard input stays open, for the test to write to. */
+  readonly open?: true;
   /** A process group of its own, so that a signal can reach it as a terminal's Ctrl-C does. */
   readonly group?: true;
 }
@@ -37,7 +39,7 @@ const lifeMs = 60_000;
 export function startCommand(
   command: string,
   args: readonly string[],
-  { stdin = "", env = {}, group }: Start = {},
+  { stdin = "", env = {}, group, open }: Start = {},
 ): Running {
   const child = spawn(command, args, { cwd: project, env: { ...process.env, ...env }, detached: group === true });
   let out = "";
@@ -49,7 +51,8 @@ export function startCommand(
     err += chunk;
   });
   child.stdin.on("error", () => {});
-  child.stdin.end(stdin);
+  if (open) child.stdin.write(stdin);
+  else child.stdin.end(stdin);
   const over = new AbortController();
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once("error", reject);
@@ -73,5 +76,11 @@ export function startCommand(
 
 export const isthmus = (args: readonly string[], start: Start = {}): Running =>
   startCommand(process.execPath, [join(project, "bin/isthmus.mjs"), ...args], start);
+
+/** At a terminal of its own: what is written to its standard input are keys, and all it says is in `out`. */
+export const isthmusOnTerminal = (args: readonly string[], start: Start = {}): Running => {
+  const words = [process.execPath, join(project, "bin/isthmus.mjs"), ...args].map(word => `'${word}'`).join(" ");
+  return startCommand("script", ["-q", "-f", "-e", "-c", `exec ${words}`, "/dev/null"], { ...start, open: true });
+};
 
 export const pause = (ms: number) => clock.sleep(ms, forever);

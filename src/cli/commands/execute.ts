@@ -1,11 +1,11 @@
 // `isthmus commands|run-command|query`: what nodes can be told to do, telling them, and reports that come back.
 
 import { writeFileSync } from "node:fs";
-import { createInterface } from "node:readline/promises";
 import type { CommandInfo } from "#client/commands.ts";
 import type { FilledIn } from "#client/editing.ts";
 import type { QueryItem } from "#client/queries.ts";
 import { describeNode, type NodeRef, parseNode, sameNode } from "#contract/node.ts";
+import { confirm } from "../ask.ts";
 import { type CommandBody, CommandError, type Invocation, type Option, UsageError } from "../command.ts";
 import { type Client, clientOptions, withClient } from "../connect.ts";
 import { formOptions, throughForm } from "../form-words.ts";
@@ -71,19 +71,10 @@ async function meantBy(client: Client, call: Invocation): Promise<Meant> {
   return { appliance, nodes, command };
 }
 
-/** Nothing is done by mistake: at a terminal it is asked, in a script it must be said. */
-async function confirm({ confirmation }: CommandInfo, call: Invocation): Promise<void> {
+const meansIt = async ({ confirmation }: CommandInfo, call: Invocation): Promise<void> => {
   if (confirmation === undefined || call.flag("yes") || call.flag("form")) return;
-  if (!process.stdin.isTTY || call.out.json) throw new UsageError(`${confirmation} Say --yes.`);
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    call.out.line(confirmation);
-    if (!/^y/i.test(await lines.question("yes/no: ", { signal: call.signal })))
-      throw new CommandError("Nothing was done.");
-  } finally {
-    lines.close();
-  }
-}
+  await confirm(confirmation, "--yes", call);
+};
 
 /** Fills in what the command asks for, if it asks for anything; undefined when the form was only to be shown. */
 async function withForm<T>(
@@ -111,7 +102,7 @@ export const runCommand: CommandBody = {
       const { appliance, nodes, command } = meant;
       if (kindOf(command) === "query")
         throw new UsageError(`${command.commandId} answers with a report: isthmus query`);
-      await confirm(command, call);
+      await meansIt(command, call);
       const results = await withForm(client, call, meant, async given => {
         if (nodes.length > 1)
           return await client.commands.executeCommon(appliance, nodes, command.commandId, given, call.signal);
@@ -147,7 +138,7 @@ async function runQuery(client: Client, call: Invocation): Promise<number> {
   const meant = await meantBy(client, call);
   const { appliance, nodes, command } = meant;
   if (kindOf(command) !== "query") throw new UsageError(`${command.commandId} has no report: isthmus run-command`);
-  await confirm(command, call);
+  await meansIt(command, call);
   const succeeded = await withForm(client, call, meant, async given =>
     nodes.length === 1
       ? await follow(client.queries.query(appliance, nodes[0], command.commandId, given, call.signal), call)

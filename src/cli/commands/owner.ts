@@ -4,6 +4,7 @@ import { systemClock } from "#base/clock.ts";
 import type { OwnerQuestion } from "#client/questions.ts";
 import { type Category, categories, categoryNames } from "#contract/field.ts";
 import { describeNode, parseNode, rootRef, sameNode } from "#contract/node.ts";
+import { confirm } from "../ask.ts";
 import { type CommandBody, CommandError, type Invocation, UsageError } from "../command.ts";
 import { type Client, clientOptions, withClient } from "../connect.ts";
 
@@ -134,20 +135,26 @@ export const answer: CommandBody = {
 };
 
 export const rules: CommandBody = {
-  usage: "[--delete] [--thing JID] [--node NODE[@PARTITION]]",
+  usage: "[--delete [--all]] [--thing JID] [--node NODE[@PARTITION]]",
   details: "Deleting rules makes the next request a question again.",
   options: {
     ...clientOptions,
-    delete: { type: "boolean", help: "Delete all rules of the things named, or of all of one's things." },
+    delete: { type: "boolean", help: "Delete the rules of the thing that is named." },
+    all: { type: "boolean", help: "With --delete: those of all one's things, without being asked." },
     thing: { type: "string", value: "JID", help: "Only this appliance." },
     node: { type: "string", value: "NODE", help: "Only this node of it." },
   },
   words: [0, 0],
-  run: call => {
+  run: async call => {
     const jid = call.text("thing");
     const node = call.text("node");
     if (node !== undefined && jid === undefined) throw new UsageError("--node needs --thing: whose node is it?");
+    if (call.flag("all") && !call.flag("delete"))
+      throw new UsageError("--all goes with --delete: without it all are listed");
+    if (call.flag("all") && jid !== undefined) throw new UsageError("say --all or --thing, not both");
     const of = { ...(jid === undefined ? {} : { jid }), ...(node === undefined ? {} : { ref: parseNode(node) }) };
+    if (call.flag("delete") && jid === undefined && !call.flag("all"))
+      await confirm("This deletes the rules of all your things. Continue?", "--all, or --thing JID", call);
     return withClient(call, async client => {
       if (call.flag("delete")) {
         await client.owner.deleteRules(of, call.signal);
