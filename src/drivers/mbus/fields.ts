@@ -11,15 +11,16 @@ import {
   type Sample,
 } from "#contract/field.ts";
 import { mbusClockOffMs } from "#limits.ts";
-import { type FixedCounter, mediumName, statusFlags } from "./header.ts";
+import { mediumName, statusFlags } from "./header.ts";
 import { categoriesOf, qualityOf } from "./judgement.ts";
 import { counterName, nameOf } from "./names.ts";
+import { expandProfile, type ProfilePoint } from "./profile.ts";
 import { quantityOf, realQuantityOf } from "./quantity.ts";
 import type { Readout } from "./readout.ts";
 import { type DataRecord, type Item, isDate, timestampOf } from "./record.ts";
 import { digitsOf, type Value } from "./value.ts";
 import { hex, type Vib } from "./vif.ts";
-import { wallTime } from "./wall-time.ts";
+import { wallTime, wallTimeAfter } from "./wall-time.ts";
 
 /**
  * The time of a stored value the meter gives no date for: 1970-01-01T00:00:00Z, with the quality warning. It is not known,
@@ -27,32 +28,65 @@ import { wallTime } from "./wall-time.ts";
  */
 export const unknownTime = 0;
 
+/** What of a readout its fields are made of. */
+export type WasRead = Pick<Readout, "at" | "items" | "header" | "fixed" | "withheld" | "cut">;
+
 /** `timeZone`: the zone the meter's clock is set to. The first sample is what was measured now. */
-export function samplesOf(readout: Readout, timeZone: string): Sample[] {
+export function samplesOf(readout: WasRead, timeZone: string): Sample[] {
   const records = readout.items.filter(item => item.kind === "record");
   const names = distinctNames(records);
   const off = clockIsOff(records, readout.at, timeZone);
-  const doubts = headerFlags(readout.header?.status ?? readout.fixed?.status ?? 0);
+  const doubts = headerFlags(readout);
   const now: Field[] = [...headerFields(readout)];
   const stored = new Map<number, Field[]>();
+  const tell = (at: number, field: Field, flags: readonly QualityFlag[] = []) => {
+    const told = { ...field, quality: { ...field.quality, ...qualityFrom([...doubts, ...flags]) } };
+    if (at === readout.at) now.push(told);
+    else stored.set(at, [...(stored.get(at) ?? []), told]);
+  };
   for (const record of records) {
     if (record.vib.secret) continue;
-    const field = fieldOf(record, names.get(record) ?? "", timeZone);
+    const profile = expandProfile(record, readout.items);
+    if (profile !== undefined) {
+      for (const point of profile.points) {
+        const at = wallTimeAfter(profile.baseTime, point.distance, profile.unit, timeZone);
+        tell(at, pointField(profile.base, point, names, timeZone), off ? ["timeOffset"] : []);
+      }
+      continue;
+    }
     const at = record.dib.storage === 0 ? readout.at : storedAt(record, readout.items, timeZone);
-    const flags: QualityFlag[] = [...doubts];
-    if (off && (at !== readout.at || isClock(record))) flags.push("timeOffset");
-    if (at === unknownTime) flags.push("warning");
-    const flagged = { ...field, quality: { ...field.quality, ...qualityFrom(flags) } };
-    if (at === readout.at) now.push(flagged);
-    else stored.set(at, [...(stored.get(at) ?? []), flagged]);
+    const shifted = off && (at !== readout.at || isClock(record));
+    tell(at, fieldOf(record, names.get(record) ?? "", timeZone), [
+      ...(shifted ? (["timeOffset"] as const) : []),
+      ...(at === unknownTime ? (["warning"] as const) : []),
+    ]);
+    const summer = isClock(record) ? summerTimeOf(record) : undefined;
+    if (summer !== undefined) tell(readout.at, summer);
   }
   now.push(...blockFields(readout.items));
-  for (const field of fixedFields(readout, doubts)) {
-    if (field.categories.historical) stored.set(unknownTime, [...(stored.get(unknownTime) ?? []), field]);
-    else now.push(field);
+  for (const field of fixedFields(readout)) {
+    if (field.categories.historical) tell(unknownTime, field, ["warning"]);
+    else tell(readout.at, field);
   }
   const past = [...stored].sort(([a], [b]) => b - a).map(([at, fields]) => ({ at, fields }));
   return [{ at: readout.at, fields: now }, ...past];
+}
+
+/** A value of a series is the base's field at another time; those with registers of their own have their own storage number. */
+function pointField(base: DataRecord, point: ProfilePoint, names: Names, timeZone: string): Field {
+  const record = { ...base, dib: { ...base.dib, storage: point.storage }, data: { ...base.data, value: point.value } };
+  return fieldOf(record, point.storage === base.dib.storage ? (names.get(base) ?? "") : nameOf(record), timeZone);
+}
+
+/** Told beside the clock, because meters do not agree on whether the time already contains the hour. */
+function summerTimeOf({ data: { value } }: DataRecord): Field | undefined {
+  if (!("summerTime" in value) || value.summerTime === undefined) return undefined;
+  return {
+    name: "Date and Time, Summer Time",
+    value: { kind: "boolean", value: value.summerTime },
+    categories: categories("status"),
+    quality: readoutQuality,
+  };
 }
 
 const qualityFrom = (flags: readonly QualityFlag[]): Quality => Object.fromEntries(flags.map(flag => [flag, true]));
@@ -96,11 +130,14 @@ function reasonOf(reason: string | undefined): string {
   if (reason.startsWith("bcd-nibble:")) return `the meter shows ${reason.slice(11)} instead of a number`;
   if (reason.startsWith("partial:")) return `no complete date (${reason.slice(8)})`;
   if (reason === "type-b-invalid") return "the meter marks the value as invalid";
+  if (reason.startsWith("lvar-reserved:")) return `its length is not known (LVAR ${reason.slice(14)})`;
   return reason;
 }
 
+type Names = ReadonlyMap<DataRecord, string>;
+
 /** Equal names of different records are told apart by their VIB; equal records by a number, in the order they come. */
-function distinctNames(records: readonly DataRecord[]): Map<DataRecord, string> {
+function distinctNames(records: readonly DataRecord[]): Names {
   const groups = Map.groupBy(records, nameOf);
   const names = new Map<DataRecord, string>();
   for (const [name, group] of groups) {
@@ -140,8 +177,8 @@ function clockIsOff(records: readonly DataRecord[], at: number, timeZone: string
 }
 
 /** EN 13757-3, status: a permanent error spoils every value, the rest casts doubt. */
-function headerFlags(status: number): QualityFlag[] {
-  const flags = statusFlags(status);
+function headerFlags(readout: WasRead): QualityFlag[] {
+  const flags = statusFlags(statusOf(readout) ?? 0);
   if (flags.includes("permanent-error")) return ["error"];
   return flags.some(flag => flag !== "busy") ? ["warning"] : [];
 }
@@ -154,7 +191,12 @@ const plain = (name: string, text: string, category: Category): Field => ({
   quality: readoutQuality,
 });
 
-function headerFields({ header, fixed, withheld, cut }: Readout): Field[] {
+/** Of the fixed structure only bits 2 to 4: the lower ones say how its counters are meant. */
+const statusOf = ({ header, fixed }: WasRead): number | undefined =>
+  header?.status ?? (fixed === undefined ? undefined : fixed.status & 0x1c);
+
+function headerFields(readout: WasRead): Field[] {
+  const { header, fixed, withheld, cut } = readout;
   const fields: Field[] = [];
   if (header !== undefined && "id" in header) {
     fields.push(plain("Identification", header.id, "identity"));
@@ -165,7 +207,7 @@ function headerFields({ header, fixed, withheld, cut }: Readout): Field[] {
   if (fixed !== undefined) {
     fields.push(plain("Identification", fixed.id, "identity"), plain("Medium", fixed.mediumName, "identity"));
   }
-  const status = header?.status ?? fixed?.status;
+  const status = statusOf(readout);
   if (status !== undefined) fields.push(plain("Meter Status", statusFlags(status).join(", ") || "ok", "status"));
   if (withheld !== undefined)
     fields.push(missing("Records", withheld === "encrypted" ? "encrypted: no key is set" : withheld));
@@ -180,18 +222,22 @@ const missing = (name: string, reason: string): Field => ({
   quality: { ...readoutQuality, missing: true },
 });
 
+/** Octets nobody here can read are told as they are. */
 function blockFields(items: readonly Item[]): Field[] {
   const blocks = items.filter(item => item.kind === "manufacturer-block" && item.raw.length > 1);
-  return blocks.map((block, n) =>
-    plain(n === 0 ? "Manufacturer Data" : `Manufacturer Data, ${n + 1}`, hex(block.raw.subarray(1)), "status"),
-  );
+  const unread = items.filter(item => item.kind === "opaque");
+  const numbered = (name: string, n: number) => (n === 0 ? name : `${name}, ${n + 1}`);
+  return [
+    ...blocks.map(({ raw }, n) => plain(numbered("Manufacturer Data", n), hex(raw.subarray(1)), "status")),
+    ...unread.map(({ raw }, n) => plain(numbered("Unread Data", n), hex(raw), "status")),
+  ];
 }
 
 /** The two counters of the fixed structure; stored ones have no date. */
-function fixedFields({ fixed }: Readout, doubts: readonly QualityFlag[]): Field[] {
+function fixedFields({ fixed }: WasRead): Field[] {
   if (fixed === undefined) return [];
   const used = new Set<string>();
-  return fixed.counters.filter(isUsed).map((counter, n) => {
+  return fixed.counters.map((counter, n) => {
     const name = `${counterName(counter.quantity, counter.unit)}${counter.stored ? ", Storage 1" : ""}`;
     const own = used.has(name) ? `${name}, ${n + 1}` : name;
     used.add(name);
@@ -199,8 +245,7 @@ function fixedFields({ fixed }: Readout, doubts: readonly QualityFlag[]): Field[
       counter.value.kind === "number"
         ? quantityOf(counter.value.mantissa, { ...counter, addends: [] })
         : { kind: "missing", reason: reasonOf(counter.value.kind === "none" ? counter.value.reason : undefined) };
-    const flags: QualityFlag[] = ["automaticReadout", ...doubts];
-    if (counter.stored) flags.push("warning");
+    const flags: QualityFlag[] = ["automaticReadout"];
     if (value.kind === "missing") flags.push("missing");
     return {
       name: own,
@@ -210,5 +255,3 @@ function fixedFields({ fixed }: Readout, doubts: readonly QualityFlag[]): Field[
     };
   });
 }
-
-const isUsed = ({ quantity }: FixedCounter): boolean => quantity !== "dimensionless";

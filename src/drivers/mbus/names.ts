@@ -62,5 +62,8 @@ export function nameOf({ dib, vib }: DataRecord): string {
   ].join(", ");
 }
 
-export const counterName = (quantity: string, unit: string): string =>
-  quantity === "temperature" || unit !== "" ? termOf(quantity) : `${termOf(quantity)} Counter`;
+/** Of the fixed structure, whose counters may count anything. */
+export const counterName = (quantity: string, unit: string): string => {
+  if (quantity === "dimensionless") return "Counter";
+  return unit === "" ? `${termOf(quantity)} Counter` : termOf(quantity);
+};

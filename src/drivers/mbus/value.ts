@@ -42,7 +42,7 @@ export function decodeData(
   at: number,
   end: number,
   dataField: number,
-  vib: Vib,
+  vib: Pick<Vib, "data" | "profile">,
   msb: boolean,
 ): Data | undefined {
   if (dataField === 0x0d) return variable(bytes, at, end, vib, msb);
@@ -154,7 +154,13 @@ function lvarOctets(lvar: number): number | undefined {
   return lvar === 0xf5 ? 48 : lvar === 0xf6 ? 64 : undefined;
 }
 
-function variable(bytes: Uint8Array, at: number, end: number, vib: Vib, msb: boolean): Data | undefined {
+function variable(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  vib: Pick<Vib, "profile">,
+  msb: boolean,
+): Data | undefined {
   if (at >= end) return undefined;
   const lvar = bytes[at] as number;
   const length = lvarOctets(lvar);

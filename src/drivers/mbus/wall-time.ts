@@ -41,3 +41,33 @@ function offsetAt(at: number, zone: string): number {
   const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = parts;
   return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(at / 1000) * 1000;
 }
+
+/**
+ * A date or time in the meter's words moved by so many units. Days and months are those of the calendar: of a date at the end
+ * of its month every month's end is meant. Smaller units pass alike whatever the clock shows.
+ */
+export function wallTimeAfter(text: string, count: number, unit: TimeUnit, zone: string): number {
+  if (unit !== "day" && unit !== "month") return wallTime(text, zone) + count * unitMs[unit];
+  const [date = "", time] = text.split("T");
+  const [year = 0, month = 1, day = 1] = date.split("-").map(Number);
+  const moved =
+    unit === "day"
+      ? Date.UTC(year, month - 1, day + count)
+      : Date.UTC(year, month - 1 + count, sameDay(year, month, day, count));
+  const then = new Date(moved).toISOString().slice(0, 10);
+  return wallTime(time === undefined ? then : `${then}T${time}`, zone);
+}
+
+export type TimeUnit = "second" | "minute" | "hour" | "day" | "month";
+const unitMs = { second: 1_000, minute: 60_000, hour: 3_600_000 } as const;
+
+const lastDay = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate();
+
+function sameDay(year: number, month: number, day: number, months: number): number {
+  const last = lastDay(year, month + months);
+  return day === lastDay(year, month) ? last : Math.min(day, last);
+}
+
+/** "yyyy-mm-ddThh:mm", as a clock on the wall of that zone shows it. */
+export const wallText = (at: number, zone: string): string =>
+  new Date(at + offsetAt(at, zone)).toISOString().slice(0, 16);

@@ -6,10 +6,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseHex } from "#base/bytes.ts";
 import { formatValue } from "#contract/field.ts";
-import { samplesOf, unknownTime } from "#drivers/mbus/fields.ts";
+import { samplesOf, unknownTime, type WasRead } from "#drivers/mbus/fields.ts";
 import { encodeLong } from "#drivers/mbus/frame.ts";
 import { quantityOf, realQuantityOf } from "#drivers/mbus/quantity.ts";
-import type { Readout } from "#drivers/mbus/readout.ts";
 import { decodeRecords } from "#drivers/mbus/record.ts";
 import { decodeTelegram, isFaulty } from "#drivers/mbus/telegram.ts";
 import { wallTime } from "#drivers/mbus/wall-time.ts";
@@ -17,28 +16,27 @@ import { wallTime } from "#drivers/mbus/wall-time.ts";
 const at = Date.parse("2026-11-20T10:00:00Z");
 const octets = (hex: string) => parseHex(hex) as Uint8Array;
 
-function readoutOf(hex: string, key?: Uint8Array): Readout {
+function readoutOf(hex: string, key?: Uint8Array): WasRead {
   const telegram = decodeTelegram(octets(hex), key);
   if (isFaulty(telegram)) throw new Error(telegram.fault);
   const { body } = telegram;
-  if (body?.kind === "fixed") return { at, items: [], fixed: body.fixed, telegrams: 1, cut: false };
+  if (body?.kind === "fixed") return { at, items: [], fixed: body.fixed, cut: false };
   if (body?.kind !== "variable") throw new Error(`no readings: ${body?.kind}`);
   return {
     at,
     items: body.items,
     ...(body.header ? { header: body.header } : {}),
     ...(body.withheld === undefined ? {} : { withheld: body.withheld }),
-    telegrams: 1,
     cut: false,
   };
 }
 
-const recordsOf = (hex: string): Readout => {
+const recordsOf = (hex: string): WasRead => {
   const records = decodeRecords(octets(hex));
   if (typeof records === "string") throw new Error(records);
-  return { at, items: records.items, telegrams: 1, cut: false };
+  return { at, items: records.items, cut: false };
 };
-const fieldsOf = (readout: Readout) => samplesOf(readout, "Europe/Berlin").flatMap(({ fields }) => fields);
+const fieldsOf = (readout: WasRead) => samplesOf(readout, "Europe/Berlin").flatMap(({ fields }) => fields);
 const vector = (name: string) =>
   readFileSync(join(import.meta.dirname, "../../vectors/mbus/frames", `${name}.hex`), "utf8");
 
