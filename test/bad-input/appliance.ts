@@ -3,12 +3,15 @@
 
 import { join } from "node:path";
 import * as z from "zod";
+import { createBroadcast } from "#base/broadcast.ts";
 import { createLog, type LogEvent, silentLog } from "#base/log.ts";
 import { type Concentrator, createConcentrator } from "#concentrator/concentrator.ts";
 import { createTree, type Tree } from "#concentrator/tree.ts";
 import { bootSettings } from "#config.ts";
+import { query } from "#contract/command.ts";
 import type { Driver, NodeType } from "#contract/driver.ts";
 import { applianceSource, meteringTopology, type NodeRef, rootRef } from "#contract/node.ts";
+import type { SniffedItem } from "#contract/sniff.ts";
 import { boardDriver } from "#drivers/board/driver.ts";
 import { simDriver } from "#drivers/sim/driver.ts";
 import { createApplianceCommands } from "#edge/appliance-commands.ts";
@@ -75,6 +78,16 @@ export interface Answer {
 
 /** A line that can be listened to, on which nobody speaks. */
 const tapSettings = z.object({});
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<void>(resolve => signal.addEventListener("abort", () => resolve(), { once: true }));
+/** Its form is posted back: one setting means something only beside a certain value of another. */
+const gaugeSettings = z.object({
+  kind: z.enum(["plain", "scaled"]).default("plain").meta({ title: "Kind" }),
+  scale: z
+    .number()
+    .default(1)
+    .meta({ title: "Scale", when: { kind: ["scaled"] } }),
+});
 const tapDriver: Driver = {
   name: "test",
   nodeTypes: [
@@ -87,13 +100,28 @@ const tapDriver: Driver = {
       line: true,
       async open() {
         return {
-          async *sniff(signal: AbortSignal) {
-            await new Promise(resolve => signal.addEventListener("abort", resolve, { once: true }));
-          },
+          sniff: signal => createBroadcast<SniffedItem>(1).listen(signal),
+          commands: [
+            query({
+              id: "Listen",
+              title: "Listen until told otherwise",
+              query: (_, signal) => untilAborted(signal),
+            }),
+          ],
           async [Symbol.asyncDispose]() {},
         };
       },
     } satisfies NodeType<typeof tapSettings>,
+    {
+      name: "test.gauge",
+      title: "Gauge",
+      parents: [""],
+      settings: gaugeSettings,
+      inherits: ["Meter"],
+      async open() {
+        return { async [Symbol.asyncDispose]() {} };
+      },
+    } satisfies NodeType<typeof gaugeSettings>,
   ],
 };
 

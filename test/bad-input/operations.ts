@@ -145,6 +145,8 @@ const query = {
   needed: ["command", "queryId"],
   kinds: { command: "identifier", queryId: "identifier" },
 } as const;
+/** One that does not end by itself. */
+const listening = { ...query, nodes: ["tap"], attrs: { command: "Listen", queryId: "q1" } } as const;
 const eventKinds = {
   nodeAdded: "boolean",
   nodeUpdated: "boolean",
@@ -224,12 +226,16 @@ const concentrator: readonly Operation[] = [
   one("getCommandParameters", "get", { ...command, contact: forbidden }),
   one("executeNodeCommand", "set", { ...command, form: logged, contact: forbidden }),
   executeNodeQuery,
-  one("abortNodeQuery", "set", { ...query, before: [executeNodeQuery] }),
+  one("abortNodeQuery", "set", { ...listening, before: [one("executeNodeQuery", "set", listening)] }),
   several("getCommonNodeCommands", ["get"], { nodesMax: 100 }),
   several("getCommonCommandParameters", ["get"], { ...command, nodesMax: 100, contact: forbidden }),
   several("executeCommonNodeCommand", ["get", "set"], { ...command, nodesMax: 100, form: logged, contact: forbidden }),
   executeCommonNodeQuery,
-  several("abortCommonNodeQuery", ["set"], { ...query, nodesMax: 100, before: [executeCommonNodeQuery] }),
+  several("abortCommonNodeQuery", ["set"], {
+    ...listening,
+    nodesMax: 100,
+    before: [several("executeCommonNodeQuery", ["set"], listening)],
+  }),
   plain("concentrator", "subscribe", ["set"], {
     where: "source",
     attrs: { ttl: "60" },
@@ -336,17 +342,19 @@ const controlling: readonly Operation[] = [
 ];
 
 const unread = { from: registry, stranger: forbidden, where: "attributes", nodes: ["own"] } as const;
+/** The registry names a thing whole. */
+const attic = { attrs: { pt: "attic" } } as const;
 const addressKinds = { id: "text", src: "text", pt: "text" } as const;
 const told: readonly Operation[] = [
   plain("discovery", "claimed", ["set"], {
     ...unread,
     nodes: ["beside"],
-    attrs: { jid: "new@city.example" },
+    attrs: { pt: "attic", jid: "new@city.example" },
     needed: ["jid"],
     kinds: { ...addressKinds, jid: "jid", public: "boolean" },
   }),
-  plain("discovery", "removed", ["set"], { ...unread, nodes: ["beside"], kinds: addressKinds }),
-  plain("discovery", "disowned", ["set"], { ...unread, kinds: addressKinds }),
+  plain("discovery", "removed", ["set"], { ...unread, ...attic, nodes: ["beside"], kinds: addressKinds }),
+  plain("discovery", "disowned", ["set"], { ...unread, ...attic, kinds: addressKinds }),
   // What it names need not be there: of what is not known nothing is remembered.
   plain("provisioningDevice", "clearCache", ["set"], {
     from: registry,
