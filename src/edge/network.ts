@@ -1,10 +1,7 @@
 // The appliance on the network: one session, the routes it serves, and who is told of what.
 
 import type { Clock } from "#base/clock.ts";
-import { backoff } from "#base/delays.ts";
 import type { Log } from "#base/log.ts";
-import { createScope } from "#base/scope.ts";
-import { supervise } from "#base/supervise.ts";
 import { createConcentrator, type Thing } from "#concentrator/concentrator.ts";
 import { isThing } from "#concentrator/forest.ts";
 import { interfaceTag } from "#concentrator/harmonized.ts";
@@ -13,7 +10,6 @@ import type { BootSettings } from "#config.ts";
 import { type NodeRef, rootRef, sameNode, type Tag } from "#contract/node.ts";
 import { formFeatures } from "#iot/data-form.wire.ts";
 import { createDiscovery } from "#iot/discovery.ts";
-import { preferred } from "#iot/generations.ts";
 import { createProvisioning } from "#iot/provisioning.ts";
 import { createAllLanguages } from "#languages/all.ts";
 import * as limits from "#limits.ts";
@@ -24,12 +20,13 @@ import { createRoster } from "#xmpp/roster.ts";
 import { createRouter, type Router } from "#xmpp/router.ts";
 import { createSession } from "#xmpp/session.ts";
 import { payloadMessage } from "#xmpp/stanza.ts";
+import { createAnnouncing } from "./announcing.ts";
 import { createApplianceCommands } from "./appliance-commands.ts";
 import { createFaces } from "./faces.ts";
 import { followClock } from "./following.ts";
+import { createKnownServices } from "./known-services.ts";
 import { createValuePublishing } from "./publishing.ts";
 import { createRights } from "./rights.ts";
-import { createServiceSearch } from "./services.ts";
 import { sessionOptions } from "./session-options.ts";
 import { createSoftwareUpdates } from "./software.ts";
 import { version } from "./status.ts";
@@ -47,30 +44,27 @@ export interface NetworkDeps {
 }
 
 export function createNetwork({ settings, stores, tree, clock, log, signal, restart }: NetworkDeps) {
-  const services = new Set<string>();
-  let announcing = createScope(signal);
-
   const session = createSession(
     sessionOptions(settings, stores),
     {
       iq: stanza => {
-        seen(stanza.attrs.from);
+        services.seen(stanza.attrs.from);
         void router.iq(stanza);
       },
       message: stanza => {
-        seen(stanza.attrs.from);
+        services.seen(stanza.attrs.from);
         if (stanza.attrs.type === "error") faces.gone(stanza.attrs.from ?? "");
         else void router.message(stanza);
       },
       presence: stanza => {
-        seen(stanza.attrs.from);
+        services.seen(stanza.attrs.from);
         presence.receive(stanza);
       },
       online: (_, resumed) => {
         provisioning.online(resumed);
         discovery.online(resumed);
         if (!resumed) announce();
-        if (!resumed) search.look();
+        if (!resumed) services.look();
         if (!resumed) updates.online();
         if (!resumed) publishing.online();
       },
@@ -129,7 +123,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     tree,
     discovery,
     // The services see when we are there, to reach us; that makes them no contacts with rights of their own.
-    isContact: jid => roster.consented(jid) && !services.has(jid),
+    isContact: jid => roster.consented(jid) && !services.all.has(jid),
     hooks: {
       granted(jid) {
         rightsChanged();
@@ -197,6 +191,16 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     synchronised: () => clock.now() >= limits.clockEarliestMs && !following.isOff,
   });
   const updates = createSoftwareUpdates({ settings, connection: session, tree, clock, log, signal });
+  const services = createKnownServices({
+    connection: session,
+    domain: settings.domain,
+    discovery,
+    provisioning,
+    publishing,
+    updates,
+    clock,
+    log,
+  });
   const languages = createAllLanguages(settings.language);
   const faces = createFaces({
     concentrator,
@@ -216,7 +220,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
   const router: Router = createRouter({
     routes: [...disco.routes, ...roster.routes, ...faces.routes, ...discovery.routes, ...provisioning.routes],
     messages: [...provisioning.messages, ...faces.messages, ...updates.messages],
-    gate: createGate({ connection: session, roster, services: () => services }),
+    gate: createGate({ connection: session, roster, services: () => services.all }),
     reply: stanza => session.send(stanza),
     languages,
     clock,
@@ -240,43 +244,9 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     log,
     signal,
   });
-  const search = createServiceSearch(
-    session,
-    settings.domain,
-    found => {
-      const { registry, provisioning: decider } = found;
-      const speaks = registry && preferred("discovery", registry.features);
-      if (registry && speaks) discovery.serviceFound({ jid: registry.jid, generation: speaks });
-      const decides = decider && preferred("provisioningDevice", decider.features);
-      if (decider && decides) provisioning.serviceFound({ jid: decider.jid, generation: decides });
-      if (found.pubsub) publishing.serviceFound(found.pubsub);
-      if (found.software) updates.serviceFound(found.software);
-      for (const one of [found.registry, found.provisioning]) if (one) services.add(one.jid);
-    },
-    clock,
-    log,
-  );
-  for (const one of [discovery.service, provisioning.service]) if (one) services.add(one.jid);
+  const announce = createAnnouncing(presence.announce, clock, log, signal);
 
-  /** A sign of life of a service: what waits for it may go on. */
-  function seen(from: string | undefined): void {
-    const bare = bareJid(from);
-    if (bare === undefined || !services.has(bare)) return;
-    if (bare === discovery.service?.jid) discovery.registrySeen();
-    if (bare === provisioning.service?.jid) provisioning.serviceSeen();
-  }
-
-  /** The roster first, then our presence: without them nobody reaches us, so it is tried until it is done. */
-  function announce(): void {
-    announcing.abort();
-    announcing[Symbol.dispose]();
-    announcing = createScope(signal);
-    const delays = () => backoff(limits.reconnectFirstMs, limits.reconnectMsMax);
-    const failed = (error: unknown) => log.warning("presence-not-announced", { error });
-    void supervise(presence.announce, { delays, healthyMs: 0, clock, failed }, announcing.signal);
-  }
-
-  const tasks = [session.run, discovery.run, search.run, roles.run, following.run, updates.run, publishing.run];
+  const tasks = [session.run, discovery.run, services.run, roles.run, following.run, updates.run, publishing.run];
   return { session, discovery, provisioning, roles, tasks };
 }
 

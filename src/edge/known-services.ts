@@ -1,0 +1,69 @@
+// The services the appliance deals with: looked for on its own domain, told to whom they concern, and heard when they give a
+// sign of life. They may reach us; that makes them no contacts with rights of their own.
+
+import type { Clock } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
+import type { Task } from "#base/supervise.ts";
+import type { Discovery } from "#iot/discovery.ts";
+import { preferred } from "#iot/generations.ts";
+import type { Provisioning } from "#iot/provisioning.ts";
+import type { Connection } from "#xmpp/connection.ts";
+import { bareJid } from "#xmpp/jid.ts";
+import type { ValuePublishing } from "./publishing.ts";
+import { createServiceSearch } from "./services.ts";
+import type { SoftwareUpdates } from "./software.ts";
+
+export interface KnownServicesDeps {
+  readonly connection: Connection;
+  readonly domain: string;
+  readonly discovery: Pick<Discovery, "service" | "serviceFound" | "registrySeen">;
+  readonly provisioning: Pick<Provisioning, "service" | "serviceFound" | "serviceSeen">;
+  readonly publishing: Pick<ValuePublishing, "serviceFound">;
+  readonly updates: Pick<SoftwareUpdates, "serviceFound">;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface KnownServices {
+  /** Bare JIDs of registry and provisioning service. */
+  readonly all: ReadonlySet<string>;
+  /** Somebody said something: what waits for a service may go on when it was that one. */
+  seen(from: string | undefined): void;
+  /** A new stream was bound. */
+  look(): void;
+  readonly run: Task;
+}
+
+export function createKnownServices(deps: KnownServicesDeps): KnownServices {
+  const { discovery, provisioning, publishing, updates } = deps;
+  const all = new Set<string>();
+  // Known from earlier runs.
+  for (const one of [discovery.service, provisioning.service]) if (one) all.add(one.jid);
+  const search = createServiceSearch(
+    deps.connection,
+    deps.domain,
+    found => {
+      const { registry, provisioning: decider } = found;
+      const speaks = registry && preferred("discovery", registry.features);
+      if (registry && speaks) discovery.serviceFound({ jid: registry.jid, generation: speaks });
+      const decides = decider && preferred("provisioningDevice", decider.features);
+      if (decider && decides) provisioning.serviceFound({ jid: decider.jid, generation: decides });
+      if (found.pubsub) publishing.serviceFound(found.pubsub);
+      if (found.software) updates.serviceFound(found.software);
+      for (const one of [registry, decider]) if (one) all.add(one.jid);
+    },
+    deps.clock,
+    deps.log,
+  );
+  return {
+    all,
+    seen(from) {
+      const bare = bareJid(from);
+      if (bare === undefined || !all.has(bare)) return;
+      if (bare === discovery.service?.jid) discovery.registrySeen();
+      if (bare === provisioning.service?.jid) provisioning.serviceSeen();
+    },
+    look: search.look,
+    run: search.run,
+  };
+}
