@@ -57,6 +57,11 @@ export const healthUnitsMax = 512;
 export const healthRoundTripsMax = 64;
 /** Different faces at one address: two prove the point. */
 export const healthIdentitiesMax = 4;
+/** The bus doctor asks no sooner after its last question, so that a line is not filled by looking at it. */
+export const doctorPauseMs = 100;
+export const doctorSecondsMax = 3_600;
+/** Octets heard since the last request that are looked through for requests of others. */
+export const overheardOctetsMax = 1_024;
 /** Characters of one line of a trace: a kibibyte of octets as text, with room. */
 export const traceLineCharsMax = 4_096;
 
@@ -567,5 +572,3 @@ export const sunspecModelsMax = 200;
 export const sunspecModelWordsMax = 4_000;
 /** Points of one model: a count that was read wrongly must not fill the memory. */
 export const sunspecPointsMax = 4_000;
-/** A device without the map is looked through again after this: each look costs a request for each base. */
-export const sunspecAgainMs = 60_000;

@@ -36,10 +36,19 @@ export interface LineHealth {
   resting(unit: string, untilMs: number | undefined): void;
   /** Who says it is there: several faces at one address are several meters. */
   identity(unit: string, who: string): void;
+  /** A unit that hangs on the line, and how it is asked for the doctor's sake. */
+  known(unit: string, probe: Probe): void;
   /** A unit that was taken away. */
   forget(unit: string): void;
   figures(): LineFigures;
+  readonly probes: ReadonlyMap<string, Probe>;
 }
+
+/**
+ * Asks a unit once, behind everybody else, past its breaker, without writing anything and without using up what a battery meter
+ * may answer. Returns how long the line was taken, milliseconds; throws `DeviceFault`, `QueueFull` or the abort reason.
+ */
+export type Probe = (signal: AbortSignal) => Promise<number>;
 
 export interface Counts {
   readonly answers: number;
@@ -121,6 +130,7 @@ const fresh = (): Kept => ({
 
 export function createLineHealth(clock: Clock): LineHealth {
   const units = new Map<string, Kept>();
+  const probes = new Map<string, Probe>();
   const total: Mutable<Counts> = { ...noCounts };
 
   const of = (unit: string): Kept | undefined => {
@@ -180,7 +190,15 @@ export function createLineHealth(clock: Clock): LineHealth {
       kept.identities ??= [];
       if (kept.identities.length < healthIdentitiesMax && !kept.identities.includes(who)) kept.identities.push(who);
     },
-    forget: unit => void units.delete(unit),
+    known(unit, probe) {
+      of(unit);
+      if (probes.size < healthUnitsMax || probes.has(unit)) probes.set(unit, probe);
+    },
+    forget(unit) {
+      units.delete(unit);
+      probes.delete(unit);
+    },
+    probes,
     figures() {
       const now = clock.monotonic();
       return { at: now, units: [...units].map(([unit, kept]) => figuresOf(unit, kept, now)), total: { ...total } };

@@ -1,0 +1,48 @@
+// What the bus doctor says around its findings: headings, columns, progress. `{1}` and so on stand for figures.
+
+export const words = {
+  title: "Examine the line",
+  category: "Service",
+  heading: "How the line is doing",
+  seconds: "Seconds",
+  secondsHelp: "How long the line is watched.",
+  ask: "Ask the units",
+  askHelp: "Asks each known unit again and again meanwhile, behind everybody else. Nothing is written.",
+  page: "Doctor",
+  watching: "Watching the line: {1} s of {2} s, {3} answers so far.",
+  line: "The line",
+  units: "Answers and round trips",
+  trouble: "Trouble, unit by unit",
+  unit: "Unit",
+  answers: "Answers",
+  shortest: "Shortest",
+  median: "Median",
+  p95: "95 % within",
+  silent: "No answer",
+  damaged: "Damaged",
+  parity: "Parity or framing",
+  late: "Late",
+  foreign: "Foreign",
+  collisions: "Collisions",
+  echoes: "Echoes",
+  noise: "Stray octets",
+  retries: "Repeated",
+  refused: "Refused",
+  nextTry: "Next try in",
+  watched: "Watched for",
+  utilisation: "Line taken",
+  sent: "Octets sent",
+  received: "Octets received",
+  masters: "Requests of others",
+  certain: "What is certain",
+  likely: "What is likely",
+  possible: "What is possible",
+  resting: "Unit {1} rests, next try in {2}.",
+  well: "No fault was seen: {1} of {2} requests were answered.",
+  nothing: "Nothing was asked during this time, so nothing can be said. Watch longer, or let the doctor ask the units.",
+  nobody: "No unit is known on this line yet: search for some, or add them.",
+};
+
+/** The text with its placeholders filled in. */
+export const fill = (template: string, ...values: readonly (string | number)[]): string =>
+  template.replace(/\{(\d)\}/g, (all, number: string) => String(values[Number(number) - 1] ?? all));
