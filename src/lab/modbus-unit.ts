@@ -10,6 +10,8 @@ export interface LabUnit {
   setWords(table: "holding" | "input", address: number, words: readonly number[]): void;
   setFloat(table: "holding" | "input", address: number, value: () => number): void;
   get(table: LabTable, address: number): number | undefined;
+  /** Makes a hole. */
+  remove(table: LabTable, address: number): void;
   /** Exception 2 for reads of more registers than this, whatever is printed. */
   wordsMax: number;
   /** Answered instead of anything else, until set to undefined. */
@@ -111,6 +113,9 @@ export function createLabUnit(): LabUnit {
     get,
     set(table, address, value) {
       tables[table].set(address, value);
+    },
+    remove(table, address) {
+      tables[table].delete(address);
     },
     setWords(table, address, words) {
       words.forEach((word, n) => {

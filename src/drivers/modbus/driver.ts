@@ -30,6 +30,7 @@ import {
   udpLineSettings,
   unitSettings,
 } from "./settings.ts";
+import { sunspecType } from "./sunspec-type.ts";
 import { openTcpSession } from "./tcp-session.ts";
 import { createUnit, type ModbusUnit } from "./unit.ts";
 
@@ -166,7 +167,7 @@ const input: NodeType<typeof inputSettings, ModbusUnit> = {
 
 export const modbusDriver: Driver = {
   name: "modbus",
-  nodeTypes: [tcp, rtuLine, rtuTcpLine, udpLine, unit, register, coil, input],
+  nodeTypes: [tcp, rtuLine, rtuTcpLine, udpLine, unit, sunspecType(unit.parents), register, coil, input],
 };
 
 /** A node of one point: read by itself, and with the unit in the unit's blocks. */
