@@ -7,7 +7,7 @@ import { backoff } from "#base/delays.ts";
 import { type Log, stackOf } from "#base/log.ts";
 import { closeMs, openedAtOnceMax, openMs, reopenFirstMs, reopenHealthyMs, reopenMsMax } from "#limits.ts";
 import type { Agenda } from "./agenda.ts";
-import type { Device, Memory, NodeType } from "./contract/driver.ts";
+import type { Added, ChildNode, Device, Memory, NodeType } from "./contract/driver.ts";
 import { DeviceFault } from "./contract/faults.ts";
 import { describeNode } from "./contract/node.ts";
 import { type TreeNode, withDescendants } from "./forest.ts";
@@ -22,6 +22,7 @@ export interface OpeningDeps {
   readonly timeZone: string;
   /** By the driver's name, the first part of its types' names. */
   readonly memoryOf?: ((driver: string) => Memory) | undefined;
+  readonly addBelow?: (node: TreeNode, children: readonly ChildNode[]) => Added;
   /** The node is open. `cleared` is the fault that had kept it from opening, if any: that one is over now. */
   opened(node: TreeNode, cleared: FaultEvent | undefined): void;
   failed(node: TreeNode, fault: FaultText): void;
@@ -103,6 +104,9 @@ export function createOpening(deps: OpeningDeps): Opening {
         log: log.with({ node: name }),
         timeZone: deps.timeZone,
         ...(deps.memoryOf && { memory: deps.memoryOf(type.name.split(".")[0] ?? "") }),
+        ...(deps.addBelow && {
+          addBelow: (children: readonly ChildNode[]) => deps.addBelow?.(node, children) as Added,
+        }),
         // The one cast that the typed parent of a node type needs.
         parent: (node.parent?.type?.root ? undefined : node.parent?.opened?.device) as never,
         own: (line: string) => {

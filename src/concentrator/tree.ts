@@ -11,10 +11,11 @@ import type { Driver, Memory } from "./contract/driver.ts";
 import { Refusal } from "./contract/faults.ts";
 import { describeNode, type MessageType, type NodeRef, type Tag } from "./contract/node.ts";
 import { createForest, type Forest, isThing, type TreeNode, withDescendants } from "./forest.ts";
+import { createImporting } from "./importing.ts";
 import { createLines } from "./lines.ts";
 import { type ChangeUser, createNotices, type TreeChange } from "./notices.ts";
 import { createOpening } from "./opening.ts";
-import { createPlan, type NewNode, type Place, type Planned, parseSettings } from "./planning.ts";
+import { createPlan, type NewNode, type Planned, parseSettings } from "./planning.ts";
 import type { NodeStore, Readings, Statuses } from "./records.ts";
 import { ensureRoots, type SourceRoot, siteType } from "./site-root.ts";
 import { setMessage } from "./status.ts";
@@ -111,6 +112,7 @@ export function createTree(deps: TreeDeps): Tree {
     log,
     timeZone: deps.timeZone,
     memoryOf: deps.memoryOf,
+    addBelow: (node, children) => importing.below(node, children),
     opened(node, cleared) {
       // A device that can be asked has proved nothing by being open; its other faults are over when it answers.
       if (node.opened?.device.read === undefined) recovered(node);
@@ -134,6 +136,7 @@ export function createTree(deps: TreeDeps): Tree {
     return added.map(node => node.ref);
   };
 
+  const importing = createImporting({ forest, catalogue, clock, apply });
   ensureRoots(deps.nodes, deps.roots ?? [], clock.now());
   load({ forest, catalogue, ...deps });
   const changing = createChanging({ ...deps, forest, opening, changed, running: () => running });
@@ -165,21 +168,7 @@ export function createTree(deps: TreeDeps): Tree {
       }
       await closing;
     },
-    import(sourceId, nodes) {
-      const plan = createPlan(forest, catalogue, clock.now());
-      const present: NodeRef[] = [];
-      const visit = (parent: Place["parent"], list: readonly SiteNode[], above: string) => {
-        for (const one of list) {
-          const path = `${above}${one.id}`;
-          const known = forest.sources.get(sourceId)?.nodes.get(one.id);
-          if (known !== undefined) present.push(known.ref);
-          const next = known ?? saying(path, () => plan.add({ sourceId, parent }, asNewNode(one)));
-          visit(next, one.nodes ?? [], `${path}/`);
-        }
-      };
-      visit(forest.rootOf(sourceId), nodes, "");
-      return { created: apply(plan.planned), present };
-    },
+    import: importing.site,
     things: () =>
       [...forest.sources.values()].flatMap(source => [...source.nodes.values()].filter(isThing).map(asThing)),
     ...changing,
@@ -267,28 +256,7 @@ function load({
   }
 }
 
-/** In a file of hundreds of nodes a refusal is of use only with its place. */
-function saying<T>(path: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw error instanceof Refusal ? new Refusal(error.kind, `${path}: ${error.message}`, error.parameters) : error;
-  }
-}
-
 const unknownNode = (ref: NodeRef): Refusal => new Refusal("not-found", `There is no node ${describeNode(ref)}.`);
-
-const asNewNode = (one: SiteNode): NewNode => ({
-  type: one.type,
-  nodeId: one.id,
-  settings: one.settings ?? {},
-  displayName: one.name ?? one.id,
-  tags: Object.entries(one.tags ?? {}).map(([name, value]) => ({ name, value })),
-  options: {
-    ...(one.registered === false ? { registered: false } : {}),
-    ...(one.historyDays === undefined ? {} : { historyDays: one.historyDays }),
-  },
-});
 
 /** What the type says of its settings, and over it what the node itself was given. */
 function asThing(node: TreeNode): Thing {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { TreeChange } from "#concentrator/notices.ts";
-import type { Device } from "#contract/driver.ts";
+import type { Device, Env } from "#contract/driver.ts";
 import { DeviceFault, Refusal } from "#contract/faults.ts";
 import { meteringTopology } from "#contract/node.ts";
 import { callerOf, owner, refOf, scene, telling } from "./scene.ts";
@@ -17,6 +17,28 @@ const refusal = (work: () => unknown): Refusal => {
 };
 
 describe("nodes", () => {
+  it("a device hangs what it found below itself, all or none; what is there stays; the partition is its line", async () => {
+    const { add, plans, start, stop, tree } = scene();
+    let env: Env<Device | undefined> | undefined;
+    plans.set("finds", async given => {
+      env = given;
+      return {};
+    });
+    const line = add("test.line", "attic", { plan: "finds" });
+    add("test.device", "known", {}, "attic");
+    await start();
+    const child = (id: string, settings: Record<string, unknown> = {}) => ({ type: "test.device", id, settings });
+    expect(refusal(() => env?.addBelow?.([child("new-1"), child("new-2", { serial: 0.5 })])).kind).toBe(
+      "not-acceptable",
+    );
+    expect(tree.find(refOf("new-1"))).toBeUndefined();
+    expect(env?.addBelow?.([child("new-1"), child("known")])).toEqual({ created: ["new-1"], present: ["known"] });
+    expect(tree.find(refOf("new-1"))?.ref).toEqual(refOf("new-1", "attic"));
+    await tree.destroy(line);
+    expect(refusal(() => env?.addBelow?.([child("new-3")])).kind).toBe("not-found");
+    await stop();
+  });
+
   it("a child's partition is the nearest line above it; a NodeId is unique in its source", () => {
     const { add, tree } = scene();
     add("sim.line", "attic");

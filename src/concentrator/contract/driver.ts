@@ -46,6 +46,25 @@ export interface Env<Parent = unknown> {
   readonly timeZone: string;
   /** What was learnt of products before; missing where there is no store. */
   readonly memory?: Memory;
+  /**
+   * Hangs nodes below this one, all of them or none, for a command that says so (whoever may execute on a line may add to it).
+   * What has its id already stays as it is. Throws `Refusal`. Missing where there is no tree.
+   */
+  addBelow?(children: readonly ChildNode[]): Added;
+}
+
+/** A node as a person would add it. */
+export interface ChildNode {
+  readonly type: string;
+  readonly id: string;
+  readonly name?: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** Ids of nodes. */
+export interface Added {
+  readonly created: readonly string[];
+  readonly present: readonly string[];
 }
 
 /**
