@@ -6,7 +6,7 @@ import { dirname, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import * as z from "zod";
 import type { SiteNode } from "#concentrator/tree.ts";
-import { identifierCharsMax, nodesMax } from "#limits.ts";
+import { downloadDelayMsMax, identifierCharsMax, nodesMax } from "#limits.ts";
 
 export const bootSettings = z.strictObject({
   /** XMPP domain of the broker: the account, the registry and the decisions live there. */
@@ -47,6 +47,13 @@ export const bootSettings = z.strictObject({
   /** Software updates are looked for only when both are given; they are downloaded, never installed. */
   updatePackage: z.string().min(1).max(255).optional().meta({ title: "Name of the software package" }),
   updateKeyFile: z.string().optional().meta({ title: "Public key of the manufacturer (PEM)" }),
+  /** Spreads the downloads of a fleet. */
+  updateJitterSeconds: z
+    .int()
+    .min(0)
+    .max(86_400)
+    .default(downloadDelayMsMax / 1_000)
+    .meta({ title: "Spread of downloads (s)" }),
   historyDays: z.int().min(1).max(36_500).default(730).meta({ title: "Days of history to keep" }),
   /** Spreads registrations of a fleet after a broker's restart. */
   registrationJitterSeconds: z.int().min(0).max(3600).default(30).meta({ title: "Spread of registrations (s)" }),

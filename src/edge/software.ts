@@ -47,11 +47,13 @@ export function createSoftwareUpdates(deps: SoftwareUpdatesDeps): SoftwareUpdate
     key: readKey(updateKeyFile),
     ca: settings.caFile === undefined ? [] : [readAuthority(settings.caFile)],
     hosts: [settings.domain, ...(settings.host === undefined ? [] : [settings.host])],
+    delayMsMax: settings.updateJitterSeconds * 1_000,
     announce(kind, text) {
       const board = tree.find({ nodeId: "board", sourceId: applianceSource, partition: "" });
       if (board === undefined) return;
-      if (text === "") tree.erase(board, ["update-ready"]);
-      else if (kind === "ready") tree.note(board, "Information", "update-ready", text);
+      if (kind === "ready") tree.erase(board, ["update-ready", "update-refused"]);
+      if (text === "") return;
+      if (kind === "ready") tree.note(board, "Information", "update-ready", text);
       else tree.note(board, "Warning", "update-refused", text);
     },
   });

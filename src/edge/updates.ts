@@ -16,7 +16,6 @@ import {
   downloadAgainFirstMs,
   downloadAgainMsMax,
   downloadBytesMax,
-  downloadDelayMsMax,
   downloadMs,
   downloadReserveBytes,
 } from "#limits.ts";
@@ -29,6 +28,8 @@ export interface UpdatesDeps {
   readonly ca: readonly string[];
   /** Of the broker: they, and what lies below them, may be on a private address. */
   readonly hosts: readonly string[];
+  /** Each download waits a part of it first. */
+  readonly delayMsMax: number;
   /** What a person should know: that there is new software, that it cannot be trusted. "" takes the last word back. */
   readonly announce: (kind: "ready" | "failed", text: string) => void;
   readonly clock: Clock;
@@ -101,7 +102,7 @@ export function createUpdates({ folder, key, clock, log, announce, ...deps }: Up
   };
 
   const fetchPatiently = async (info: PackageInfo, signal: AbortSignal): Promise<void> => {
-    await clock.sleep(random() * downloadDelayMsMax, signal);
+    await clock.sleep(random() * deps.delayMsMax, signal);
     for (let bound = downloadAgainFirstMs; ; bound = Math.min(bound * 2, downloadAgainMsMax)) {
       try {
         return await fetchOnce(info, signal);

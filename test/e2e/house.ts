@@ -13,9 +13,9 @@ import type { Status } from "#cli/status-text.ts";
 import { type Authority, createAuthority } from "#lab/certificates.ts";
 import { type Prosody, startProsody } from "#lab/prosody.ts";
 import { askStatus } from "#link/status-socket.ts";
-import { type Element, element } from "#xml/element.ts";
+import { type Element, element, firstElement } from "#xml/element.ts";
 import { type Component, createComponent } from "#xmpp/component.ts";
-import { componentNs } from "#xmpp/stanza.ts";
+import { componentNs, encodeError, StanzaError } from "#xmpp/stanza.ts";
 import { forever, temporaryFolder } from "../lab/scene.ts";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 import { type Peer, startPeer } from "../support/xmpp-peer.ts";
@@ -31,6 +31,8 @@ export interface HouseOptions {
   readonly people: readonly string[];
   /** Components besides the registry, all with `secret`. */
   readonly components?: readonly string[];
+  /** Lines of the broker's configuration for the domain, such as another component. */
+  readonly hostConfig?: string;
   /** Boot settings over the usual ones. */
   readonly boot?: Readonly<Record<string, unknown>>;
 }
@@ -53,12 +55,15 @@ export interface House extends AsyncDisposable {
   client(name: string): Promise<Client>;
   /** A person who writes stanzas by hand. */
   peer(name: string): Promise<Peer>;
-  /** A component of the broker: hears all, answers every question with an empty result, says what the test wants. */
-  component(jid: string): Promise<RawComponent>;
+  /** A component of the broker: hears all, says what the test wants, and answers every question as told, else with nothing. */
+  component(jid: string, answer?: Answer): Promise<RawComponent>;
   identity(name: string): Identity;
   /** All rows of a table of the appliance's store, as text. */
   rows(table: string): string;
 }
+
+/** The payload of the result, undefined for none. Throws `StanzaError`. */
+export type Answer = (question: Element, from: string) => Element | undefined;
 
 export interface RawComponent extends AsyncDisposable {
   readonly component: Component;
@@ -68,7 +73,13 @@ export interface RawComponent extends AsyncDisposable {
 }
 
 /** Starts the broker alone: registry and appliance are started by the test. */
-export async function startHouse({ site, people, components = [], boot = {} }: HouseOptions): Promise<House> {
+export async function startHouse({
+  site,
+  people,
+  components = [],
+  hostConfig = "",
+  boot = {},
+}: HouseOptions): Promise<House> {
   await using started = new AsyncDisposableStack();
   const home = started.use(await temporaryFolder());
   const folder = home.path;
@@ -84,6 +95,7 @@ export async function startHouse({ site, people, components = [], boot = {} }: H
       users: people.map(name => ({ name, password })),
       passwordHash: "SHA-256",
       registration: true,
+      hostConfig,
     }),
   );
   const line = started.use(await startTcpProxy({ targetPort: prosody.ports.tls }));
@@ -155,8 +167,8 @@ export async function startHouse({ site, people, components = [], boot = {} }: H
       await peer.session.whenOnline(forever);
       return peer;
     },
-    async component(jid) {
-      const raw = await startComponent(jid, prosody.ports.component);
+    async component(jid, answer) {
+      const raw = await startComponent(jid, prosody.ports.component, answer);
       stack.use(raw);
       return raw;
     },
@@ -179,7 +191,7 @@ export const applianceWith = (bootFile: string): Program =>
 export const statusIn = async (dataFolder: string): Promise<Status> =>
   (await askStatus(join(dataFolder, "status.sock"), clock, forever)) as Status;
 
-async function startComponent(jid: string, port: number): Promise<RawComponent> {
+async function startComponent(jid: string, port: number, answer?: Answer): Promise<RawComponent> {
   const stop = new AbortController();
   const received: Element[] = [];
   const bound = Promise.withResolvers<void>();
@@ -189,8 +201,16 @@ async function startComponent(jid: string, port: number): Promise<RawComponent> 
     {
       iq(stanza) {
         received.push(stanza);
-        const { id, from, to } = stanza.attrs;
-        component.send(element("iq", componentNs, { type: "result", id, to: from, from: to }));
+        if (stanza.attrs.type !== "get" && stanza.attrs.type !== "set") return;
+        const { id, from = "", to } = stanza.attrs;
+        const reply = (type: string, payload: Element | undefined) =>
+          component.send(element("iq", componentNs, { type, id, to: from, from: to }, payload ? [payload] : []));
+        try {
+          reply("result", answer?.(firstElement(stanza) as Element, from));
+        } catch (error) {
+          if (!(error instanceof StanzaError)) throw error;
+          reply("error", encodeError(error, componentNs));
+        }
       },
       message: stanza => void received.push(stanza),
       presence: stanza => void received.push(stanza),

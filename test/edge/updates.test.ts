@@ -15,6 +15,7 @@ import { isPrivateAddress } from "#edge/private-address.ts";
 import { createUpdates, isFileName } from "#edge/updates.ts";
 import type { PackageInfo } from "#iot/software.wire.ts";
 import { createAuthority } from "#lab/certificates.ts";
+import { downloadDelayMsMax } from "#limits.ts";
 import { forever, temporaryFolder } from "../lab/scene.ts";
 import { type ManualClock, manualClock } from "../support/manual-clock.ts";
 
@@ -71,6 +72,7 @@ const start = (options: { hosts?: string[]; ca?: string[]; random?: () => number
     key: publicKey,
     ca: options.ca ?? [ca],
     hosts: options.hosts ?? ["localhost", "127.0.0.1"],
+    delayMsMax: downloadDelayMsMax,
     announce: (kind, text) => said.push(`${kind} ${text}`),
     clock: {
       ...clock,
