@@ -20,6 +20,16 @@ export interface LabUnit {
   silent: boolean;
   /** Functions it does not know (exception 1). */
   readonly unknownFunctions: Set<number>;
+  /** Functions it ignores without a word, as some do. */
+  readonly ignoredFunctions: Set<number>;
+  /** Objects of its identification (function 43/14) by id; empty: it does not know the function. */
+  readonly identity: Map<number, string>;
+  /** What it answers to function 17, after the count; undefined: it does not know the function. */
+  serverId: Uint8Array | undefined;
+  /** Words of files by number. */
+  readonly files: Map<number, number[]>;
+  /** Queues of words by the address of their pointer. */
+  readonly queues: Map<number, number[]>;
   /** The answer to a PDU. */
   answer(pdu: Uint8Array): Uint8Array;
   /** Requests seen, newest last; at most 1000. */
@@ -101,14 +111,32 @@ export function createLabUnit(): LabUnit {
         Array.from({ length: word(3) }, (_, n) => word(6 + 2 * n)),
       );
     }
-    return [code | 0x80, illegalFunction];
+    if (code === 22) {
+      const now = get("holding", word(1));
+      if (now === undefined) return [code | 0x80, illegalAddress];
+      write(pdu, "holding", word(1), [(now & word(3)) | (word(5) & ~word(3) & 0xffff)]);
+      return [...pdu];
+    }
+    if (code === 23) {
+      const values = Array.from({ length: word(7) }, (_, n) => word(10 + 2 * n));
+      const written = write(pdu, "holding", word(5), values);
+      if ((written[0] ?? 0) >= 0x80) return written;
+      const [, ...answer] = read(3, "holding", word(1), word(3));
+      return answer.length === 1 ? [code | 0x80, ...answer] : [code, ...answer];
+    }
+    return tellExtras(unit, pdu) ?? [code | 0x80, illegalFunction];
   };
 
   const unit: LabUnit = {
+    identity: new Map(),
+    serverId: undefined,
+    files: new Map(),
+    queues: new Map(),
     wordsMax: 125,
     exception: undefined,
     silent: false,
     unknownFunctions: new Set(),
+    ignoredFunctions: new Set(),
     requests,
     get,
     set(table, address, value) {
@@ -138,4 +166,48 @@ export function createLabUnit(): LabUnit {
     },
   };
   return unit;
+}
+
+/** Identification, server id, files and queues; undefined where the unit has none of it. */
+function tellExtras(unit: LabUnit, pdu: Uint8Array): number[] | undefined {
+  const code = pdu[0] ?? 0;
+  const word = (at: number) => (pdu[at] ?? 0) * 256 + (pdu[at + 1] ?? 0);
+  const split = (words: readonly number[]) => words.flatMap(one => [one >> 8, one & 255]);
+  if (code === 17 && unit.serverId) return [code, unit.serverId.length, ...unit.serverId];
+  if (code === 24 && unit.queues.size > 0) {
+    const words = unit.queues.get(word(1));
+    if (words === undefined) return [code | 0x80, illegalAddress];
+    return [code, 0, 2 + 2 * words.length, 0, words.length, ...split(words)];
+  }
+  if (code === 20 && unit.files.size > 0) {
+    const file = unit.files.get(word(3));
+    const words = file?.slice(word(5), word(5) + word(7));
+    if (words === undefined || words.length < word(7)) return [code | 0x80, illegalAddress];
+    return [code, 2 + 2 * words.length, 1 + 2 * words.length, 6, ...split(words)];
+  }
+  if (code === 21 && unit.files.size > 0) {
+    const file = unit.files.get(word(3));
+    if (file === undefined) return [code | 0x80, illegalAddress];
+    for (let n = 0; n < word(7); n++) file[word(5) + n] = word(9 + 2 * n);
+    return [...pdu];
+  }
+  return code === 43 && unit.identity.size > 0 ? tellIdentity(unit, pdu) : undefined;
+}
+
+/** As many objects of the stream as fit into 60 octets, so that more than one question is needed. */
+function tellIdentity({ identity }: LabUnit, pdu: Uint8Array): number[] {
+  const stream = pdu[2] ?? 0;
+  const last = { 1: 2, 2: 6, 3: 255, 4: 255 }[stream];
+  const first = pdu[3] ?? 0;
+  if (pdu[1] !== 14 || last === undefined) return [43 | 0x80, illegalValue];
+  const ids = [...identity.keys()].filter(id => id >= first && id <= last).sort((a, b) => a - b);
+  if (stream === 4 && ids[0] !== first) return [43 | 0x80, illegalAddress];
+  const told: number[][] = [];
+  while (ids.length > 0 && told.flat().length < 60) {
+    const id = ids.shift() ?? 0;
+    const text = Array.from(identity.get(id) ?? "", char => char.charCodeAt(0));
+    told.push([id, text.length, ...text]);
+    if (stream === 4) ids.length = 0;
+  }
+  return [43, 14, stream, 0x83, ids.length > 0 ? 0xff : 0, ids[0] ?? 0, told.length, ...told.flat()];
 }

@@ -1,44 +1,45 @@
-// Requests of a serial line that nobody answered, not even late: RTU answers carry no number, so theirs may still come and would
-// pass for the answers to requests of the same unit, function and length.
+// Requests of a serial line that nobody answered, not even late. RTU answers carry no number: theirs may still come, and would
+// pass for the answers to other requests of the same unit and function.
 
 import type { Clock } from "#base/clock.ts";
 import { modbusOwedMax } from "#limits.ts";
-import type { Request } from "./pdu.ts";
+import { encodeRequest, type Request } from "./pdu.ts";
 
 export interface Debts {
   add(unit: number, request: Request): void;
-  /** How many answers may come that this request would mistake for its own. */
-  confusable(unit: number, request: Request): number;
-  settle(unit: number, request: Request): void;
+  /** An answer may come that this request would mistake for its own. */
+  has(unit: number, request: Request): boolean;
+  /** The answer that came may have been an earlier one's: then this one's is still owed, and as fresh as can be. */
+  answered(unit: number, request: Request): void;
+  /** The unit has answered something that only this moment's request can have caused: nothing older comes any more. */
+  clear(unit: number): void;
 }
 
 /** Forgotten after `forgetMs`. */
 export function createDebts(forgetMs: number, clock: Clock): Debts {
-  const debts: { unit: number; request: Request; at: number }[] = [];
-  const length = (request: Request) => ("quantity" in request ? request.quantity : 0);
-  const isLike = (unit: number, request: Request) => (debt: (typeof debts)[number]) =>
-    debt.unit === unit && debt.request.function === request.function && length(debt.request) === length(request);
+  let debts: { readonly unit: number; readonly request: Request; at: number }[] = [];
+  const ofFunction = (unit: number, request: Request) => {
+    const now = clock.monotonic();
+    debts = debts.filter(({ at }) => now - at <= forgetMs);
+    return debts.filter(debt => debt.unit === unit && debt.request.function === request.function);
+  };
   return {
     add(unit, request) {
-      // The answer to a write names its address and value.
-      if (isConfusable(request)) debts.push({ unit, request, at: clock.monotonic() });
+      debts.push({ unit, request, at: clock.monotonic() });
       if (debts.length > modbusOwedMax) debts.shift();
     },
-    confusable(unit, request) {
-      const now = clock.monotonic();
-      while (debts[0] && now - debts[0].at > forgetMs) debts.shift();
-      const like = debts.filter(isLike(unit, request));
-      return like.every(debt => same(debt.request, request)) ? 0 : like.length;
+    // Not even the length tells them apart: an exception has but one.
+    has: (unit, request) => ofFunction(unit, request).some(debt => !same(debt.request, request)),
+    answered(unit, request) {
+      for (const debt of ofFunction(unit, request)) debt.at = clock.monotonic();
     },
-    settle(unit, request) {
-      const isSettled = isLike(unit, request);
-      const left = debts.filter(debt => !isSettled(debt) || same(debt.request, request));
-      debts.splice(0, debts.length, ...left);
+    clear(unit) {
+      debts = debts.filter(debt => debt.unit !== unit);
     },
   };
 }
 
-/** Its answer says neither which registers, records or queue it is of. */
-const isConfusable = ({ function: code }: Request) => code <= 4 || code === 20 || code === 23 || code === 24;
-
-const same = (a: Request, b: Request): boolean => JSON.stringify(a) === JSON.stringify(b);
+function same(a: Request, b: Request): boolean {
+  const [one, other] = [encodeRequest(a), encodeRequest(b)];
+  return one.length === other.length && one.every((byte, n) => byte === other[n]);
+}

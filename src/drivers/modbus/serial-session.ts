@@ -58,6 +58,7 @@ export function createSerialSession(
   let lastUnit: number | undefined;
   let echoes = false;
   let gone: DeviceFault | undefined;
+  let fences = Math.floor(clock.now()) & 0xffff;
   const debts = createDebts(Math.max(modbusOwedMs, 10 * timing.timeoutMs), clock);
 
   channel.onData(chunk => {
@@ -123,10 +124,26 @@ export function createSerialSession(
     if (unit === 0 && !isWrite(request)) {
       throw new DeviceFault("refused", "unit 0 is all units at once: it can be written to, not read");
     }
-    // As many answers as may still be owed are spent on asking the same again.
-    for (let owed = debts.confusable(unit, request); owed > 0; owed--) await attempt(unit, request, manner);
-    debts.settle(unit, request);
+    if (debts.has(unit, request)) await fence(unit, manner);
     return attempt(unit, request, manner);
+  }
+
+  /**
+   * Units answer in the order in which they are asked. A loop back whose data nobody else has comes back, or is refused as an
+   * unknown function, only after everything that was still owed.
+   */
+  async function fence(unit: number, manner: Manner): Promise<void> {
+    fences = (fences + 1) & 0xffff;
+    try {
+      await attempt(unit, { function: 8, sub: 0, data: fences }, manner);
+    } catch (error) {
+      if (!(error instanceof DeviceFault) || error.kind === "unreachable") throw error;
+      // No answer to the fence either: until it can no longer come, what this unit says cannot be told apart.
+      throw new DeviceFault(error.kind, `${error.message} (an earlier answer of it may still be on its way)`, {
+        cause: error,
+      });
+    }
+    debts.clear(unit);
   }
 
   async function attempt(unit: number, request: Request, { gapMs, timeoutMs, answered }: Manner): Promise<Answer> {
@@ -156,6 +173,7 @@ export function createSerialSession(
       const tookMs = Math.max(0, lastOctetAt - sentAt - answerMs);
       health.answered(unitName(unit), tookMs, mine.first);
       answered?.(tookMs);
+      debts.answered(unit, request);
       return mine.answer;
     }
     if (gone) throw gone;
@@ -188,6 +206,8 @@ export function createSerialSession(
 
   return {
     exchange,
+    // A port has a path, a converter an address.
+    way: channel.name.startsWith("/") ? "port" : "converter",
     atOnceMax: 1,
     health,
     counters,
