@@ -101,7 +101,9 @@ async function askAll({ health }: DoctorLine, clock: Clock, asked: { ms: number 
     const units = [...health.probes];
     for (const [, probe] of units) {
       try {
-        asked.ms += await probe(signal);
+        await probe(signal, ms => {
+          asked.ms += ms;
+        });
       } catch (error) {
         if (error instanceof QueueFull) await clock.sleep(lineBusyMs, signal);
         else if (!(error instanceof DeviceFault)) throw error;

@@ -113,7 +113,8 @@ function deadLine({ way, figures }: LineCase, units: readonly UnitFigures[]): Fi
   const asked = units.filter(unit => askedOf(unit) > 0);
   const all = sum(asked);
   const requests = askedOf(all);
-  if (all.answers > 0 || all.exceptions > 0 || requests < enough) return undefined;
+  // Who answers too late is there.
+  if (all.answers + all.exceptions + all.late > 0 || requests < enough) return undefined;
   const { parities } = figures.total;
   if (parities >= enough) return finding("parity", "certain", asked, { cause: [], evidence: [parities] });
   const damaged = damagedOf(all);

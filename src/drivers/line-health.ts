@@ -46,9 +46,9 @@ export interface LineHealth {
 
 /**
  * Asks a unit once, behind everybody else, past its breaker, without writing anything and without using up what a battery meter
- * may answer. Returns how long the line was taken, milliseconds; throws `DeviceFault`, `QueueFull` or the abort reason.
+ * may answer. `took` is told how long the line was taken, milliseconds. Throws `DeviceFault`, `QueueFull` or the abort reason.
  */
-export type Probe = (signal: AbortSignal) => Promise<number>;
+export type Probe = (signal: AbortSignal, took: (ms: number) => void) => Promise<void>;
 
 export interface Counts {
   readonly answers: number;

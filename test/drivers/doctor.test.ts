@@ -173,6 +173,11 @@ describe("the bus doctor concludes", () => {
       line({ "unit 1": fine, "unit 2": { timeouts: 6, late: 5, latestMs: 1_430 } }),
     ],
     [
+      "late answers, not a dead line, where all are late",
+      [["late", "likely", "unit 1"]],
+      line({ "unit 1": { timeouts: 9, late: 9, latestMs: 420 } }),
+    ],
+    [
       "an overloaded gateway when several units are late behind it",
       [["overloaded", "likely", "unit 1,unit 2"]],
       line({
