@@ -215,6 +215,8 @@ export const modbusOwedMax = 64;
 export const modbusOwedMs = 10_000;
 /** A TCP connection not used for so long may be dead without a sign, in translators and in devices: it is opened anew first. */
 export const modbusIdleMs = 300_000;
+/** Refusals and borders remembered of one table of a model. */
+export const modbusLearnedMax = 256;
 
 // Presence and service discovery.
 /** Requests to see us that wait for a decision, the operator's among them (PRES-SUB-06). */
@@ -280,6 +282,17 @@ export const mbusFailedMax = 2;
  * polls are slowed down anyway, and a poll that comes must not be wasted on a rest. */
 export const mbusRestFirstMs = 30_000;
 export const mbusRestMsMax = 600_000;
+/** A busy meter is asked again after this, then after twice as long; by then it is a fault that says so (CI 70, code 8). */
+export const mbusBusyMs = 2_000;
+export const mbusBusyTriesMax = 3;
+/** Reading back what was written must leave time to answer within `controlMs`; a longer telegram leaves it unconfirmed. */
+export const mbusReadBackMs = 4_000;
+/** A clock that was set is read back a moment later, and shows whole minutes. */
+export const mbusClockSetMs = 120_000;
+/** A search is written down after so many selects, some half a minute: an SD card wears by writing. */
+export const mbusSearchKeepSelects = 20;
+/** A line feeds 250 unit loads; what is found beyond is told and not kept. */
+export const mbusFoundMax = 500;
 /** A line that never falls silent is used all the same after this: the next answer must prove itself anyway. */
 export const mbusDrainMsMax = 5_000;
 /** A frame that equals one accepted so recently may be that one arriving twice: a different one is waited for. */

@@ -16,6 +16,8 @@ export interface PlanLimits {
   readonly holes?: readonly Span[];
   /** Addresses at which a new read must begin, learnt from refusals. */
   readonly cuts?: ReadonlySet<number>;
+  /** Reads begin at multiples of this and do not go beyond the next one, whatever lies between; 0 or undefined: anywhere. */
+  readonly align?: number;
 }
 
 export interface Block<P extends Span> {
@@ -24,28 +26,44 @@ export interface Block<P extends Span> {
   readonly points: readonly P[];
 }
 
-/** Throws `RangeError` for a point wider than a read may be: the map is to be refused. Points may come in any order. */
+/** Why no single read can hold this value, which is why its map is to be refused; undefined when one can. */
+export function misfit({ address, words }: Span, { wordsMax, align = 0 }: PlanLimits): string | undefined {
+  if (words > wordsMax) return `${words} registers at ${address} exceed the ${wordsMax} of one read`;
+  if (align === 0) return undefined;
+  const begin = blockBegin(address, align);
+  if (address + words - begin > Math.min(align, wordsMax)) {
+    return `${words} registers at ${address} do not lie within one read of ${align} from ${begin}`;
+  }
+  return undefined;
+}
+
+/** Throws `RangeError` for a point that does not fit: the map is to be refused. Points may come in any order. */
 export function plan<P extends Span>(points: readonly P[], limits: PlanLimits): Block<P>[] {
+  const { align = 0 } = limits;
   const sorted = points.toSorted((a, b) => a.address - b.address || a.words - b.words);
   const blocks: { address: number; quantity: number; points: P[] }[] = [];
   for (const point of sorted) {
-    if (point.words > limits.wordsMax) {
-      throw new RangeError(`${point.words} registers at ${point.address} exceed the ${limits.wordsMax} of one read`);
-    }
+    const fault = misfit(point, limits);
+    if (fault !== undefined) throw new RangeError(fault);
     const last = blocks.at(-1);
+    const end = point.address + point.words;
     if (last && joins(last.address, last.address + last.quantity, point, limits)) {
-      last.quantity = Math.max(last.quantity, point.address + point.words - last.address);
+      last.quantity = Math.max(last.quantity, end - last.address);
       last.points.push(point);
     } else {
-      blocks.push({ address: point.address, quantity: point.words, points: [point] });
+      const address = align === 0 ? point.address : blockBegin(point.address, align);
+      blocks.push({ address, quantity: end - address, points: [point] });
     }
   }
   return blocks;
 }
 
+const blockBegin = (address: number, align: number): number => address - (address % align);
+
 function joins(begin: number, end: number, point: Span, limits: PlanLimits): boolean {
-  if (limits.cuts?.has(point.address)) return false;
-  if (point.address - end > limits.gapMax) return false;
-  if (point.address + point.words - begin > limits.wordsMax) return false;
-  return !limits.holes?.some(hole => hole.address < point.address && hole.address + hole.words > end);
+  const { align = 0, cuts, gapMax, holes, wordsMax } = limits;
+  if (cuts?.has(point.address)) return false;
+  if (align > 0 ? point.address + point.words > begin + align : point.address - end > gapMax) return false;
+  if (point.address + point.words - begin > wordsMax) return false;
+  return !holes?.some(hole => hole.address < point.address && hole.address + hole.words > end);
 }
