@@ -8,9 +8,11 @@ import type { Device } from "#contract/driver.ts";
 import type { DeviceFault } from "#contract/faults.ts";
 import { lineQueueMax } from "#limits.ts";
 import { counterFacts } from "../device-facts.ts";
+import { doctorCommand } from "../doctor-query.ts";
 import type { LineHealth } from "../line-health.ts";
 import { createTap, type Tap } from "../tap.ts";
 import { lineCommands } from "./commands.ts";
+import { firstQuestion, probeOf, requestAt } from "./doctor-line.ts";
 import { createPatience, type PatienceLimits } from "./patience.ts";
 import { type Answer, describeRequest, type Request } from "./pdu.ts";
 import { type Manner, type Session, unitName } from "./session.ts";
@@ -39,6 +41,7 @@ export function createLine(
 ): ModbusLine {
   const turns = createTurns(lineQueueMax, session.atOnceMax);
   const units = new Map<number, { link: UnitLink; setGap(ms: number): void }>();
+  const lastRead = new Map<number, Request>();
   const heard = (address: number, who: string, request: Request, manner: Manner): Promise<Answer> => {
     const exchange = () => {
       tap.note(() => `${unitName(address)}: ${describeRequest(request)}`);
@@ -61,14 +64,18 @@ export function createLine(
     closed: session.closed,
     unit(address, gapMs) {
       const known = units.get(address);
+      const again = () => heard(address, "", lastRead.get(address) ?? firstQuestion, { gapMs });
+      session.health.known(unitName(address), probeOf(turns, clock, again));
       if (known) {
         known.setGap(gapMs);
         return known.link;
       }
       let gap = gapMs;
       const patient = createPatience(patience);
-      const exchange = (request: Request) =>
-        patient.during(request, manner => heard(address, unitName(address), request, { ...manner, gapMs: gap }));
+      const exchange = (request: Request) => {
+        if (request.function <= 4) lastRead.set(address, request);
+        return patient.during(request, manner => heard(address, unitName(address), request, { ...manner, gapMs: gap }));
+      };
       const link = createUnitLink(address, { turns, clock, log, health: session.health }, exchange);
       units.set(address, {
         link,
@@ -86,7 +93,8 @@ export function createLine(
       }),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
-  return { ...line, commands: lineCommands(line) };
+  const doctor = { bus: "modbus", way: session.way, tap, health: session.health, requestAt } as const;
+  return { ...line, commands: [...lineCommands(line), doctorCommand(doctor, clock)] };
 }
 
 const sum = (all: readonly UnitCounters[]): UnitCounters => {

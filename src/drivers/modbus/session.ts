@@ -43,6 +43,8 @@ export interface Session extends AsyncDisposable {
   readonly counters: SessionCounters;
   /** Units go by `unitName`. */
   readonly health: LineHealth;
+  /** Our own port, a converter with a serial line behind it, or a network with who knows what. */
+  readonly way: "port" | "converter" | "network";
   /** The line went away and could not be had again. Never rejects. */
   readonly closed: Promise<DeviceFault>;
 }

@@ -232,6 +232,7 @@ export async function openTcpSession(
 
   return {
     exchange,
+    way: "network",
     health,
     atOnceMax: timing.anyTransaction ? 1 : Math.max(1, timing.requestsAtOnce ?? 1),
     counters,
