@@ -129,6 +129,8 @@ export const scheduleLookMs = 60_000;
 // Registry component (DISCO-TAG-03, DISCO-THR, PROV-CLEAR, PROVO-LIM).
 /** Rows counted to find the most selective operator of a search. */
 export const registrySearchProbeRows = 2_000;
+/** Changes written to the disk together: some ten milliseconds of work, and the loss of time when one commit fails. */
+export const registryChangesAtOnceMax = 256;
 export const tagsPerThingMax = 64;
 /** Names and values of one thing, in UTF-8. */
 export const tagBytesPerThingMax = 8_192;
@@ -585,3 +587,11 @@ export const sunspecModelsMax = 200;
 export const sunspecModelWordsMax = 4_000;
 /** Points of one model: a count that was read wrongly must not fill the memory. */
 export const sunspecPointsMax = 4_000;
+
+// Profiles (src/drivers/profile*.ts).
+/** A thousand fields of two hundred characters. */
+export const profileBytesMax = 262_144;
+/** Of one file: the first ones are repaired first. */
+export const profileFaultsMax = 20;
+/** Own profiles in one folder. */
+export const profileFilesMax = 500;

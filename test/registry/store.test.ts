@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import SQLite from "better-sqlite3";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { silentLog } from "#base/log.ts";
 import { rootRef } from "#contract/node.ts";
@@ -35,17 +36,46 @@ it("a change that throws has changed nothing", async () => {
 
 it("nobody reads, or changes, in the middle of another's change", async () => {
   const seen: string[] = [];
+  const started = Promise.withResolvers<Promise<unknown>[]>();
   const slow = store.change(async records => {
     const id = await records.insertThing("a@x.example", rootRef, "public", "old@x.example", undefined, 1);
+    const reading = store.thing("a@x.example", rootRef).then(thing => seen.push(`read ${thing?.owner}`));
+    started.resolve([reading, store.change(async () => seen.push("other change"))]);
     for (let turn = 0; turn < 20; turn++) await Promise.resolve();
     await records.setThing(id, "public", "new@x.example", undefined, undefined);
     seen.push("changed");
   });
-  const reading = store.thing("a@x.example", rootRef).then(thing => seen.push(`read ${thing?.owner}`));
-  const other = store.change(async () => seen.push("other change"));
-  await Promise.all([slow, reading, other]);
+  await Promise.all([slow, ...(await started.promise)]);
   expect(seen[0]).toBe("changed");
   expect(seen).toContain("read new@x.example");
+});
+
+it("changes asked for together are committed together, and one that fails takes nothing of the others with it", async () => {
+  const file = new SQLite(join(folder, "registry.db"), { readonly: true });
+  const version = () => file.pragma("data_version", { simple: true }) as number;
+  const before = version();
+  const told: string[] = [];
+  const changes = Array.from({ length: 200 }, (_, n) =>
+    store
+      .change(async records => {
+        const id = await records.insertThing(`a${n}@x.example`, rootRef, "unclaimed", undefined, undefined, 1);
+        await records.replaceTags(id, [{ name: "SN", value: `${n}` }]);
+        if (n % 50 === 7) throw new Error("no");
+        return n;
+      })
+      // Who is told finds it on the disk, by a connection of its own.
+      .then(() =>
+        told.push(`${n} ${file.prepare("SELECT count(*) FROM thing WHERE jid = ?").pluck().get(`a${n}@x.example`)}`),
+      ),
+  );
+  const outcomes = await Promise.allSettled(changes);
+  expect(outcomes.filter(({ status }) => status === "rejected")).toHaveLength(4);
+  expect(told).toHaveLength(196);
+  expect(told.every(text => text.endsWith(" 1"))).toBe(true);
+  expect(file.prepare("SELECT count(*) FROM thing").pluck().get()).toBe(196);
+  // One commit for all of them is one change of version.
+  expect(version() - before).toBe(1);
+  file.close();
 });
 
 it("disposing waits for a change under way", async () => {

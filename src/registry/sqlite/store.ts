@@ -2,8 +2,9 @@
 // interface, and the rule that nobody reads in the middle of another's change.
 
 import type { Log } from "#base/log.ts";
-import { type Database, openDatabase } from "#store/database.ts";
+import { openDatabase } from "#store/database.ts";
 import type { Promised, Reads, Records, RegistryStore, Writes } from "../store.ts";
+import { createChanges } from "./changes.ts";
 import { decisionRecords } from "./decisions.ts";
 import { registryMigrations } from "./schema.ts";
 import { searchRecords } from "./search.ts";
@@ -24,46 +25,23 @@ export function openRegistryStore(path: string, log: Log): RegistryStore {
     ...decisionRecords(database),
     ...trafficRecords(database),
   };
-  return serialised(database, plain);
-}
-
-function serialised(database: Database, plain: Reads & Writes): RegistryStore {
-  const begin = database.prepare("BEGIN IMMEDIATE");
-  const commit = database.prepare("COMMIT");
-  let changing: Promise<void> | undefined;
-
   const direct: Record<string, unknown> = {};
   const waiting: Record<string, unknown> = {};
-  for (const [name, method] of Object.entries(plain) as [string, (...args: unknown[]) => unknown][]) {
-    direct[name] = async (...args: unknown[]) => method(...args);
+  const methods = Object.entries(plain) as [string, (...args: unknown[]) => unknown][];
+  for (const [name, method] of methods) direct[name] = async (...args: unknown[]) => method(...args);
+  const changes = createChanges(database, direct as unknown as Records, () => {});
+  for (const [name, method] of methods) {
     waiting[name] = async (...args: unknown[]) => {
-      while (changing !== undefined) await changing;
+      await changes.settled();
       return method(...args);
     };
   }
-  const records = direct as unknown as Records;
 
   return {
     ...(waiting as unknown as Promised<Reads>),
-    async change(work) {
-      while (changing !== undefined) await changing;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      changing = promise;
-      try {
-        begin.run();
-        const result = await work(records);
-        commit.run();
-        return result;
-      } catch (error) {
-        if (database.inTransaction) database.exec("ROLLBACK");
-        throw error;
-      } finally {
-        changing = undefined;
-        resolve();
-      }
-    },
+    change: changes.change,
     async [Symbol.asyncDispose]() {
-      while (changing !== undefined) await changing;
+      await changes.drained();
       if (database.open) database.close();
     },
   };
