@@ -1,244 +1,173 @@
-// `isthmus decode mbus`: one telegram in hex to what it says, in the shape mbus-vec/1 of the test vectors (frame, header,
-// records) and as lines for people. A pure function; the command line around it is in decode.ts.
+// `isthmus decode mbus`: octets to what they say, in the shapes of the test vectors and as lines for people. Pure functions; the
+// command line around them is in decode.ts.
 
 import { formatHex, parseHex } from "#base/bytes.ts";
-import { formatDecimal } from "#base/decimal.ts";
-import { formatValue, type QualityFlag } from "#contract/field.ts";
 import { faultWords } from "#drivers/mbus/fault-words.ts";
-import { directionOf, type Frame } from "#drivers/mbus/frame.ts";
-import {
-  type FixedStructure,
-  type LongHeader,
-  mediumName,
-  type ShortHeader,
-  statusFlags,
-} from "#drivers/mbus/header.ts";
-import { categoriesOf, qualityOf } from "#drivers/mbus/judgement.ts";
-import { counterName, nameOf } from "#drivers/mbus/names.ts";
-import { quantityOf, realQuantityOf } from "#drivers/mbus/quantity.ts";
-import { type DataRecord, decodeRecords, type Item, isDate, timestampOf } from "#drivers/mbus/record.ts";
-import { type Body, decodeTelegram, isFaulty } from "#drivers/mbus/telegram.ts";
-import { digitsOf, scaled, scaledReal, type Value } from "#drivers/mbus/value.ts";
+import { directionOf } from "#drivers/mbus/frame.ts";
+import { createFramer } from "#drivers/mbus/framer.ts";
+import type { LongHeader, ShortHeader } from "#drivers/mbus/header.ts";
+import { decodeRecords, type Item } from "#drivers/mbus/record.ts";
+import { decodeTelegram, type Faulty, isFaulty, type Telegram } from "#drivers/mbus/telegram.ts";
 import { hex } from "#drivers/mbus/vif.ts";
+import { bodyJson, frameJson, headerJson, type Json, recordJson, recordsJson } from "./decode-mbus-json.ts";
+import { headerLine, itemLine, linesOf } from "./decode-mbus-lines.ts";
 
-export type Json = { readonly [name: string]: unknown };
+export type { Json } from "./decode-mbus-json.ts";
 
 export interface Decoded {
-  /** Shaped like mbus-vec/1; with `error`, a reason word, when the octets are no telegram. */
+  /** Of the vectors' shape; with `error`, a reason word, when it cannot be read. */
   readonly json: Json;
   readonly lines: readonly string[];
 }
 
-/** `key`: 32 hex digits for encrypted telegrams. Text that is no hex gives the error "hex". */
-export function decodeMbus(text: string, key?: string): Decoded {
-  const bytes = parseHex(text);
-  if (bytes === undefined) return { json: { schema, error: "hex" }, lines: ["no telegram: it is not hexadecimal"] };
-  const telegram = decodeTelegram(bytes, key === undefined ? undefined : parseHex(key));
-  const base = { schema, length: bytes.length };
-  if (isFaulty(telegram)) {
-    const { fault, frame } = telegram;
-    const json = frame === undefined ? { ...base, error: fault } : { ...base, frame: frameJson(frame), error: fault };
-    return { json, lines: [`no telegram: ${faultWords(fault)}`, `  ${formatHex(bytes)}`] };
-  }
-  const json = { ...base, frame: frameJson(telegram.frame), ...(telegram.body ? bodyJson(telegram.body) : {}) };
-  return { json, lines: linesOf(telegram.frame, telegram.body) };
-}
-
-/** DIB, VIB and data of records without a telegram around them; `byteOrder` msb is that of CI 76. */
-export function decodeMbusRecords(bytes: Uint8Array, byteOrder: "lsb" | "msb"): Json {
-  const records = decodeRecords(bytes, byteOrder === "msb");
-  return typeof records === "string" ? { error: records } : { records: recordsJson(records.items) };
-}
+/** The key of a meter by the eight digits of its ID; 16 octets. */
+export type KeyOf = (id: string) => Uint8Array | undefined;
 
 const schema = "mbus-vec/1";
+const noKeys: KeyOf = () => undefined;
 
-function frameJson(frame: Frame): Json {
-  if (frame.type === "ack") return { type: "ack" };
-  const { type, c, a } = frame;
-  const direction = directionOf(c);
-  const slave = direction === "slave" ? { accessDemand: (c & 0x20) !== 0, dataFlowControl: (c & 0x10) !== 0 } : {};
-  const ci = type === "short" ? {} : { ci: octet(frame.ci) };
-  return { type, c: octet(c), ...ci, a, direction, ...slave };
+/** One telegram and nothing else. Text that is no hex gives the error "hex". */
+export function decodeMbus(text: string, keyOf: KeyOf = noKeys): Decoded {
+  const bytes = parseHex(text);
+  return bytes === undefined ? notHex : decodeMbusOctets(bytes, keyOf);
 }
 
-function bodyJson(body: Body): Json {
-  switch (body.kind) {
-    case "application-error":
-      return { applicationError: body.code ?? null };
-    case "alarm":
-    case "command":
-      return { data: hex(body.data) };
-    case "fixed":
-      return fixedJson(body.fixed);
-    case "variable": {
-      const header = body.header === undefined ? {} : { header: body.header === null ? null : headerJson(body.header) };
-      const withheld = body.withheld === undefined ? {} : { withheld: body.withheld };
-      return { ...header, moreRecordsFollow: body.moreRecordsFollow, ...withheld, records: recordsJson(body.items) };
-    }
+const notHex: Decoded = {
+  json: { schema, error: "hex", expectError: "hex" },
+  lines: ["no telegram: it is not hexadecimal"],
+};
+
+export function decodeMbusOctets(bytes: Uint8Array, keyOf: KeyOf = noKeys): Decoded {
+  const telegram = opened(bytes, keyOf);
+  if (isFaulty(telegram)) {
+    return {
+      json: { schema, length: bytes.length, hex: hex(bytes), ...errorJson(telegram.fault) },
+      lines: [`no telegram: ${faultWords(telegram.fault)}`, `  ${formatHex(bytes)}`],
+    };
   }
+  const { frame, body } = telegram;
+  const json = { schema, length: bytes.length, frame: frameJson(frame), ...(body ? bodyJson(body) : {}) };
+  return { json, lines: linesOf(frame, body) };
 }
 
-function headerJson(header: LongHeader | ShortHeader): Json {
-  const { accessNumber, status, config } = header;
-  const common = { accessNumber, status, config: config.toString(16).toUpperCase().padStart(4, "0") };
-  if (!("id" in header)) return { ...common, statusFlags: statusFlags(status) };
-  const { id, manufacturer, version, medium, secondaryAddress } = header;
-  const identity = { id, manufacturer, version, medium, mediumName: mediumName(medium) };
-  return { ...identity, ...common, secondaryAddress, statusFlags: statusFlags(status) };
+/** Under both names: that of an error, and that by which a vector says which one it expects. */
+const errorJson = (fault: string): Json => ({ error: fault, expectError: fault });
+
+/** Whose key is to be used stands in the header, which is never encrypted. */
+function opened(bytes: Uint8Array, keyOf: KeyOf): Telegram | Faulty {
+  const closed = decodeTelegram(bytes);
+  if (isFaulty(closed) || closed.body?.kind !== "variable" || closed.body.withheld === undefined) return closed;
+  const { header } = closed.body;
+  const key = header && "id" in header ? keyOf(header.id) : undefined;
+  return key === undefined ? closed : decodeTelegram(bytes, key);
 }
 
-function fixedJson(fixed: FixedStructure): Json {
-  const { counters, ...rest } = fixed;
+/** DIB, VIB and data without a telegram around them. One record gives that record, several give a list. */
+export function decodeMbusRecords(text: string, byteOrder: "lsb" | "msb"): Decoded {
+  const bytes = parseHex(text);
+  if (bytes === undefined) return notHex;
+  const records = decodeRecords(bytes, byteOrder === "msb");
+  if (typeof records === "string") {
+    return { json: { hex: hex(bytes), ...errorJson(records) }, lines: [`no record: ${faultWords(records)}`] };
+  }
+  const { items } = records;
+  const only = items.length === 1 ? items[0] : undefined;
   return {
-    fixed: rest,
-    counters: counters.map(({ quantity, unit, exponent, stored, raw, value }, n) => ({
-      counter: n + 1,
-      quantity,
-      unit,
-      stored,
-      raw: hex(raw).toLowerCase(),
-      ...valueJson(value, { exponent, addends: [] }),
-    })),
+    json: only === undefined ? { records: recordsJson(items) } : recordJson(only, items),
+    lines: items.length === 0 ? ["no record"] : items.map(item => itemLine(item, items)),
   };
 }
 
-const recordsJson = (items: readonly Item[]): Json[] =>
-  items.map((item, i) => ({ i, ...(item.kind === "record" ? recordJson(item, items) : blockJson(item)) }));
+/** What a line brought, with noise and damage around the telegrams; `|` stands between what came apart. */
+export function decodeMbusStream(text: string, keyOf: KeyOf = noKeys): Decoded {
+  const framer = createFramer();
+  const chunks = text.split("|").map(parseHex);
+  if (!chunks.every(chunk => chunk !== undefined)) return notHex;
+  const found: Json[] = [];
+  const lines: string[] = [];
+  for (const arrival of [...chunks.flatMap(chunk => framer.push(chunk)), ...framer.flush()]) {
+    if (arrival.kind === "noise") {
+      found.push({ noise: arrival.octets });
+      lines.push(`noise: ${arrival.octets} octets that begin no telegram`);
+    } else if (arrival.kind === "bad") {
+      found.push({ badFrame: arrival.reason });
+      lines.push(`a damaged telegram: ${faultWords(arrival.reason)}`);
+    } else {
+      const { frame, bytes } = arrival;
+      const name = frame.type !== "ack" && directionOf(frame.c) === "master" ? "echo" : "frame";
+      found.push(frame.type === "ack" ? { ack: true } : { [name]: hex(bytes) });
+      lines.push(...decodeMbusOctets(bytes, keyOf).lines);
+    }
+  }
+  return { json: { found }, lines };
+}
 
-function blockJson(item: Exclude<Item, DataRecord>): Json {
+/** One line of a trace: usually one telegram, but what a line brings may be several, or parts with noise. */
+export function decodeMbusBurst(bytes: Uint8Array, keyOf: KeyOf = noKeys): Decoded[] {
+  const framer = createFramer();
+  const arrivals = [...framer.push(bytes), ...framer.flush()];
+  const whole = arrivals.every(arrival => arrival.kind === "frame");
+  if (!whole || arrivals.length === 0) return [decodeMbusOctets(bytes, keyOf)];
+  return arrivals.map(arrival => decodeMbusOctets(arrival.bytes, keyOf));
+}
+
+export interface MbusReadout {
+  /** Something only where it could not be read. */
+  addText(text: string): Decoded | undefined;
+  add(bytes: Uint8Array): Decoded | undefined;
+  end(): Decoded;
+}
+
+/** The telegrams of one readout as one: what was read of each, under the header of the first. */
+export function createMbusReadout(keyOf: KeyOf = noKeys): MbusReadout {
+  const items: Item[] = [];
+  let header: LongHeader | ShortHeader | undefined;
+  let more = false;
+  const add = (bytes: Uint8Array): Decoded | undefined => {
+    const telegram = opened(bytes, keyOf);
+    if (!isFaulty(telegram) && telegram.frame.type === "ack") return undefined;
+    if (isFaulty(telegram) || telegram.body?.kind !== "variable" || telegram.body.withheld !== undefined) {
+      return decodeMbusOctets(bytes, keyOf);
+    }
+    items.push(...telegram.body.items);
+    header ??= telegram.body.header ?? undefined;
+    more = telegram.body.moreRecordsFollow;
+    return undefined;
+  };
   return {
-    kind: item.kind,
-    dif: octet(item.raw[0] ?? 0),
-    ...(item.kind === "manufacturer-block" ? { moreRecordsFollow: item.moreRecordsFollow } : {}),
-    raw: hex(item.raw).toLowerCase(),
-    data: hex(item.raw.subarray(1)).toLowerCase(),
-    categories: ["status"],
+    add,
+    addText(text) {
+      const bytes = parseHex(text);
+      return bytes === undefined ? notHex : add(bytes);
+    },
+    end: () => ({
+      json: {
+        schema,
+        ...(header && { header: headerJson(header) }),
+        moreRecordsFollow: more,
+        records: recordsJson(items),
+      },
+      lines: [...(header ? [headerLine(header)] : []), ...items.map(item => `  ${itemLine(item, items)}`)],
+    }),
   };
 }
 
-function recordJson(record: DataRecord, items: readonly Item[]): Json {
-  const { dib, vib, data, raw } = record;
-  // A date record is a time itself.
-  const timestamp = isDate(record) ? undefined : timestampOf(record, items);
-  return {
-    kind: "record",
-    dif: octet(dib.dif),
-    ...(dib.octets > 1 ? { dife: hex(raw.subarray(1, dib.octets)) } : {}),
-    vif: octet(vib.vif),
-    ...(vib.vife === "" ? {} : { vife: vib.vife }),
-    ...(vib.textUnit === undefined ? {} : { textUnit: vib.textUnit }),
-    raw: hex(raw).toLowerCase(),
-    function: dib.function,
-    storage: dib.storage,
-    tariff: dib.tariff,
-    subunit: dib.subunit,
-    quantity: vib.quantity,
-    ...(vib.of === undefined ? {} : { of: vib.of }),
-    unit: vib.unit,
-    type: data.type,
-    ...(data.lvar === undefined ? {} : { lvar: octet(data.lvar) }),
-    ...(vib.modifiers.length > 0 ? { modifiers: vib.modifiers } : {}),
-    ...(vib.manufacturerVife === "" ? {} : { manufacturerVife: vib.manufacturerVife }),
-    ...(vib.recordError === undefined ? {} : { recordError: vib.recordError }),
-    ...valueJson(data.value, vib),
-    categories: categoriesOf(record),
-    quality: qualityOf(record).map(wireName),
-    ...(timestamp === undefined ? {} : { timestamp }),
-  };
-}
-
-function valueJson(value: Value, vib: Parameters<typeof scaled>[1]): Json {
-  switch (value.kind) {
-    case "number": {
-      const exact = formatDecimal(scaled(value.mantissa, vib));
-      return { value: Number(exact), exact };
+/** Lines "KEY", for every meter, or "ID KEY"; # begins a remark. A string names the line that is neither, and not what is in it. */
+export function parseKeys(text: string): KeyOf | string {
+  const keys = new Map<string, Uint8Array>();
+  for (const [n, line] of text.split(/\r?\n/).entries()) {
+    const words = line
+      .replace(/#.*/, "")
+      .trim()
+      .split(/[\s:=,;]+/)
+      .filter(word => word !== "");
+    if (words.length === 0) continue;
+    const key = parseHex(words.at(-1) ?? "");
+    const id = words.length === 2 ? (words[0] as string).toUpperCase() : "";
+    if (words.length > 2 || key?.length !== 16 || (words.length === 2 && !/^[0-9A-F]{8}$/.test(id))) {
+      return `line ${n + 1} is neither a key of 32 hexadecimal digits nor an eight-digit ID and a key`;
     }
-    case "real":
-      return { value: scaledReal(value.value, vib) };
-    case "text":
-      return { value: value.text };
-    case "octets":
-      return { value: value.hex };
-    case "none": {
-      const invalid = value.reason === undefined ? {} : { invalid: value.reason };
-      return { value: null, ...invalid, ...summer(value.summerTime) };
-    }
-    default:
-      return { value: value.text, ...summer(value.summerTime) };
+    keys.set(id, key);
   }
-}
-
-const summer = (summerTime: boolean | undefined): Json => (summerTime === undefined ? {} : { summerTime });
-
-/** "automatic-readout": as the vectors write it. */
-const wireName = (flag: QualityFlag): string => flag.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
-
-const octet = (value: number): string => value.toString(16).toUpperCase().padStart(2, "0");
-
-function linesOf(frame: Frame, body: Body | undefined): string[] {
-  if (frame.type === "ack") return ["acknowledgement"];
-  const link = `${frame.type} frame, C ${octet(frame.c)}, address ${frame.a}, from the ${directionOf(frame.c)}`;
-  if (body === undefined || frame.type === "short") return [link];
-  return [`${link}, CI ${octet(frame.ci)}`, ...bodyLines(body)];
-}
-
-function bodyLines(body: Body): string[] {
-  switch (body.kind) {
-    case "application-error":
-      return [`the meter reports error ${body.code ?? "without a code"}`];
-    case "alarm":
-    case "command":
-      return [`data ${formatHex(body.data)}`];
-    case "fixed":
-      return [
-        `meter ${body.fixed.id}, ${body.fixed.mediumName}`,
-        ...body.fixed.counters.map(
-          ({ quantity, unit, exponent, stored, value }) =>
-            `  ${counterName(quantity, unit)}${stored ? ", Storage 1" : ""}: ${say(value, { unit, exponent, addends: [] })}`,
-        ),
-      ];
-    case "variable":
-      return [
-        ...(body.header ? [headerLine(body.header)] : []),
-        ...(body.withheld ? [`  records withheld: ${body.withheld}`] : []),
-        ...body.items.map(item => `  ${itemLine(item, body.items)}`),
-        ...(body.moreRecordsFollow ? ["  more records follow in the next telegram"] : []),
-      ];
-  }
-}
-
-function headerLine(header: LongHeader | ShortHeader): string {
-  const flags = statusFlags(header.status);
-  const state = `access number ${header.accessNumber}, status ${flags.length === 0 ? "ok" : flags.join(", ")}`;
-  if (!("id" in header)) return state;
-  const { id, manufacturer, version, medium } = header;
-  return `meter ${id} ${manufacturer} version ${version}, ${mediumName(medium)}, ${state}`;
-}
-
-/** By the name and in the unit that a readout of the meter has. */
-function itemLine(item: Item, items: readonly Item[]): string {
-  if (item.kind === "manufacturer-block") return `Manufacturer Data: ${formatHex(item.raw.subarray(1)) || "none"}`;
-  if (item.kind !== "record") return `${item.kind}: ${formatHex(item.raw)}`;
-  const { vib, data } = item;
-  const timestamp = isDate(item) ? undefined : timestampOf(item, items);
-  const error = vib.recordError === undefined ? "" : `, record error ${vib.recordError}`;
-  return `${nameOf(item)}${timestamp === undefined ? "" : ` (${timestamp})`}: ${say(data.value, vib, vib.category === "identity")}${error}`;
-}
-
-/** `names`: the number names something and keeps its leading zeros. */
-function say(value: Value, vib: Parameters<typeof quantityOf>[1], names = false): string {
-  switch (value.kind) {
-    case "none":
-      return `no value${value.reason === undefined ? "" : ` (${value.reason})`}`;
-    case "text":
-      return `"${value.text}"`;
-    case "octets":
-      return value.hex;
-    case "number":
-      return names && value.digits !== undefined ? digitsOf(value) : formatValue(quantityOf(value.mantissa, vib));
-    case "real":
-      return formatValue(realQuantityOf(value.value, vib));
-    default:
-      return value.text;
-  }
+  return id => keys.get(id) ?? keys.get("");
 }

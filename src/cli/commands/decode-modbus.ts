@@ -2,7 +2,6 @@
 // vectors (modbus-frames/1) and as lines for people. A pure function; the command line around it is in decode.ts.
 
 import { parseHex } from "#base/bytes.ts";
-import { decimalOfFloat32, formatScaled } from "#base/decimal.ts";
 import { decodeAscii, encodeAscii } from "#drivers/modbus/ascii.ts";
 import { faultWords } from "#drivers/modbus/fault-words.ts";
 import {
@@ -13,23 +12,10 @@ import {
   isMismatch,
   type Request,
 } from "#drivers/modbus/pdu.ts";
-import {
-  decodeRegisters,
-  type Layout,
-  type RegisterType,
-  type RegisterValue,
-  registerTypes,
-  wordOrders,
-} from "#drivers/modbus/registers.ts";
 import { decodeRequest, requestBehind } from "#drivers/modbus/requests.ts";
-import { decodeRtu, encodeRtu } from "#drivers/modbus/rtu.ts";
+import { decodeRtu, encodeRtu, rtu } from "#drivers/modbus/rtu.ts";
 import { decodeTcp, encodeTcp } from "#drivers/modbus/tcp.ts";
-
-export interface DecodedModbus {
-  /** With `error`, a reason word, when it cannot be accepted. */
-  readonly json: Readonly<Record<string, unknown>>;
-  readonly lines: readonly string[];
-}
+import { type DecodedModbus, decodeConversion } from "./decode-modbus-values.ts";
 
 /** `as`: tcp, rtu, ascii or pdu, guessed unless given; `response`: the frame is an answer. */
 export interface DecodeOptions {
@@ -37,17 +23,90 @@ export interface DecodeOptions {
   flag(name: "response"): boolean;
 }
 
-/** `text`: one frame; or request and answer with `>` between them; or a conversion as a JSON object ({type, order, registers}). */
+/**
+ * `text`: one frame; request and answer with `>` between them; or a JSON object, which comes back with what it means: a
+ * conversion ({type, order, registers}), or an answer with its request ({transport, request, hex}, {request, chunks}).
+ */
 export function decodeModbus(text: string, options: DecodeOptions): DecodedModbus {
   const trimmed = text.trim();
-  if (trimmed.startsWith("{")) return decodeConversion(trimmed);
+  if (trimmed.startsWith("{")) return decodeObject(trimmed);
   const [first = "", second] = trimmed.split(">");
   const kind = options.text("as");
+  return second === undefined
+    ? decodeFrames(first, undefined, kind, options.flag("response"))
+    : decodeFrames(first, second, kind, false);
+}
+
+function decodeFrames(first: string, second: string | undefined, kind: string | undefined, isResponse: boolean) {
   const frame = decodeFrame(first.trim(), kind);
   if (typeof frame === "string") return refused(frame);
-  if (second === undefined) return decodeSingle(frame, options.flag("response"));
+  if (second === undefined) return decodeSingle(frame, isResponse);
   const answer = decodeFrame(second.trim(), kind);
   return typeof answer === "string" ? refused(answer) : decodePair(frame, answer);
+}
+
+function decodeObject(text: string): DecodedModbus {
+  let given: Record<string, unknown>;
+  try {
+    given = JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return refused("json");
+  }
+  if (given.registers !== undefined || given.type !== undefined) return decodeConversion(given);
+  const request = typeof given.request === "string" ? given.request : undefined;
+  if (request !== undefined && Array.isArray(given.chunks)) return decodeStream(given, request, given.chunks);
+  const octets = given.text ?? given.hex;
+  if (typeof octets !== "string") return refused("json");
+  const kind = typeof given.transport === "string" ? given.transport : undefined;
+  const { json, lines } =
+    request === undefined ? decodeFrames(octets, undefined, kind, false) : decodeFrames(request, octets, kind, false);
+  return { json: { ...given, ...json }, lines };
+}
+
+/** An answer in pieces, as a serial line brings it: echoes, glitches and the answers of other units are passed over. */
+function decodeStream(given: Record<string, unknown>, sent: string, chunks: readonly unknown[]): DecodedModbus {
+  const frame = decodeFrame(sent, "rtu");
+  if (typeof frame === "string") return refused(frame);
+  const request = decodeRequest(frame.pdu);
+  if (request === undefined || frame.unit === undefined) return refused("function", frame);
+  const reader = rtu.createReader(frame.unit, request, false);
+  for (const chunk of chunks) {
+    const octets = parseHex(String(chunk));
+    if (octets === undefined) return refused("hex");
+    const answer = reader.feed(octets);
+    if (answer === undefined) continue;
+    return {
+      json: { ...given, expect: answerJson(request, answer) },
+      lines: [`${who(frame)} answers: ${describeAnswer(answer)}`],
+    };
+  }
+  return refused(reader.problem ?? "incomplete", frame);
+}
+
+/**
+ * Both directions of a line, frame by frame: an answer is read as that to the request before it. `as` undefined: whichever of
+ * RTU and TCP fits.
+ */
+export function createModbusTrace(kind: string | undefined) {
+  let asked: string | undefined;
+  return (direction: "tx" | "rx", bytes: Uint8Array): DecodedModbus => {
+    // ASCII travels as characters.
+    const ascii = bytes[0] === 0x3a && kind !== "rtu" && kind !== "tcp";
+    const text = ascii ? String.fromCharCode(...bytes) : hex(bytes);
+    const use = ascii ? "ascii" : kind;
+    if (direction === "tx") {
+      asked = text;
+      return decodeFrames(text, undefined, use, false);
+    }
+    const before = asked;
+    asked = undefined;
+    const alone = decodeFrames(text, undefined, use, true);
+    if (before === undefined) return alone;
+    const { json, lines } = decodeFrames(before, text, use, false);
+    if ("error" in json) return { json, lines };
+    const { request: _, ...answered } = json;
+    return { json: answered, lines: lines.slice(1) };
+  };
 }
 
 interface Frame {
@@ -126,15 +185,14 @@ const head = ({ transport, unit, transaction }: Frame) => ({
 const who = ({ unit, transport }: Frame) =>
   `${transport.toUpperCase()}, ${unit === undefined ? "the unit" : `unit ${unit}`}`;
 
-const layoutWords: Readonly<Record<string, string>> = {
-  type: `"type" must be one of ${registerTypes.join(", ")}`,
-  order: `"order" must be one of ${wordOrders.join(", ")}`,
-  registers: '"registers" must be a list of words in hexadecimal: ["4366", "3334"]',
+/** The vectors say of a late answer what is to be done with it too. */
+const errorWords: Readonly<Record<string, string>> = {
+  "stale-transaction": "stale-transaction: discard and keep waiting",
 };
 
 const refused = (error: string, frame?: Frame): DecodedModbus => ({
-  json: { ...(frame && head(frame)), error },
-  lines: [`not accepted: ${layoutWords[error] ?? faultWords(error)}`],
+  json: { ...(frame && head(frame)), error: errorWords[error] ?? error },
+  lines: [`not accepted: ${faultWords(error)}`],
 });
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex").toUpperCase();
@@ -223,73 +281,5 @@ function describeAnswer(answer: Answer): string {
       return [...answer.objects].map(([id, text]) => `${id} "${Buffer.from(text).toString("latin1")}"`).join(", ");
     case "echo":
       return "done as asked";
-  }
-}
-
-/** {"type":"int32","order":"CDAB","registers":["a27b","7f22"],"scale":0.1}: adds the value, null where there is none. */
-function decodeConversion(text: string): DecodedModbus {
-  let given: Record<string, unknown>;
-  try {
-    given = JSON.parse(text) as Record<string, unknown>;
-  } catch {
-    return refused("json");
-  }
-  const layout = layoutOf(given);
-  if (typeof layout === "string") return refused(layout);
-  const registers = (given.registers as unknown[]).map(word => Number.parseInt(String(word), 16));
-  const decoded = decodeRegisters({ ...layout, words: registers.length }, registers);
-  const value = valueJson(decoded, layout.type);
-  const { value: _expected, ...input } = given;
-  const reason = decoded.kind === "none" ? { reason: decoded.reason } : {};
-  return {
-    json: { ...input, value, ...reason },
-    lines: [sayValue(decoded, value)],
-  };
-}
-
-/** A float as the unit meant it; JSON has all of its binary digits. */
-function sayValue(decoded: RegisterValue, value: unknown): string {
-  if (decoded.kind === "none") return `no value: ${decoded.reason}`;
-  if (decoded.kind === "float" && decoded.bits === 32) return formatScaled(decimalOfFloat32(decoded.value));
-  return decoded.kind === "decimal" ? formatScaled(decoded.value) : String(value);
-}
-
-function layoutOf(given: Record<string, unknown>): Layout | string {
-  const type = registerTypes.find(known => known === given.type);
-  const order = wordOrders.find(known => known === (given.order ?? "ABCD"));
-  if (type === undefined) return "type";
-  if (order === undefined) return "order";
-  if (!Array.isArray(given.registers) || !given.registers.every(word => /^[0-9a-f]{4}$/i.test(String(word)))) {
-    return "registers";
-  }
-  const names = Object.entries((given.map ?? given.bits ?? {}) as Record<string, string>);
-  return {
-    type,
-    order: given.byteSwap === true ? "BADC" : order,
-    ...(typeof given.scale === "number" && { scale: given.scale }),
-    ...(typeof given.offset === "number" && { offset: given.offset }),
-    ...(Array.isArray(given.noValue) && { noValue: given.noValue.map(String) }),
-    ...(typeof given.mask === "string" && { mask: Number.parseInt(given.mask, 16) }),
-    ...(typeof given.shift === "number" && { shift: given.shift }),
-    ...(names.length > 0 && { names: new Map(names.map(([code, name]) => [Number(code), name])) }),
-  };
-}
-
-/** 64-bit integers are text: JSON numbers lose their last digits. */
-function valueJson(value: ReturnType<typeof decodeRegisters>, type: RegisterType): unknown {
-  switch (value.kind) {
-    case "none":
-      return null;
-    case "decimal":
-      return type.endsWith("int64") ? formatScaled(value.value) : Number(formatScaled(value.value));
-    case "float":
-    case "text":
-      return value.value;
-    case "flags":
-      return value.names;
-    case "choice":
-      return value.name ?? value.code;
-    case "time":
-      return new Date(value.at).toISOString().replace(".000Z", "Z");
   }
 }
