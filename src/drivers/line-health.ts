@@ -34,7 +34,7 @@ export interface LineHealth {
   exception(unit: string, code: number): void;
   /** Until when it rests (`clock.monotonic`); undefined: it does not. */
   resting(unit: string, untilMs: number | undefined): void;
-  /** Who says it is there: several faces at one address are several meters. */
+  /** Who says it is there. Two by turns are two at one address; one after the other, it was exchanged. */
   identity(unit: string, who: string): void;
   /** A unit that hangs on the line, and how it is asked for the doctor's sake. */
   known(unit: string, probe: Probe): void;
@@ -100,6 +100,7 @@ interface Kept extends Mutable<Counts> {
   codes: Record<number, number> | undefined;
   restingUntil: number | undefined;
   identities: string[] | undefined;
+  byTurns: boolean;
 }
 
 export const noCounts: Counts = {
@@ -126,6 +127,7 @@ const fresh = (): Kept => ({
   codes: undefined,
   restingUntil: undefined,
   identities: undefined,
+  byTurns: false,
 });
 
 export function createLineHealth(clock: Clock): LineHealth {
@@ -187,8 +189,11 @@ export function createLineHealth(clock: Clock): LineHealth {
     identity(unit, who) {
       const kept = of(unit);
       if (kept === undefined) return;
-      kept.identities ??= [];
-      if (kept.identities.length < healthIdentitiesMax && !kept.identities.includes(who)) kept.identities.push(who);
+      const all = (kept.identities ??= []);
+      if (all.at(-1) === who) return;
+      // Who came back was there all the time, beside the others.
+      kept.byTurns ||= all.includes(who);
+      kept.identities = [...all.filter(one => one !== who), who].slice(-healthIdentitiesMax);
     },
     known(unit, probe) {
       of(unit);
@@ -207,14 +212,14 @@ export function createLineHealth(clock: Clock): LineHealth {
 }
 
 function figuresOf(unit: string, kept: Kept, now: number): UnitFigures {
-  const { roundTrips, restingUntil, codes, identities, ...rest } = kept;
+  const { roundTrips, restingUntil, codes, identities = [], byTurns, ...rest } = kept;
   return {
     ...rest,
     unit,
     roundTripsMs: [...roundTrips],
     codes: { ...codes },
     restingMs: restingUntil === undefined ? undefined : Math.max(0, restingUntil - now),
-    identities: [...(identities ?? [])],
+    identities: byTurns ? [...identities] : identities.slice(-1),
   };
 }
 

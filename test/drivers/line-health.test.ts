@@ -58,7 +58,10 @@ describe("the health of a line", () => {
     health.identity("5", "LUG 12345678");
     health.identity("5", "LUG 12345678");
     health.identity("5", "KAM 87654321");
-    expect(health.figures().units[0]?.identities).toEqual(["LUG 12345678", "KAM 87654321"]);
+    // Exchanged for another, as far as can be told.
+    expect(health.figures().units[0]?.identities).toEqual(["KAM 87654321"]);
+    health.identity("5", "LUG 12345678");
+    expect(health.figures().units[0]?.identities).toEqual(["KAM 87654321", "LUG 12345678"]);
     health.forget("5");
     expect(health.figures().units).toEqual([]);
   });
