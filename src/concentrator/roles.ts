@@ -194,7 +194,9 @@ export function createRoles(deps: RolesDeps): Roles {
             "its time is over",
           );
         }
-        await clock.sleep(rolesSweepMs, signal).catch(() => {});
+        // At the end of each; and now and then, for the clock may be set.
+        const ends = all().map(({ until = Number.POSITIVE_INFINITY }) => until - clock.now());
+        await clock.sleep(Math.max(1_000, Math.min(rolesSweepMs, ...ends)), signal).catch(() => {});
       }
     },
   };
