@@ -1,5 +1,6 @@
 // The M-Bus driver: lines over a serial level converter or over one behind TCP, and the meters on them.
 
+import type * as z from "zod";
 import { parseHex } from "#base/bytes.ts";
 import type { Device, Driver, Env, NodeType } from "#contract/driver.ts";
 import { DeviceFault } from "#contract/faults.ts";
@@ -9,10 +10,10 @@ import { owning } from "../line-ownership.ts";
 import { openSerialChannel, serialLineKey } from "../serial-port.ts";
 import { openTcpChannel, tcpLineKey } from "../tcp-channel.ts";
 import { openUdpChannel, udpLineKey } from "../udp-channel.ts";
-import { parseAddress } from "./address.ts";
+import { type Address, parseAddress } from "./address.ts";
 import { lineCommands } from "./commands.ts";
 import { createLine, type Line, type LineSetup } from "./line.ts";
-import { createMeter } from "./meter.ts";
+import { createMeter, type MeterPlan } from "./meter.ts";
 import { meterSettings, serialSettings, tcpSettings, udpSettings } from "./settings.ts";
 
 /** A line node: its children talk through `line`. */
@@ -20,13 +21,14 @@ export interface LineDevice extends Device {
   readonly line: Line;
 }
 
-const lineDevice = (channel: ByteChannel, setup: LineSetup, { clock }: Env): LineDevice => {
+const lineDevice = (channel: ByteChannel, setup: LineSetup, env: Env): LineDevice => {
+  const { clock } = env;
   const line = createLine(channel, setup, clock);
   return {
     line,
     closed: line.closed,
     describe: () => line.describe(),
-    commands: lineCommands(line, clock),
+    commands: lineCommands(line, clock, env),
     sniff: signal => line.tap.listen(signal),
     [Symbol.asyncDispose]: () => line.close(),
   };
@@ -86,16 +88,23 @@ const meter: NodeType<typeof meterSettings, LineDevice, Device> = {
   async open(settings, env) {
     const address = parseAddress(settings.address);
     if (address === undefined) throw new DeviceFault("unreachable", `${settings.address} is no M-Bus address`);
-    const key = settings.key === "" ? undefined : parseHex(settings.key);
-    const plan = {
-      address,
-      minIntervalMs: settings.minIntervalSeconds * 1000,
-      timeZone: env.timeZone,
-      ...(key === undefined ? {} : { key }),
-    };
-    return createMeter(env.parent.line, plan, env.clock, env.log);
+    return createMeter(env.parent.line, planOf(settings, address, env.timeZone), env.clock, env.log, env.memory);
   },
 };
+
+function planOf(settings: z.output<typeof meterSettings>, address: Address, timeZone: string): MeterPlan {
+  const key = settings.key === "" ? undefined : parseHex(settings.key);
+  const [subCode] = parseHex(settings.applicationSelect) ?? [];
+  return {
+    address,
+    minIntervalMs: settings.minIntervalSeconds * 1000,
+    writing: settings.writing,
+    timeZone,
+    ...(key === undefined ? {} : { key }),
+    ...(subCode === undefined ? {} : { applicationSelect: subCode }),
+    ...(settings.baudRate === "line" ? {} : { baudRate: Number(settings.baudRate) }),
+  };
+}
 
 export const mbusDriver: Driver = { name: "mbus", nodeTypes: [serial, tcp, udp, meter] };
 export const mbusNodeTypes = { serial, tcp, udp, meter };

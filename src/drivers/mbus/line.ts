@@ -25,8 +25,8 @@ export type Outcome =
   | { readonly kind: "answer"; readonly frame: LongFrame }
   /** `mute`: the converter, which gives back what is sent, did not even do that. */
   | { readonly kind: "silence"; readonly mute: boolean }
-  /** Something came that cannot be trusted: damage, a collision, half a frame. */
-  | { readonly kind: "garbled"; readonly reason: string };
+  /** Something came that cannot be trusted: damage, a collision, half a frame. `octets`: the first of them. */
+  | { readonly kind: "garbled"; readonly reason: string; readonly octets: readonly number[] };
 
 /** What the holder of a turn may do. */
 export interface Bus {
@@ -45,7 +45,10 @@ export interface Bus {
 export interface Line {
   /** Alone on the line; `QueueFull` when too many wait. `who`: whose frames these are, for those who listen. */
   take<T>(order: TurnOrder, signal: AbortSignal, work: (bus: Bus) => Promise<T>, who?: string): Promise<T>;
+  /** For people: the port or the address of the converter. */
+  readonly name: string;
   readonly tap: Tap;
+  /** Units go by the `who` of their turns. */
   readonly health: LineHealth;
   readonly counters: Readonly<Counters>;
   readonly timing: Timing;
@@ -77,6 +80,9 @@ export interface LineSetup {
   readonly setBaudRate?: (baudRate: number) => Promise<void>;
 }
 
+/** Enough to tell an odd octet from a telegram. */
+const octetsShown = 8;
+
 export function createLine(carrier: ByteChannel, setup: LineSetup, clock: Clock): Line {
   const turns = createTurns(lineQueueMax);
   const tap = createTap(clock);
@@ -88,13 +94,19 @@ export function createLine(carrier: ByteChannel, setup: LineSetup, clock: Clock)
   const echoMemory = createEchoMemory();
   let timing = createTiming(setup.baudRate, setup.marginMs);
   let baudRate = setup.baudRate;
+  /** Whose turn it is. */
   let holder = "";
   /** The last exchange did not end cleanly: something of it may still arrive. */
   let unsettled = true;
+  /** The last exchange, as far as health goes: whose it was, whether nobody answered, when the first octet came. */
+  const last = { who: "", silent: false, sentAt: 0, heardAt: undefined as number | undefined };
 
   const discard = (octets: number) => {
     counters.discarded += octets;
-    health.noise(holder, octets);
+    // What comes after silence is an answer that was too late.
+    if (octets > 0 && last.silent) health.late(last.who);
+    else health.noise(last.who, octets);
+    if (octets > 0) last.silent = false;
   };
 
   /** Hears what comes until nothing has come for a gap. Bounded: a babbling line must not hold its queue. */
@@ -109,29 +121,32 @@ export function createLine(carrier: ByteChannel, setup: LineSetup, clock: Clock)
   };
 
   const exchange: Bus["exchange"] = async (request, wanted, signal) => {
-    if (unsettled && (await drain(signal)) > 0) health.late(holder);
+    if (unsettled) await drain(signal);
     discard(inbox.clear());
     unsettled = true;
     counters.requests++;
+    Object.assign(last, { who: holder, silent: false, sentAt: clock.monotonic(), heardAt: undefined });
     await writeBounded(channel, request, clock, signal);
-    const began = clock.monotonic();
     const { outcome, clean } = await receive(request, wanted, signal);
     if (outcome.kind === "answer") recall.add(outcome.frame);
-    count(outcome, clock.monotonic() - began);
+    count(outcome, request.length);
     unsettled = !clean;
     return outcome;
   };
 
-  const count = (outcome: Outcome, ms: number) => {
-    if (outcome.kind === "silence") {
+  /** How fast a meter is: to its first octet, which is what the standard bounds. */
+  const count = ({ kind }: Outcome, sentOctets: number) => {
+    const spentMs = (last.heardAt ?? clock.monotonic()) - last.sentAt - timing.transferMs(sentOctets);
+    last.silent = kind === "silence";
+    if (kind === "silence") {
       counters.timeouts++;
-      health.timeout(holder);
-    } else if (outcome.kind === "garbled") {
+      health.timeout(last.who);
+    } else if (kind === "garbled") {
       counters.garbled++;
-      health.checksum(holder);
+      health.checksum(last.who);
     } else {
       counters.answers++;
-      health.answered(holder, ms);
+      health.answered(last.who, Math.max(0, spentMs));
     }
   };
 
@@ -141,19 +156,24 @@ export function createLine(carrier: ByteChannel, setup: LineSetup, clock: Clock)
     const began = clock.monotonic();
     // A serial port takes the request at once and sends it at its own pace.
     let deadline = began + timing.transferMs(request.length) + timing.answerMs;
-    const last = deadline + 2 * timing.transferMs(longestOctets) + timing.answerMs;
+    const latest = deadline + 2 * timing.transferMs(longestOctets) + timing.answerMs;
     let damage: string | undefined;
     let echoed = false;
+    const octets: number[] = [];
     /** An answer that may be an earlier one arriving twice: taken only when nothing better comes. */
     let repeated: Outcome | undefined;
     for (;;) {
       const now = clock.monotonic();
-      const chunk = await inbox.next(Math.min(deadline, last) - now, signal);
-      const arrivals = chunk === undefined ? framer.flush() : framer.push(echo.strip(chunk));
+      const chunk = await inbox.next(Math.min(deadline, latest) - now, signal);
+      if (chunk !== undefined) last.heardAt ??= clock.monotonic();
+      const heard = chunk === undefined ? undefined : echo.strip(chunk);
+      if (heard !== undefined && octets.length < octetsShown) octets.push(...heard.subarray(0, octetsShown));
+      const arrivals = heard === undefined ? framer.flush() : framer.push(heard);
       if (echo.found) {
         echoed = true;
         counters.echoes++;
         health.echo(holder);
+        last.heardAt = undefined;
       }
       for (const [n, arrival] of arrivals.entries()) {
         if (arrival.kind === "noise") discard(arrival.octets);
@@ -174,8 +194,8 @@ export function createLine(carrier: ByteChannel, setup: LineSetup, clock: Clock)
         const mute = echoMemory.echoes === true && !echoed;
         echoMemory.note(echoed, repeated !== undefined);
         if (repeated !== undefined) return { outcome: repeated, clean: false };
-        const outcome: Outcome = damage === undefined ? { kind: "silence", mute } : { kind: "garbled", reason: damage };
-        return { outcome, clean: false };
+        if (damage === undefined) return { outcome: { kind: "silence", mute } as const, clean: false };
+        return { outcome: { kind: "garbled", reason: damage, octets } as const, clean: false };
       }
       deadline = nextDeadline(deadline, framer.missing, framer.held > 0 || damage !== undefined);
     }
@@ -209,7 +229,11 @@ export function createLine(carrier: ByteChannel, setup: LineSetup, clock: Clock)
   const bus: Bus = {
     clock,
     exchange,
-    trailing: signal => drain(signal),
+    async trailing(signal) {
+      const octets = await drain(signal);
+      unsettled = false;
+      return octets;
+    },
     nobodySelected: false,
     get baudRate() {
       return baudRate;
@@ -218,6 +242,7 @@ export function createLine(carrier: ByteChannel, setup: LineSetup, clock: Clock)
   };
 
   return {
+    name: carrier.name,
     counters,
     health,
     canSwitchRate: setup.setBaudRate !== undefined,

@@ -3,73 +3,117 @@
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import type { TurnOrder } from "#base/turns.ts";
-import type { Device } from "#contract/driver.ts";
+import type { Device, Memory } from "#contract/driver.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import type { Sample } from "#contract/field.ts";
-import { mbusFailedMax, mbusRestFirstMs, mbusRestMsMax } from "#limits.ts";
+import { mbusBusyMs, mbusBusyTriesMax, mbusFailedMax, mbusRestFirstMs, mbusRestMsMax } from "#limits.ts";
 import { createBreaker } from "../breaker.ts";
 import { counterFacts, createLastFault, textFact } from "../device-facts.ts";
 import { type Address, formatAddress } from "./address.ts";
-import { meterCommands } from "./commands.ts";
+import { probeOf } from "./doctor-line.ts";
 import { samplesOf } from "./fields.ts";
 import type { Bus, Line } from "./line.ts";
-import { type Readout, readMeter } from "./readout.ts";
+import { meterCommands } from "./meter-commands.ts";
+import { createRation, rationed } from "./ration.ts";
+import { busyException, MeterBusy, type Readout, readMeter } from "./readout.ts";
+import { type Contact, converse } from "./session.ts";
+import { type Writing, writableParameters } from "./writable.ts";
 
 export interface MeterPlan {
   readonly address: Address;
   readonly key?: Uint8Array;
   /** Battery meters ration their answers: within this time the last readout is the answer, with its own time. */
   readonly minIntervalMs: number;
+  /** Sub-code of an application reset that goes before each readout. */
+  readonly applicationSelect?: number;
+  /** Where it is not the line's own. */
+  readonly baudRate?: number;
+  readonly writing: Writing;
   readonly timeZone: string;
 }
 
+/** A conversation with the meter in a turn of its own; throws what `breaker` says while the meter rests. */
+export type Attempt = <T>(
+  order: TurnOrder,
+  signal: AbortSignal,
+  work: (bus: Bus, contact: Contact) => Promise<T>,
+) => Promise<T>;
+
 const rest = { failuresMax: mbusFailedMax, firstMs: mbusRestFirstMs, msMax: mbusRestMsMax };
 
-export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log): Device {
+export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log, memory?: Memory): Device {
   const who = formatAddress(plan.address);
   const turned = (resting: boolean) => {
     if (resting) log.warning("mbus.meter.silent", { meter: who });
     else log.notice("mbus.meter.answers", { meter: who });
   };
   const breaker = createBreaker(rest, clock, turned, until => line.health.resting(who, until));
+  const ration = createRation(who, plan.minIntervalMs, clock, memory);
   const counters = { readouts: 0, failures: 0, retries: 0 };
-  let last: { readout: Readout; samples: readonly Sample[]; at: number } | undefined;
+  let last: { readout: Readout; samples: readonly Sample[] } | undefined;
   const lastFault = createLastFault(clock.now);
   let isOpen = true;
 
-  const readOut = async (order: TurnOrder, signal: AbortSignal): Promise<Readout> => {
+  const retried = () => {
+    counters.retries++;
+    line.health.retried(who);
+  };
+  const attempt: Attempt = async (order, signal, work) => {
+    signal.throwIfAborted();
     // A meter at rest is refused before it queues for the line.
     breaker.check(order);
-    const work = async (bus: Bus) => {
+    const turn = async (bus: Bus) => {
       if (!isOpen) throw closedFault(who);
-      return breaker.attempt(order, probing =>
-        readMeter(
-          bus,
-          {
-            address: plan.address,
-            ...(plan.key === undefined ? {} : { key: plan.key }),
-            probing,
-            retried() {
-              counters.retries++;
-              line.health.retried(who);
-            },
-          },
-          signal,
-        ),
-      );
+      return breaker.attempt(order, probing => atPlannedRate(bus, () => work(bus, contactOf(probing))));
     };
-    return line.take(order, signal, work, who);
+    return line.take(order, signal, turn, who);
+  };
+  const contactOf = (probing: boolean): Contact => ({ address: plan.address, probing, retried });
+  const atPlannedRate = <T>(bus: Bus, work: () => Promise<T>): Promise<T> => {
+    if (plan.baudRate === undefined || plan.baudRate === bus.baudRate) return work();
+    if (bus.atRate === undefined) throw new DeviceFault("unreachable", `${who}: ${words.rateOfLine}`);
+    return bus.atRate(plan.baudRate, work);
+  };
+
+  /** A busy meter is asked again later, with the line free for others meanwhile. */
+  const readOut = async (order: TurnOrder, signal: AbortSignal): Promise<Readout> => {
+    for (let tries = 1; ; tries++) {
+      try {
+        const { key, applicationSelect } = plan;
+        return await attempt(order, signal, (bus, contact) =>
+          readMeter(
+            bus,
+            {
+              ...contact,
+              ...(key === undefined ? {} : { key }),
+              ...(applicationSelect === undefined ? {} : { applicationSelect }),
+            },
+            signal,
+          ),
+        );
+      } catch (error) {
+        if (!(error instanceof MeterBusy)) throw error;
+        line.health.exception(who, busyException);
+        if (tries === mbusBusyTriesMax) throw error;
+        await clock.sleep(mbusBusyMs * tries, signal);
+      }
+    }
   };
 
   /** What the meter says now, or what it said last where it may not be asked so often. */
   const latest = async (order: TurnOrder, signal: AbortSignal) => {
     signal.throwIfAborted();
     if (!isOpen) throw closedFault(who);
-    if (last !== undefined && clock.monotonic() - last.at < plan.minIntervalMs) return last;
+    const waitMs = ration.waitMs();
+    if (waitMs !== undefined && last !== undefined) return last;
+    if (waitMs !== undefined) throw rationed(who);
     try {
       const readout = await readOut(order, signal);
-      last = { readout, samples: samplesOf(readout, plan.timeZone), at: clock.monotonic() };
+      last = { readout, samples: samplesOf(readout, plan.timeZone) };
+      ration.used();
       counters.readouts++;
+      if (readout.header !== undefined && "id" in readout.header)
+        line.health.identity(who, readout.header.secondaryAddress);
       return last;
     } catch (error) {
       if (signal.aborted) throw error;
@@ -79,11 +123,21 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log)
     }
   };
 
+  const talk = (bus: Bus, signal: AbortSignal) =>
+    atPlannedRate(bus, () =>
+      converse(bus, contactOf(true), signal, async session => {
+        if (plan.minIntervalMs === 0) await session.ask(signal);
+      }),
+    );
+  line.health.known(who, probeOf(line, who, clock, talk));
+
+  const ask = async (signal: AbortSignal) => (await latest("read", signal)).readout;
   return {
-    async *read(ask, signal) {
-      yield* (await latest(ask.order ?? "read", signal)).samples;
+    async *read(order, signal) {
+      yield* (await latest(order.order ?? "read", signal)).samples;
     },
-    commands: meterCommands(line, who, async signal => (await latest("read", signal)).readout),
+    parameters: writableParameters({ plan, attempt, clock }),
+    commands: meterCommands({ line, who, plan, ask, attempt, insist: () => ration.override(), clock }),
     sniff: signal => line.tap.listen(signal, who),
     describe: () => [
       textFact("state", "State", breaker.describe()),
@@ -102,5 +156,9 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log)
     },
   };
 }
+
+const words = {
+  rateOfLine: "it has a baud rate of its own, and this line cannot change its rate",
+};
 
 const closedFault = (who: string) => new DeviceFault("unreachable", `${who}: the meter is closed`);

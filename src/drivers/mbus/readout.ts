@@ -1,20 +1,23 @@
-// Reading one meter (EN 13757-2, 5; -3, 11.5): reset the link, select where it is addressed by its face, ask with the frame
-// count bit toggling after each good exchange, and follow the telegrams that say more is to come.
+// Reading one meter (EN 13757-3, 11.5): ask, and follow the telegrams that say more is to come. What they hold is one readout
+// with one time.
 
 import { DeviceFault } from "#contract/faults.ts";
-import { mbusRetriesMax, mbusTelegramsMax } from "#limits.ts";
-import { type Address, everyAddress, formatAddress, isSelected, selectedAddress, selectOctets } from "./address.ts";
+import { mbusTelegramsMax } from "#limits.ts";
+import { type Address, formatAddress } from "./address.ts";
 import { faultWords } from "./fault-words.ts";
-import { control, directionOf, encodeReqUd2, encodeSndNke, encodeSndUd, type LongFrame, sameData } from "./frame.ts";
-import { decodeLongHeader, type FixedStructure, type LongHeader, type ShortHeader } from "./header.ts";
-import type { Bus, Outcome, Wanted } from "./line.ts";
+import type { LongFrame } from "./frame.ts";
+import { type FixedStructure, type LongHeader, longHeaderOctets, type ShortHeader } from "./header.ts";
+import type { Bus } from "./line.ts";
 import type { Item } from "./record.ts";
+import { type Contact, converse, type Session } from "./session.ts";
 import { type Body, decodeBody } from "./telegram.ts";
 
 /** All telegrams of one readout: they share one time and are published as one. */
 export interface Readout {
   /** Receipt of the first telegram, milliseconds since 1970. */
   readonly at: number;
+  /** The address the meter answers from: its primary address, however it was called. */
+  readonly primary: number;
   readonly header?: LongHeader | ShortHeader;
   readonly items: readonly Item[];
   readonly fixed?: FixedStructure;
@@ -25,54 +28,50 @@ export interface Readout {
   readonly cut: boolean;
 }
 
-export interface How {
-  readonly address: Address;
+export interface How extends Contact {
   /** 16 octets, where the meter encrypts. */
   readonly key?: Uint8Array;
-  /** One try only: a meter that rests is asked cheaply. */
-  readonly probing: boolean;
-  /** Told of each repeated request. */
-  readonly retried: () => void;
+  /** Sub-code of an application reset sent before: which of its telegrams the meter is to give (EN 13757-3, table 4). */
+  readonly applicationSelect?: number;
 }
 
-/** Throws `DeviceFault`: timeout, garbled, refused (the meter says no), unreachable (the line is lost). */
-export async function readMeter(bus: Bus, how: How, signal: AbortSignal): Promise<Readout> {
-  if (how.address.kind === "primary") {
-    const { address } = how.address;
-    await acknowledged(bus, encodeSndNke(address), how, signal);
-    return readTelegrams(bus, address, how, signal);
-  }
-  // Whoever is selected lets go, and forgets the frame count. Nobody answers when nobody was.
-  await bus.exchange(encodeSndNke(selectedAddress), "ack", signal);
-  await acknowledged(bus, encodeSndUd(selectedAddress, true, 0x52, selectOctets(how.address.digits)), how, signal);
-  try {
-    return await readTelegrams(bus, selectedAddress, how, signal);
-  } finally {
-    if (!signal.aborted) await bus.exchange(encodeSndNke(selectedAddress), "ack", signal).catch(() => undefined);
-  }
+/** The meter asks for patience: not a failure, but a question to be put again later. */
+export class MeterBusy extends DeviceFault {
+  override name = "MeterBusy";
 }
 
-async function acknowledged(bus: Bus, request: Uint8Array, how: How, signal: AbortSignal): Promise<void> {
-  const outcome = await persist(bus, request, "ack", how, signal);
-  if (outcome.kind !== "ack") throw faultOf(outcome, how);
-}
+const applicationReset = 0x50;
 
-async function readTelegrams(bus: Bus, address: number, how: How, signal: AbortSignal): Promise<Readout> {
-  let fcb = true;
+/** Throws `DeviceFault`: timeout, garbled, refused (the meter says no), `MeterBusy`, unreachable (the line is lost). */
+export const readMeter = (bus: Bus, how: How, signal: AbortSignal): Promise<Readout> =>
+  converse(bus, how, signal, async session => {
+    if (how.applicationSelect !== undefined)
+      await session.tell(applicationReset, Uint8Array.of(how.applicationSelect), signal);
+    return readTelegrams(bus, session, how, signal);
+  });
+
+export async function readTelegrams(bus: Bus, session: Session, how: How, signal: AbortSignal): Promise<Readout> {
   let readout: Readout | undefined;
   let before: LongFrame | undefined;
   for (let telegrams = 1; ; telegrams++) {
-    const frame = await answer(bus, encodeReqUd2(address, fcb), how, signal);
-    // The line has waited for another: the meter has come round, or never moves on.
-    if (readout !== undefined && before !== undefined && sameData(before, frame)) return readout;
+    const frame = await session.ask(signal);
+    // The meter has come round, or never moves on, though it may count its answers.
+    if (readout !== undefined && before !== undefined && sameRecords(before, frame)) return readout;
     before = frame;
-    fcb = !fcb;
     const body = bodyOf(frame, how);
     const more = body.kind === "variable" && body.moreRecordsFollow;
     const cut = more && telegrams >= mbusTelegramsMax;
-    readout = join(readout ?? { at: bus.clock.now(), items: [], telegrams: 0, cut: false }, body, cut);
+    const first = { at: bus.clock.now(), primary: frame.a, items: [], telegrams: 0, cut: false };
+    readout = join(readout ?? first, body, cut);
     if (!more || cut) return readout;
   }
+}
+
+/** Alike but for the access number and status, which a meter may count and change in telegrams that say the same. */
+function sameRecords(a: LongFrame, b: LongFrame): boolean {
+  if (a.ci !== b.ci || a.data.length !== b.data.length) return false;
+  const counted = a.ci === 0x72 || a.ci === 0x76 ? longHeaderOctets - 4 : a.data.length;
+  return a.data.every((octet, at) => octet === b.data[at] || at === counted || at === counted + 1);
 }
 
 /** Later telegrams add records; the header is that of the first. */
@@ -89,41 +88,6 @@ function join(readout: Readout, body: Body, cut: boolean): Readout {
   };
 }
 
-async function answer(bus: Bus, request: Uint8Array, how: How, signal: AbortSignal): Promise<LongFrame> {
-  const outcome = await persist(bus, request, frame => isAnswer(frame, how.address), how, signal);
-  if (outcome.kind !== "answer") throw faultOf(outcome, how);
-  return outcome.frame;
-}
-
-/** RSP_UD of the meter that was asked, by its address or, when selected, by the identity in its header. */
-function isAnswer(frame: LongFrame, address: Address): boolean {
-  if (directionOf(frame.c) !== "slave" || (frame.c & 0x0f) !== control.rspUd) return false;
-  if (address.kind === "primary") return address.address === everyAddress || frame.a === address.address;
-  if (frame.ci !== 0x72 && frame.ci !== 0x76) return true;
-  const header = decodeLongHeader(frame.data, frame.ci === 0x76);
-  return header === undefined || isSelected(address.digits, header);
-}
-
-/** At most two repetitions, octet for octet the same request and so with the same frame count bit. */
-async function persist(bus: Bus, request: Uint8Array, wanted: Wanted, how: How, signal: AbortSignal): Promise<Outcome> {
-  const triesMax = how.probing ? 1 : 1 + mbusRetriesMax;
-  for (let tries = 1; ; tries++) {
-    const outcome = await bus.exchange(request, wanted, signal);
-    if (outcome.kind === "ack" || outcome.kind === "answer" || tries === triesMax) return outcome;
-    how.retried();
-  }
-}
-
-function faultOf(outcome: Outcome, { address }: How): DeviceFault {
-  const who = formatAddress(address);
-  return outcome.kind === "garbled"
-    ? new DeviceFault(
-        "garbled",
-        `${who}: the answer is garbled (${faultWords(outcome.reason)}): noise, or two meters with one address`,
-      )
-    : new DeviceFault("timeout", `${who}: no answer: check the address, the wiring and the meter`);
-}
-
 /** CI 70, EN 13757-3. */
 const applicationErrors: Readonly<Record<number, string>> = {
   1: "it does not know what it was told",
@@ -135,8 +99,15 @@ const applicationErrors: Readonly<Record<number, string>> = {
   8: "it is busy, try again later",
   9: "it was read too often, try again later",
 };
+const busyCode = 8;
+/** For the figures of a line, which know a driver's own codes from 0x100 on. */
+export const busyException = 0x100 + busyCode;
 
-function bodyOf(frame: LongFrame, { address, key }: How): Body {
+/** What the telegram holds, or why it holds no readings. */
+export function bodyOf(
+  frame: LongFrame,
+  { address, key }: { readonly address: Address; readonly key?: Uint8Array },
+): Body {
   const who = formatAddress(address);
   const body = decodeBody(frame, key);
   if (body === "decrypt-check") throw new DeviceFault("garbled", `${who}: the decryption key is wrong`);
@@ -144,6 +115,7 @@ function bodyOf(frame: LongFrame, { address, key }: How): Body {
     throw new DeviceFault("garbled", `${who}: the telegram cannot be read: ${faultWords(body)}`);
   if (body.kind === "application-error") {
     const why = applicationErrors[body.code ?? 0] ?? "no reason given";
+    if (body.code === busyCode) throw new MeterBusy("refused", `${who}: the meter reports an error: ${why}`);
     throw new DeviceFault("refused", `${who}: the meter reports an error: ${why}`);
   }
   if (body.kind !== "variable" && body.kind !== "fixed") {

@@ -5,6 +5,7 @@ import { parseHex } from "#base/bytes.ts";
 import { baudRate, host, parity, pollSeconds, secret, serialDevice, stopBits, tcpPort } from "#contract/settings.ts";
 import { identitySettings } from "../identity.ts";
 import { addressPattern, parseAddress } from "./address.ts";
+import { baudRates } from "./baud.ts";
 import { keyOctets } from "./mode5.ts";
 
 const marginMs = (standard: number, why: string) =>
@@ -41,7 +42,8 @@ export const meterSettings = z.object({
     .refine(text => parseAddress(text) !== undefined, "0 to 250, or 8 to 16 digits of the secondary address")
     .meta({
       title: "Address",
-      description: "Primary address 0 to 250, or the number on the meter's face (8 digits; F for any digit).",
+      description:
+        "Primary address 0 to 250, or the number on the meter's face (8 digits, F for any), perhaps with /fabrication number.",
       page: "Connection",
     }),
   pollSeconds: pollSeconds(900),
@@ -56,6 +58,29 @@ export const meterSettings = z.object({
         "A battery meter may answer only so often; asked sooner, its last readout is given with its own time.",
       page: "Timing",
     }),
+  applicationSelect: z
+    .string()
+    .regex(/^([0-9A-Fa-f]{2})?$/, "two hexadecimal digits, or empty")
+    .default("")
+    .meta({
+      title: "Application select",
+      description: "Sub-code sent before each readout, for meters with several kinds of telegrams; empty sends none.",
+      page: "Timing",
+    }),
+  baudRate: z
+    .enum(["line", ...baudRates.map(String)])
+    .default("line")
+    .meta({
+      title: "Baud rate",
+      description: "As the line, unless this meter talks at another rate; only on a serial port.",
+      page: "Timing",
+    }),
+  writing: z.enum(["off", "settings", "expert"]).default("off").meta({
+    title: "Writing",
+    description:
+      "What may be written to the meter: nothing, its addresses, clock and set day, or any record as octets.",
+    page: "Writing",
+  }),
   key: secret("Decryption key").refine(
     text => text === "" || parseHex(text)?.length === keyOctets,
     "32 hexadecimal digits, or empty",

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { formatHex } from "#base/bytes.ts";
 import type { SniffedItem } from "#contract/sniff.ts";
-import { explainFrame } from "#drivers/mbus/commands.ts";
+import { explainFrame } from "#drivers/mbus/explain.ts";
 import { waterMeter } from "#lab/mbus-meter.ts";
 import { ask, commandOf, reportLog } from "../report-log.ts";
 import { never, openBench } from "./bench.ts";

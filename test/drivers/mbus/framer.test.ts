@@ -63,7 +63,7 @@ function build(order: Build): Uint8Array {
     case "set_address":
       return send(0x51, 0x01, 0x7a, order.newAddress as number);
     case "select":
-      return encodeSndUd(253, fcb === 1, 0x52, selectOctets(selectDigits(order)));
+      return encodeSndUd(253, fcb === 1, 0x52, selectOctets({ digits: selectDigits(order) }));
     case "set_baud":
       return send(0xb8 + bauds.indexOf(order.baud as number));
     case "app_reset":
