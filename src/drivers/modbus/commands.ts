@@ -3,13 +3,15 @@
 
 import * as z from "zod";
 import { QueueFull } from "#base/turns.ts";
-import { type Command, query, queryWith } from "#contract/command.ts";
+import { type Command, query, queryWith, simple } from "#contract/command.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { type Cell, integerCell, type Report, textCell } from "#contract/report.ts";
 import { lineBusyMs } from "#limits.ts";
 import { factsTable, lastFramesCommand, resetCommand, statisticsCommand } from "../line-commands.ts";
+import type { Learned } from "./learned.ts";
 import type { ModbusLine } from "./line.ts";
 import { type Answer, describeException, type Request } from "./pdu.ts";
+import { unitName } from "./session.ts";
 
 const words = {
   search: "Search",
@@ -37,6 +39,9 @@ const words = {
   identity: "The unit",
   serverId: "Server id",
   object: "Object",
+  forget: "Ask again for what was refused",
+  forgotten: "What this model refused, and how long its reads may be, is found out anew.",
+  notForgotten: "It could not be forgotten.",
   noIdentity: "The unit does not say who it is.",
 };
 
@@ -72,8 +77,20 @@ export const lineCommands = (line: ModbusLine): readonly Command[] => [
   resetCommand(async () => line[Symbol.asyncDispose]()),
 ];
 
-/** `who`: the unit's name on the tap of its line. */
-export const unitCommands = (line: ModbusLine, address: number, who: string): readonly Command[] => [
+const forgetCommand = (learned: Learned): Command =>
+  simple({
+    id: "ForgetRefusals",
+    title: words.forget,
+    sort: { category: words.service, key: "8" },
+    success: words.forgotten,
+    failure: words.notForgotten,
+    async execute() {
+      learned.forget();
+    },
+  });
+
+/** `learned`: what the unit's model was found to refuse, where that is kept. */
+export const unitCommands = (line: ModbusLine, address: number, learned?: Learned): readonly Command[] => [
   query({
     id: "Identify",
     title: words.identify,
@@ -86,7 +103,8 @@ export const unitCommands = (line: ModbusLine, address: number, who: string): re
       await factsTable(report, words.identity, facts);
     },
   }),
-  lastFramesCommand(line.tap, who),
+  ...(learned === undefined ? [] : [forgetCommand(learned)]),
+  lastFramesCommand(line.tap, unitName(address)),
 ];
 
 async function scan(

@@ -7,16 +7,18 @@ import { categories } from "#contract/field.ts";
 import type { ByteChannel } from "../byte-channel.ts";
 import { identityTags } from "../identity.ts";
 import { owning } from "../line-ownership.ts";
+import type { Shelf } from "../profile-shelf.ts";
 import { openSerialChannel, serialLineKey } from "../serial-port.ts";
 import { createTap } from "../tap.ts";
 import { openTcpChannel, tcpLineKey } from "../tcp-channel.ts";
 import { openUdpChannel, udpLineKey } from "../udp-channel.ts";
 import { ascii } from "./ascii.ts";
+import { createLearned } from "./learned.ts";
 import { createLine, type ModbusLine } from "./line.ts";
 import type { PatienceLimits } from "./patience.ts";
 import type { Point } from "./point.ts";
-import { pointsOf } from "./profile.ts";
-import { profiles } from "./profiles/all.ts";
+import { type Profile, pointsOf } from "./profile.ts";
+import { modbusShelf } from "./profiles/all.ts";
 import { wordsOf } from "./registers.ts";
 import { rtu } from "./rtu.ts";
 import { createSerialSession, type SerialTiming } from "./serial-session.ts";
@@ -27,6 +29,7 @@ import {
   rtuLineSettings,
   rtuTcpLineSettings,
   tcpLineSettings,
+  type UnitSettings,
   udpLineSettings,
   unitSettings,
 } from "./settings.ts";
@@ -44,7 +47,7 @@ const tcp: NodeType<typeof tcpLineSettings, unknown, ModbusLine> = {
   line: true,
   inherits: ["Line"],
   open: (settings, env, signal) =>
-    owning(env, tcpLineKey(settings), async () => {
+    owned(env, tcpLineKey(settings), async () => {
       const tap = createTap(env.clock);
       const connect = async (inner: AbortSignal) => tap.over(await openTcpChannel(settings, env.clock, inner));
       const session = await openTcpSession(connect, settings, env.clock, signal);
@@ -60,7 +63,7 @@ const rtuLine: NodeType<typeof rtuLineSettings, unknown, ModbusLine> = {
   line: true,
   inherits: ["Line"],
   open: async (settings, env, signal) =>
-    owning(env, await serialLineKey(settings.serialDevice), async () => {
+    owned(env, await serialLineKey(settings.serialDevice), async () => {
       const dataBits = settings.framing === "ascii" ? 7 : 8;
       const port = { ...settings, path: settings.serialDevice, dataBits } as const;
       return serialLine(await openSerialChannel(port, env.clock, signal), settings, env);
@@ -75,7 +78,7 @@ const rtuTcpLine: NodeType<typeof rtuTcpLineSettings, unknown, ModbusLine> = {
   line: true,
   inherits: ["Line"],
   open: (settings, env, signal) =>
-    owning(env, tcpLineKey(settings), async () =>
+    owned(env, tcpLineKey(settings), async () =>
       serialLine(await openTcpChannel(settings, env.clock, signal), settings, env),
     ),
 };
@@ -88,7 +91,7 @@ const udpLine: NodeType<typeof udpLineSettings, unknown, ModbusLine> = {
   line: true,
   inherits: ["Line"],
   open: (settings, env, signal) =>
-    owning(env, udpLineKey(settings), async () => {
+    owned(env, udpLineKey(settings), async () => {
       const { framing } = settings;
       if (framing !== "tcp") {
         return serialLine(await openUdpChannel(settings, env.clock, signal), { ...settings, framing }, env);
@@ -117,26 +120,42 @@ const patienceOf = (settings: { readonly timeoutMinMs: number; readonly timeoutM
   ceilingMs: settings.timeoutMs,
 });
 
-const unit: NodeType<typeof unitSettings, ModbusLine, ModbusUnit> = {
+const owned = (env: Env, key: string, open: () => Promise<ModbusLine>): Promise<ModbusLine> =>
+  owning(env, key, async () => ({ ...(await open()), key, models: new Map() }));
+
+const lineTypes = ["modbus.tcp", "modbus.rtu", "modbus.rtu-tcp", "modbus.udp"];
+
+const unitType = (shelf: Shelf<Profile>): NodeType<UnitSettings, ModbusLine, ModbusUnit> => ({
   name: "modbus.unit",
   title: "Modbus unit",
-  parents: ["modbus.tcp", "modbus.rtu", "modbus.rtu-tcp", "modbus.udp"],
-  settings: unitSettings,
+  parents: lineTypes,
+  settings: unitSettings(shelf.entries.map(({ name }) => name)),
   thing: true,
   inherits: ["Device"],
   tags(settings) {
-    const profile = profiles.find(({ name }) => name === settings.profile);
-    return identityTags(settings, profile ? { class: "Meter", ...profile } : { class: "Device" });
+    return identityTags(settings, shelf.entry(settings.profile) ?? { class: "Device" });
   },
-  async open(settings, { parent: line }) {
-    const profile = profiles.find(({ name }) => name === settings.profile);
-    const link = line.unit(settings.address, Math.max(settings.gapMs, profile?.gapMs ?? 0));
-    return createUnit(line, link, profile ? pointsOf(profile) : [], {
-      wordsMax: Math.min(settings.wordsMax, profile?.wordsMax ?? settings.wordsMax),
-      gapMax: Math.max(settings.gapMax, profile?.gapMax ?? 0),
-    });
+  async open(settings, { parent: line, memory, clock }) {
+    const profile = shelf.find(settings.profile);
+    const link = line.unit(settings.address, Math.max(settings.gapMs, profile?.limits.gapMs ?? 0));
+    const limits = {
+      wordsMax: Math.min(settings.wordsMax, profile?.limits.wordsMax ?? settings.wordsMax),
+      gapMax: settings.strict ? 0 : Math.max(settings.gapMax, profile?.limits.gapMax ?? 0),
+      align: settings.align,
+    };
+    const model = modelKey(settings, line);
+    const learned = line.models?.get(model) ?? createLearned(model, memory, clock);
+    line.models?.set(model, learned);
+    return createUnit(line, link, profile ? pointsOf(profile) : [], limits, learned);
   },
-};
+});
+
+/** What is learnt holds for all of a product; of one that nobody knows, for this unit. */
+function modelKey(settings: z.output<UnitSettings>, { key = "" }: ModbusLine): string {
+  const { profile, manufacturer, model, address } = settings;
+  if (profile !== "none") return `profile ${profile}`;
+  return manufacturer !== "" && model !== "" ? `model ${manufacturer} ${model}` : `unit ${address} of ${key}`;
+}
 
 const register: NodeType<typeof registerSettings, ModbusUnit> = {
   name: "modbus.register",
@@ -165,10 +184,13 @@ const input: NodeType<typeof inputSettings, ModbusUnit> = {
   open: async (settings, { parent }) => openPoint(parent, bitPoint("discrete", settings, false)),
 };
 
-export const modbusDriver: Driver = {
+/** `shelf`: the profiles to choose from. */
+export const createModbusDriver = (shelf: Shelf<Profile> = modbusShelf()): Driver => ({
   name: "modbus",
-  nodeTypes: [tcp, rtuLine, rtuTcpLine, udpLine, unit, sunspecType(unit.parents), register, coil, input],
-};
+  nodeTypes: [tcp, rtuLine, rtuTcpLine, udpLine, unitType(shelf), sunspecType(lineTypes), register, coil, input],
+});
+
+export const modbusDriver: Driver = createModbusDriver();
 
 /** A node of one point: read by itself, and with the unit in the unit's blocks. */
 function openPoint(unit: ModbusUnit, point: Point): Device {

@@ -43,7 +43,7 @@ export function createLearned(key: string, memory: Memory | undefined, clock: Cl
     plan(table, points, limits) {
       const { refused, cuts, good, bad } = living(table);
       const all = { ...limits, cuts, holes: [...refused.keys()].map(spanOf) };
-      if (bad > limits.wordsMax) return plan(points, all);
+      if (bad > limits.wordsMax || limits.align) return plan(points, all);
       // No read can be shorter than the value it is for.
       const widest = Math.max(1, ...points.map(({ words }) => words));
       return fewest(points, all, Math.max(widest, Math.min(good, bad - 1)), Math.max(widest, bad - 1));

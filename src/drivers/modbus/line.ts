@@ -13,6 +13,7 @@ import type { LineHealth } from "../line-health.ts";
 import { createTap, type Tap } from "../tap.ts";
 import { lineCommands } from "./commands.ts";
 import { firstQuestion, probeOf, requestAt } from "./doctor-line.ts";
+import type { Learned } from "./learned.ts";
 import { createPatience, type PatienceLimits } from "./patience.ts";
 import { type Answer, describeRequest, type Request } from "./pdu.ts";
 import { type Manner, type Session, unitName } from "./session.ts";
@@ -29,6 +30,10 @@ export interface ModbusLine extends Device {
   readonly tap: Tap;
   readonly health: LineHealth;
   readonly closed: Promise<DeviceFault>;
+  /** As it is owned: the same after a restart. Missing where nobody owns it. */
+  readonly key?: string;
+  /** What is known of models, for all their units on this line. */
+  readonly models?: Map<string, Learned>;
 }
 
 /** `tap`: the one over the channels of the session. Without `patience` every request gets the session's timeout. */

@@ -17,7 +17,6 @@ import {
   unitAddress,
 } from "#contract/settings.ts";
 import { identitySettings } from "../identity.ts";
-import { profiles } from "./profiles/all.ts";
 import { registerTypes, wordOrders } from "./registers.ts";
 
 const gap = (title: string, description: string, standard: number) =>
@@ -100,30 +99,39 @@ export const udpLineSettings = z.object({
   unitChangeGapMs: unitChangeGapMs(50),
 });
 
-export const unitSettings = z.object({
-  address: unitAddress(0, 255).default(1),
-  profile: z
-    .enum(["none", ...profiles.map(({ name }) => name)])
-    .default("none")
-    .meta({
-      title: "Profile",
-      description: "The product, if it is in the list; its fields come with it.",
-      page: "Connection",
+/** `profiles`: their names. */
+export const unitSettings = (profiles: readonly string[]) =>
+  z.object({
+    address: unitAddress(0, 255).default(1),
+    profile: z
+      .enum(["none", ...profiles], "no such profile: its file is missing or wrong, and the log says why")
+      .default("none")
+      .meta({
+        title: "Profile",
+        description: "The product, if it is in the list; its fields come with it.",
+        page: "Connection",
+      }),
+    pollSeconds: pollSeconds(60),
+    gapMs: gap("Pause (ms)", "Least silence before a request to this unit; the profile may ask for more.", 0),
+    wordsMax: z.int().min(1).max(125).default(125).meta({
+      title: "Registers in one read",
+      description: "Lower it for units that refuse long reads.",
+      page: "Timing",
     }),
-  pollSeconds: pollSeconds(60),
-  gapMs: gap("Pause (ms)", "Least silence before a request to this unit; the profile may ask for more.", 0),
-  wordsMax: z.int().min(1).max(125).default(125).meta({
-    title: "Registers in one read",
-    description: "Lower it for units that refuse long reads.",
-    page: "Timing",
-  }),
-  gapMax: z.int().min(0).max(16).default(0).meta({
-    title: "Registers read along",
-    description: "Unwanted registers that may be read between two wanted ones; 0 for strict units.",
-    page: "Timing",
-  }),
-  ...identitySettings,
-});
+    gapMax: z.int().min(0).max(16).default(0).meta({
+      title: "Registers read along",
+      description: "Unwanted registers that may be read between two wanted ones; 0 for strict units.",
+      page: "Timing",
+    }),
+    strict: flag("Strict", "Never read a register that nobody asked for, whatever the profile says.", false, "Timing"),
+    align: z.int().min(0).max(125).default(0).meta({
+      title: "Reads begin at multiples of",
+      description: "For adapters that take only blocks of a fixed size, such as 40; 0 for all others.",
+      page: "Timing",
+    }),
+    ...identitySettings,
+  });
+export type UnitSettings = ReturnType<typeof unitSettings>;
 
 const address = z.int().min(0).max(65_535).meta({
   title: "Address",

@@ -143,7 +143,7 @@ export function createSunspec(line: ModbusLine, link: UnitLink, plan: SunspecPla
     ],
     commands: [
       modelsCommand(signal => look(askFor("read", signal)), plan.models),
-      ...unitCommands(line, link.address, who),
+      ...unitCommands(line, link.address),
     ],
     sniff: signal => line.tap.listen(signal, who),
     async [Symbol.asyncDispose]() {
