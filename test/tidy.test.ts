@@ -111,7 +111,7 @@ const rooms: readonly Room[] = [
       below("src/base/", contract, `${dirname(from)}/`)(path) ||
       /^src\/drivers\/[a-z-]+\.ts$/.test(path) ||
       below(`${from.split("/").slice(0, 3).join("/")}/`)(path),
-    packages: ["zod", "serialport", "mqtt"],
+    packages: ["zod", "yaml", "serialport", "mqtt"],
   },
   { name: "languages", holds: below("src/languages/"), mayImport: below("src/languages/", contract), packages: [] },
   { name: "xmpp/xml", holds: below("src/xmpp/xml/"), mayImport: below("src/xmpp/xml/"), packages: [] },

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { Rule } from "#concentrator/admission.ts";
 import { allCategories, categories, type Field } from "#contract/field.ts";
-import { profiles } from "#drivers/modbus/profiles/all.ts";
+import { modbusShelf } from "#drivers/modbus/profiles/all.ts";
 import { simulatedFields } from "#drivers/sim/fields.ts";
 import { encodeField } from "#iot/fields.wire.ts";
 import { namespaces } from "#iot/generations.ts";
@@ -68,8 +68,10 @@ describe("SD-RESP-13: names of fields", () => {
   const policy = new RegExp(`^${word}(?: ${word})*(?:, ${word}(?: ${word})*)*$`);
   const units = /\b(kWh|Wh|kvarh|MJ|m3|m³|Cel|°C|kW|Hz|mA|mV)\b/;
 
-  for (const { name, points } of profiles) {
+  const shelf = modbusShelf();
+  for (const { name } of shelf.entries) {
     it(`of ${name} follow one policy, with the unit at the value`, () => {
+      const points = shelf.find(name)?.fields ?? [];
       const names = points.map(one => one.field);
       expect(names.filter(one => !policy.test(one) || units.test(one))).toEqual([]);
       // What the harmonised interface of an electricity meter demands, letter by letter.

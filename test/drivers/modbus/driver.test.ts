@@ -1,5 +1,4 @@
-// The node types from settings to fields, over real sockets against a simulated meter and unit; the suite of all drivers; and
-// the profiles with their own examples.
+// The node types from settings to fields, over real sockets against a simulated meter and unit; and the suite of all drivers.
 
 import { describe, expect, it } from "vitest";
 import { type Clock, systemClock } from "#base/clock.ts";
@@ -10,10 +9,6 @@ import { DeviceFault } from "#contract/faults.ts";
 import { type Ask, askAll, categories, type Field, formatValue } from "#contract/field.ts";
 import { modbusDriver } from "#drivers/modbus/driver.ts";
 import { createLine, type ModbusLine } from "#drivers/modbus/line.ts";
-import { fieldValue } from "#drivers/modbus/point.ts";
-import { pointsOf } from "#drivers/modbus/profile.ts";
-import { profiles } from "#drivers/modbus/profiles/all.ts";
-import { decodeRegisters } from "#drivers/modbus/registers.ts";
 import { rtu } from "#drivers/modbus/rtu.ts";
 import { createSerialSession } from "#drivers/modbus/serial-session.ts";
 import type { ModbusUnit } from "#drivers/modbus/unit.ts";
@@ -375,7 +370,7 @@ it("tags are what the label says, and beside it what the profile knows", () => {
   const tags = (settings: object) => type.tags?.(type.settings.parse(settings));
   expect(tags({ address: 1 })).toEqual([{ name: "CLASS", value: "Device" }]);
   expect(tags({ address: 1, profile: "eastron-sdm630", serialNumber: "4711" })).toEqual([
-    { name: "CLASS", value: "Meter" },
+    { name: "CLASS", value: "ElectricityMeter" },
     { name: "MAN", value: "Eastron" },
     { name: "MODEL", value: "SDM630" },
     { name: "SN", value: "4711" },
@@ -385,25 +380,6 @@ it("tags are what the label says, and beside it what the profile knows", () => {
     { value: "Eastron" },
     { value: "SDM630 V2" },
   ]);
-});
-
-describe("profiles", () => {
-  for (const profile of profiles) {
-    it(`${profile.name}: its examples mean what they say, and every field name is its own`, () => {
-      const points = pointsOf(profile);
-      expect(new Set(points.map(({ field }) => field)).size).toBe(points.length);
-      expect(profile.examples.length).toBeGreaterThan(0);
-      for (const { field, registers, value } of profile.examples) {
-        const point = points.find(one => one.field === field);
-        if (!point) throw new Error(`no field ${field}`);
-        const words = registers.split(" ").map(word => Number.parseInt(word, 16));
-        const got = fieldValue(point, decodeRegisters(point, words));
-        if (value === null) expect(got.kind, field).toBe("missing");
-        else if (got.kind !== "quantity") throw new Error(`${field} is a ${got.kind}`);
-        else expect(Math.abs(got.value - value), field).toBeLessThanOrEqual(Math.abs(value) * 2 ** -23);
-      }
-    });
-  }
 });
 
 driverSuite("modbus.unit over TCP", async () => {
