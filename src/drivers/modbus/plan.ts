@@ -65,5 +65,7 @@ function joins(begin: number, end: number, point: Span, limits: PlanLimits): boo
   if (cuts?.has(point.address)) return false;
   if (align > 0 ? point.address + point.words > begin + align : point.address - end > gapMax) return false;
   if (point.address + point.words - begin > wordsMax) return false;
+  // Only what lies between is read along; a register that both want is there.
+  if (point.address <= end) return true;
   return !holes?.some(hole => hole.address < point.address && hole.address + hole.words > end);
 }
