@@ -60,6 +60,8 @@ export const healthIdentitiesMax = 4;
 /** The bus doctor asks no sooner after its last question, so that a line is not filled by looking at it. */
 export const doctorPauseMs = 100;
 export const doctorSecondsMax = 3_600;
+/** Meters are no machines for answering: some have a battery that nobody told of. */
+export const mbusDoctorAsksMax = 6;
 /** Octets heard since the last request that are looked through for requests of others. */
 export const overheardOctetsMax = 1_024;
 /** Characters of one line of a trace: a kibibyte of octets as text, with room. */
@@ -127,8 +129,25 @@ export const outboxRetryMs = 1_000;
 export const scheduleLookMs = 60_000;
 
 // Registry component (DISCO-TAG-03, DISCO-THR, PROV-CLEAR, PROVO-LIM).
-/** Rows counted to find the most selective operator of a search. */
-export const registrySearchProbeRows = 2_000;
+/** An operator that holds for no more things than these is answered from its index, thing by thing: some milliseconds. */
+export const searchFewRows = 500;
+/** Texts of one tag that are listed for an operator; of more, those that things left over have are looked at. */
+export const searchTermsMax = 20_000;
+/** Texts looked at one by one in a search before it is refused: half a second of work, in pieces. */
+export const searchTextsMax = 200_000;
+/** Tags that a wildcard in a name may mean. */
+export const searchNamesMax = 64;
+/** Names of tags held in memory for searches, eight megabytes each for a million things. */
+export const searchColumnsMax = 32;
+/** Things in one piece of that memory, and looked through without letting others in between. */
+export const searchBlockRows = 8_192;
+/** The memory is read anew at each start, some ten seconds for a million things; a search waits so long for it. */
+export const searchWaitMs = 10_000;
+/** DISCO-SEARCH-06. States of one pattern; and of its automaton remembered. */
+export const regexCharsMax = 128;
+export const regexRepeatMax = 1_000;
+export const regexStatesMax = 2_000;
+export const regexMemoryMax = 512;
 /** Changes written to the disk together: some ten milliseconds of work, and the loss of time when one commit fails. */
 export const registryChangesAtOnceMax = 256;
 export const tagsPerThingMax = 64;
@@ -593,5 +612,3 @@ export const sunspecPointsMax = 4_000;
 export const profileBytesMax = 262_144;
 /** Of one file: the first ones are repaired first. */
 export const profileFaultsMax = 20;
-/** Own profiles in one folder. */
-export const profileFilesMax = 500;

@@ -65,6 +65,11 @@ export const commands: readonly Listed[] = [
   { name: "run-command", summary: "Tell a node to do something.", load: async () => (await execute()).runCommand },
   { name: "query", summary: "Ask a node for a report: a scan, statistics.", load: async () => (await execute()).query },
   {
+    name: "doctor",
+    summary: "Say how the field lines are doing, and what is likely wrong with them.",
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
+  {
     name: "sniff",
     summary: "Listen to what is said on a node's line.",
     load: async () => (await import("./commands/sniff.ts")).sniff,

@@ -19,6 +19,8 @@ export interface DoctorLine extends Pick<LineCase, "bus" | "way"> {
   readonly tap: Pick<Tap, "listen" | "use">;
   readonly health: LineHealth;
   readonly requestAt: RequestAt;
+  /** Questions to one unit in one examination; undefined: as many as there is time for. */
+  readonly asksMax?: number;
 }
 
 const settings = z.object({
@@ -96,10 +98,17 @@ async function pass(seconds: number, answers: () => number, report: Report, cloc
 }
 
 /** One after the other, again and again, until the time is up; a unit that was taken away meanwhile is left out. */
-async function askAll({ health }: DoctorLine, clock: Clock, asked: { ms: number }, signal: AbortSignal): Promise<void> {
+async function askAll(
+  { health, asksMax = Number.POSITIVE_INFINITY }: DoctorLine,
+  clock: Clock,
+  asked: { ms: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const asks = new Map<string, number>();
   while (!signal.aborted) {
-    const units = [...health.probes];
-    for (const [, probe] of units) {
+    const units = [...health.probes].filter(([unit]) => (asks.get(unit) ?? 0) < asksMax);
+    for (const [unit, probe] of units) {
+      asks.set(unit, (asks.get(unit) ?? 0) + 1);
       try {
         await probe(signal, ms => {
           asked.ms += ms;
@@ -141,13 +150,23 @@ async function tell(seen: Seen, report: Report): Promise<void> {
       report,
     );
   }
-  for (const { unit, restingMs } of units) {
-    if (restingMs !== undefined) await report.message(fill(words.resting, labelOf(unit), secondsOf(restingMs)));
-  }
+  await rests(units, report);
   const requests = units.reduce((sum, unit) => sum + askedOf(unit), 0);
   const answers = units.reduce((sum, unit) => sum + unit.answers, 0);
-  if (requests === 0) await report.message(seen.unitsKnown === 0 ? words.nobody : words.nothing, "Warning");
-  else if (findings.length === 0) await report.message(fill(words.well, answers, requests));
+  if (requests > 0 && findings.length > 0) return;
+  await report.beginSection(words.result);
+  if (requests > 0) await report.message(fill(words.well, answers, requests));
+  else await report.message(seen.unitsKnown === 0 ? words.nobody : words.nothing, "Warning");
+  await report.endSection();
+}
+
+async function rests(units: readonly UnitFigures[], report: Report): Promise<void> {
+  const tired = units.filter(({ restingMs }) => restingMs !== undefined);
+  if (tired.length === 0) return;
+  await report.beginSection(words.rests);
+  for (const { unit, restingMs = 0 } of tired)
+    await report.message(fill(words.resting, labelOf(unit), secondsOf(restingMs)));
+  await report.endSection();
 }
 
 const secondsOf = (ms: number): string => `${Math.ceil(ms / 1_000)} s`;

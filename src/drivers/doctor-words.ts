@@ -37,6 +37,8 @@ export const words = {
   certain: "What is certain",
   likely: "What is likely",
   possible: "What is possible",
+  result: "Result",
+  rests: "Resting units",
   resting: "Unit {1} rests, next try in {2}.",
   well: "No fault was seen: {1} of {2} requests were answered.",
   nothing: "Nothing was asked during this time, so nothing can be said. Watch longer, or let the doctor ask the units.",

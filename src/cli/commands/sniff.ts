@@ -5,13 +5,15 @@ import type { SniffedOnWire } from "#client/sniffers.ts";
 import { parseNode } from "#contract/node.ts";
 import { type CommandBody, UsageError } from "../command.ts";
 import { clientOptions, withClient } from "../connect.ts";
+import { openTraceFile } from "../trace-file.ts";
 
 export const sniff: CommandBody = {
-  usage: "NODE [--minutes N]",
-  details: "Until Ctrl-C, or until the appliance ends it. `isthmus decode` says what a frame means.",
+  usage: "NODE [--minutes N] [--trace FILE]",
+  details: "Until Ctrl-C, or until the appliance ends it. `isthmus decode` says what a frame means, and reads a trace.",
   options: {
     ...clientOptions,
     minutes: { type: "string", value: "N", help: "End after so long; an hour unless said." },
+    trace: { type: "string", value: "FILE", help: "Write it to this file too, one frame a line." },
   },
   words: [1, 1],
   run: call => {
@@ -20,6 +22,8 @@ export const sniff: CommandBody = {
     return withClient(call, async client => {
       const appliance = await client.appliance(call.signal);
       const expires = minutes === undefined ? undefined : systemClock.now() + Number(minutes) * 60_000;
+      const path = call.text("trace");
+      using file = path === undefined ? undefined : openTraceFile(path, call.words[0] ?? "");
       call.out.note("Listening; Ctrl-C ends it.");
       try {
         for await (const item of client.sniffers.sniff(
@@ -28,6 +32,7 @@ export const sniff: CommandBody = {
           expires,
           call.signal,
         )) {
+          file?.take(item);
           call.out.value(valueOfItem(item));
           call.out.line(lineOf(item));
         }

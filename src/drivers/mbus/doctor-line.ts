@@ -2,6 +2,7 @@
 // like (EN 13757-2, 5.4: bit 6 of the control field says that a master speaks).
 
 import type { Clock } from "#base/clock.ts";
+import { mbusDoctorAsksMax } from "#limits.ts";
 import type { DoctorLine } from "../doctor-query.ts";
 import type { Probe } from "../line-health.ts";
 import type { RequestAt } from "../overhearing.ts";
@@ -36,4 +37,5 @@ export const doctorOf = (line: Line): DoctorLine => ({
   tap: line.tap,
   health: line.health,
   requestAt,
+  asksMax: mbusDoctorAsksMax,
 });
