@@ -80,3 +80,9 @@ it("2.2: in a trace an answer is read as that to the request before it", () => {
   });
   expect(trace("rx", ascii(":0703020009EB\r\n")).json).toMatchObject({ response: { registers: [9] } });
 });
+
+it("0.3: an answer that says nothing was written is no answer to any request", () => {
+  for (const pdu of ["1066640000", "0F00010000", "10666400FF", "0F0001FFFF"]) {
+    expect(decodeModbus(pdu, options("pdu", true)).json, pdu).toMatchObject({ error: "write-echo-mismatch" });
+  }
+});

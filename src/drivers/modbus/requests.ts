@@ -95,9 +95,9 @@ export function requestBehind(pdu: Uint8Array): Request | undefined {
     case 4:
       return { function: code, address: 0, quantity: count >> 1 };
     case 15:
-      return { function: 15, address: word(1), bits: new Array<boolean>(Math.min(word(3), 1968)).fill(false) };
+      return { function: 15, address: word(1), bits: new Array<boolean>(counted(word(3), 1968)).fill(false) };
     case 16:
-      return { function: 16, address: word(1), values: new Array<number>(Math.min(word(3), 123)).fill(0) };
+      return { function: 16, address: word(1), values: new Array<number>(counted(word(3), 123)).fill(0) };
     case 23:
       return { function: 23, readAddress: 0, readQuantity: count >> 1, writeAddress: 0, values: [0] };
     case 20:
@@ -114,6 +114,9 @@ export function requestBehind(pdu: Uint8Array): Request | undefined {
       return pdu[0] === code ? decodeRequest(pdu) : { function: 3, address: 0, quantity: 1 };
   }
 }
+
+/** A request of that many there can be; an answer that says another number is none to it. */
+const counted = (quantity: number, max: number): number => Math.max(1, Math.min(quantity, max));
 
 function answeredParts(pdu: Uint8Array): FilePart[] {
   const parts: FilePart[] = [];
