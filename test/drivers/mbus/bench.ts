@@ -5,7 +5,8 @@ import type { Device, Env } from "#contract/driver.ts";
 import { askAll, type Field, type Sample } from "#contract/field.ts";
 import { type LineDevice, mbusNodeTypes } from "#drivers/mbus/driver.ts";
 import { type MbusConverter, startMbusConverter } from "#lab/mbus-converter.ts";
-import { heatMeter, type MbusMeter, waterMeter } from "#lab/mbus-meter.ts";
+import { heatMeter, waterMeter } from "#lab/mbus-meter.ts";
+import type { MbusMeter } from "#lab/mbus-slave.ts";
 import { type ManualClock, manualClock } from "../../support/manual-clock.ts";
 
 export const never = new AbortController().signal;

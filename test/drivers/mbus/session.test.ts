@@ -7,7 +7,7 @@ import { parseHex } from "#base/bytes.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { askAll } from "#contract/field.ts";
 import { readMeter } from "#drivers/mbus/readout.ts";
-import { createMbusMeter } from "#lab/mbus-meter.ts";
+import { createMbusMeter } from "#lab/mbus-slave.ts";
 import { fieldOf, never, openBench, readAll } from "./bench.ts";
 
 const faultOf = async (work: Promise<unknown>): Promise<DeviceFault> => {
