@@ -7,6 +7,7 @@ import { decodeFixed, decodeLongHeader, type LongHeader } from "./header.ts";
 import type { Bus, Outcome } from "./line.ts";
 import type { Mask, Probe } from "./search.ts";
 import { deselect, selectRequest } from "./selection.ts";
+import { decodeBody } from "./telegram.ts";
 
 export async function probeMask(bus: Bus, mask: Mask, signal: AbortSignal): Promise<Probe> {
   // A select that does not fit lets go by itself: nobody need be told before.
@@ -28,7 +29,7 @@ export async function probeMask(bus: Bus, mask: Mask, signal: AbortSignal): Prom
     meter: {
       address,
       primary: asked.a,
-      ...(mask.fabrication === undefined ? {} : { fabrication: mask.fabrication }),
+      ...(mask.fabrication === undefined ? {} : { fabrication: fabricationIn(asked) ?? mask.fabrication }),
     },
   };
 }
@@ -48,6 +49,15 @@ async function askSelected(bus: Bus, signal: AbortSignal): Promise<LongFrame | s
 }
 
 export const isReadings = ({ c }: LongFrame): boolean => directionOf(c) === "slave" && (c & 0x0f) === control.rspUd;
+
+/** As the meter says it itself, in a record 0C 78: better than as much of it as was needed to select it. */
+function fabricationIn(frame: LongFrame): string | undefined {
+  const body = decodeBody(frame);
+  if (typeof body === "string" || body.kind !== "variable") return undefined;
+  const found = body.items.find(({ kind, raw }) => kind === "record" && raw[0] === 0x0c && raw[1] === 0x78);
+  const digits = found === undefined ? "" : Buffer.from(found.raw.subarray(2).toReversed()).toString("hex");
+  return /^\d{8}$/.test(digits) ? digits : undefined;
+}
 
 /** Sixteen digits; those a meter does not say are F. Undefined for an answer without any identity. */
 export function faceOf({ ci, data }: LongFrame): string | undefined {
