@@ -1,4 +1,4 @@
-// `npm run demo|test|bench|conformance|setup`: does the set-up that is missing, then runs the thing on Node 24. It is plain
+// `npm run demo|test|bench|fuzz|conformance|setup`: does the set-up that is missing, then runs the thing on Node 24. It is plain
 // JavaScript for any Node >= 20, because it runs before there is another.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -14,6 +14,7 @@ const programs = {
   demo: (node, args) => runInProject(node, ["src/cli/main.ts", "demo", ...args]),
   bench: (node, args) => runInProject(node, ["bench/main.ts", ...args]),
   test: runTests,
+  fuzz: (node, args) => runInProject(node, ["test/fuzz/main.ts", ...args]),
   conformance: (node, args) => runInProject(node, ["scripts/conformance.ts", ...args]),
   setup: async () => {
     console.log("Everything is in place.");

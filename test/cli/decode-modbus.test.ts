@@ -86,3 +86,19 @@ it("0.3: an answer that says nothing was written is no answer to any request", (
     expect(decodeModbus(pdu, options("pdu", true)).json, pdu).toMatchObject({ error: "write-echo-mismatch" });
   }
 });
+
+it("0.3: an object that is none of those known is refused with what is wrong", () => {
+  const error = (given: unknown) => decodeModbus(JSON.stringify(given), options()).json.error;
+  expect(error({ transport: "rtux", hex: "0803" })).toBe("transport");
+  expect(error({ transport: 5, hex: "0803" })).toBe("transport");
+  expect(error({ transport: "rtu" })).toBe("json");
+  expect(error({ request: "zz", chunks: ["00"] })).toBe("hex");
+  expect(error({ request: "070300000002C46D", chunks: [null] })).toBe("hex");
+  expect(error({ request: "070300000002C46D", chunks: [] })).toBe("incomplete");
+  expect(error({ type: "int16", registers: [] })).toBe("registers");
+  expect(error({ type: "int16", registers: ["12"] })).toBe("registers");
+  expect(error({ type: "int16", order: "AB", registers: ["1234"] })).toBe("order");
+  expect(decodeModbus('{"transport":"rtux","hex":"08"}', options()).lines).toEqual([
+    'not accepted: "transport" is tcp, rtu, ascii or pdu',
+  ]);
+});

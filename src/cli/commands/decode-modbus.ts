@@ -57,11 +57,15 @@ function decodeObject(text: string): DecodedModbus {
   if (request !== undefined && Array.isArray(given.chunks)) return decodeStream(given, request, given.chunks);
   const octets = given.text ?? given.hex;
   if (typeof octets !== "string") return refused("json");
-  const kind = typeof given.transport === "string" ? given.transport : undefined;
+  const kind = given.transport;
+  if (!isKind(kind)) return refused("transport");
   const { json, lines } =
     request === undefined ? decodeFrames(octets, undefined, kind, false) : decodeFrames(request, octets, kind, false);
   return { json: { ...given, ...json }, lines };
 }
+
+const isKind = (kind: unknown): kind is Frame["transport"] | undefined =>
+  kind === undefined || kind === "tcp" || kind === "rtu" || kind === "ascii" || kind === "pdu";
 
 /** An answer in pieces, as a serial line brings it: echoes, glitches and the answers of other units are passed over. */
 function decodeStream(given: Record<string, unknown>, sent: string, chunks: readonly unknown[]): DecodedModbus {
@@ -192,7 +196,7 @@ const errorWords: Readonly<Record<string, string>> = {
 
 const refused = (error: string, frame?: Frame): DecodedModbus => ({
   json: { ...(frame && head(frame)), error: errorWords[error] ?? error },
-  lines: [`not accepted: ${faultWords(error)}`],
+  lines: [`not accepted: ${error === "transport" ? '"transport" is tcp, rtu, ascii or pdu' : faultWords(error)}`],
 });
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex").toUpperCase();
