@@ -1,9 +1,8 @@
-// Modbus node types: lines (TCP, serial port, serial line behind a TCP converter), units on them, and single registers and
-// bits of a unit that has no profile for them.
+// Modbus node types: lines (TCP, serial port, serial line behind a converter over TCP or UDP) and the units on them; the single
+// values below a unit are in value-nodes.ts.
 
 import type * as z from "zod";
-import type { Device, Driver, Env, NodeType } from "#contract/driver.ts";
-import { categories } from "#contract/field.ts";
+import type { Driver, Env, NodeType } from "#contract/driver.ts";
 import type { ByteChannel } from "../byte-channel.ts";
 import { identityTags } from "../identity.ts";
 import { owning } from "../line-ownership.ts";
@@ -16,16 +15,11 @@ import { ascii } from "./ascii.ts";
 import { createLearned } from "./learned.ts";
 import { createLine, type ModbusLine } from "./line.ts";
 import type { PatienceLimits } from "./patience.ts";
-import type { Point } from "./point.ts";
 import { type Profile, pointsOf } from "./profile.ts";
 import { modbusShelf } from "./profiles/all.ts";
-import { wordsOf } from "./registers.ts";
 import { rtu } from "./rtu.ts";
 import { createSerialSession, type SerialTiming } from "./serial-session.ts";
 import {
-  coilSettings,
-  inputSettings,
-  registerSettings,
   rtuLineSettings,
   rtuTcpLineSettings,
   tcpLineSettings,
@@ -36,6 +30,7 @@ import {
 import { sunspecType } from "./sunspec-type.ts";
 import { openTcpSession } from "./tcp-session.ts";
 import { createUnit, type ModbusUnit } from "./unit.ts";
+import { coilType, inputType, registerType } from "./value-nodes.ts";
 
 const framings = { rtu, ascii };
 
@@ -157,96 +152,20 @@ function modelKey(settings: z.output<UnitSettings>, { key = "" }: ModbusLine): s
   return manufacturer !== "" && model !== "" ? `model ${manufacturer} ${model}` : `unit ${address} of ${key}`;
 }
 
-const register: NodeType<typeof registerSettings, ModbusUnit> = {
-  name: "modbus.register",
-  title: "Modbus register",
-  parents: ["modbus.unit"],
-  settings: registerSettings,
-  inherits: ["Value"],
-  open: async (settings, { parent }) => openPoint(parent, registerPoint(settings)),
-};
-
-const coil: NodeType<typeof coilSettings, ModbusUnit> = {
-  name: "modbus.coil",
-  title: "Modbus coil",
-  parents: ["modbus.unit"],
-  settings: coilSettings,
-  inherits: ["Value"],
-  open: async (settings, { parent }) => openPoint(parent, bitPoint("coil", settings, settings.writable)),
-};
-
-const input: NodeType<typeof inputSettings, ModbusUnit> = {
-  name: "modbus.input",
-  title: "Modbus discrete input",
-  parents: ["modbus.unit"],
-  settings: inputSettings,
-  inherits: ["Value"],
-  open: async (settings, { parent }) => openPoint(parent, bitPoint("discrete", settings, false)),
-};
-
 /** `shelf`: the profiles to choose from. */
 export const createModbusDriver = (shelf: Shelf<Profile> = modbusShelf()): Driver => ({
   name: "modbus",
-  nodeTypes: [tcp, rtuLine, rtuTcpLine, udpLine, unitType(shelf), sunspecType(lineTypes), register, coil, input],
+  nodeTypes: [
+    tcp,
+    rtuLine,
+    rtuTcpLine,
+    udpLine,
+    unitType(shelf),
+    sunspecType(lineTypes),
+    registerType,
+    coilType,
+    inputType,
+  ],
 });
 
 export const modbusDriver: Driver = createModbusDriver();
-
-/** A node of one point: read by itself, and with the unit in the unit's blocks. */
-function openPoint(unit: ModbusUnit, point: Point): Device {
-  const added = unit.add([point]);
-  return {
-    read: (ask, signal) => unit.readPoints([point], ask, signal),
-    ...(point.writable && { parameters: [unit.parameter(point)] }),
-    async [Symbol.asyncDispose]() {
-      added[Symbol.dispose]();
-    },
-  };
-}
-
-function registerPoint(settings: z.output<typeof registerSettings>): Point {
-  const { fieldName, table, address, type, wordOrder, scale, offset, unit: unitName, mask, shift, min, max } = settings;
-  const noValue = settings.noValue.split(/[ ,]+/).filter(pattern => pattern !== "");
-  const names = new Map(
-    settings.names
-      .split(";")
-      .map(pair => pair.split("="))
-      .filter(pair => pair.length === 2)
-      .map(([code = "", name = ""]) => [Number(code), name.trim()]),
-  );
-  return {
-    field: fieldName,
-    table,
-    address,
-    words: wordsOf(settings),
-    type,
-    order: wordOrder,
-    scale,
-    offset,
-    noValue,
-    mask,
-    shift,
-    unit: unitName,
-    categories: categories(settings.category),
-    ...(names.size > 0 && { names }),
-    ...(settings.writable &&
-      table === "holding" && {
-        writable: { ...(min !== undefined && { min }), ...(max !== undefined && { max }) },
-      }),
-  };
-}
-
-const bitPoint = (
-  table: "coil" | "discrete",
-  { fieldName, address, category }: z.output<typeof inputSettings>,
-  writable: boolean,
-): Point => ({
-  field: fieldName,
-  table,
-  address,
-  words: 1,
-  type: "uint16",
-  unit: "",
-  categories: categories(category),
-  ...(writable && { writable: {} }),
-});

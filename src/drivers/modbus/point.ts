@@ -1,12 +1,21 @@
 // A point: what is known of one value of a unit, from profiles and from register nodes alike, and how its raw registers
 // become a field and a written value becomes registers.
 
-import { type Decimal, decimalOf, decimalOfFloat32, formatDecimal, roundDecimal } from "#base/decimal.ts";
+import {
+  addDecimal,
+  type Decimal,
+  decimalOf,
+  decimalOfFloat32,
+  divideExactly,
+  formatDecimal,
+  roundDecimal,
+} from "#base/decimal.ts";
 import type { ControlKind, ControlValue } from "#contract/control.ts";
 import type { Categories, Field, FieldValue } from "#contract/field.ts";
 import { quantityOfDecimal, wholeNumberOf } from "../quantity.ts";
+import { encodeRegisters, encodeText, encodeTime } from "./encoding.ts";
 import type { Span } from "./plan.ts";
-import { encodeRegisters, type Layout, placesMax, type RegisterValue } from "./registers.ts";
+import { type Layout, placesMax, type RegisterValue } from "./registers.ts";
 
 export const tables = ["coil", "discrete", "holding", "input"] as const;
 export type Table = (typeof tables)[number];
@@ -21,7 +30,19 @@ export interface Point extends Span, Layout {
   readonly categories: Categories;
   /** Places to show of a float or a scaled value; without it as many as the unit gives. */
   readonly decimals?: number;
-  readonly writable?: { readonly min?: number; readonly max?: number };
+  readonly writable?: Writable;
+}
+
+export interface Writable {
+  readonly min?: number;
+  readonly max?: number;
+  /** Values are this far apart, counted from `min` or from 0. */
+  readonly step?: number;
+  /**
+   * By which function it is written: 5 or 15 a coil, 6 or 16 registers, 23 registers that are read back in the same request.
+   * Without it one value by the function for one, and by the other where that is refused as unknown.
+   */
+  readonly by?: 5 | 6 | 15 | 16 | 23;
 }
 
 const read = { automaticReadout: true } as const;
@@ -77,15 +98,40 @@ const quantity = (exact: Decimal, { unit, decimals = placesMax }: Point): FieldV
 export function controlKind(point: Point): ControlKind {
   if (point.table === "coil") return "boolean";
   if (point.type === "enum" && point.names !== undefined) return "enum";
+  if (point.type === "string") return "string";
+  if (isTime(point)) return "dateTime";
   return isWhole(point) ? wholeKind(point) : "double";
 }
 
 /** The words to write, or why not, in words for a person. */
 export function wordsFor(point: Point, value: ControlValue): readonly number[] | string {
+  if (value.kind === "string" && point.type === "string") {
+    const words = encodeText(point, value.value);
+    return typeof words === "string" ? `"${value.value}" ${words}` : words;
+  }
+  if (value.kind === "dateTime" && isTime(point)) {
+    const words = encodeTime(point, value.value);
+    return typeof words === "string" ? `${new Date(value.value).toISOString()} ${words}` : words;
+  }
   const decimal = decimalFor(point, value);
   if (typeof decimal === "string") return decimal;
+  const fault = outside(point, decimal);
+  if (fault !== undefined) return `${formatDecimal(decimal)} ${fault}`;
   const words = encodeRegisters(point, decimal);
   return typeof words === "string" ? `${formatDecimal(decimal)} ${words}` : words;
+}
+
+const isTime = ({ type }: Point): boolean => type === "unix32" || type.startsWith("datetime");
+
+/** Checked here too, whoever asks: what is on the line cannot be taken back. */
+function outside({ writable: { min, max, step } = {}, type }: Point, value: Decimal): string | undefined {
+  const number = Number(formatDecimal(value));
+  if (type === "enum") return undefined;
+  if (min !== undefined && number < min) return `is less than ${min}`;
+  if (max !== undefined && number > max) return `is more than ${max}`;
+  if (step === undefined) return undefined;
+  const steps = divideExactly(addDecimal(value, decimalOf(-(min ?? 0))), decimalOf(step));
+  return steps === undefined ? `is not a multiple of ${step}${min === undefined ? "" : ` from ${min}`}` : undefined;
 }
 
 function decimalFor(point: Point, { kind, value }: ControlValue): Decimal | string {

@@ -1,16 +1,8 @@
 // Register words to values and back: types, word orders, exact decimal scaling, and what stands for "no value". Pure.
 // Modbus itself defines words of 16 bits, high octet first; everything wider is custom, hence the four word orders.
 
-import {
-  addDecimal,
-  type Decimal,
-  decimalOf,
-  decimalOfFloat32,
-  divideExactly,
-  formatScaled,
-  multiplyDecimal,
-  roundDecimal,
-} from "#base/decimal.ts";
+import { addDecimal, type Decimal, decimalOf, decimalOfFloat32, multiplyDecimal, roundDecimal } from "#base/decimal.ts";
+import { wallTimeOf } from "./wall-time.ts";
 
 export const registerTypes = [
   "int16",
@@ -25,6 +17,9 @@ export const registerTypes = [
   "bcd32",
   "mod10k-32",
   "unix32",
+  "datetime48",
+  "datetime64",
+  "datetime96",
   "string",
   "bits",
   "bitfield",
@@ -65,7 +60,7 @@ export type RegisterValue =
   | { readonly kind: "none"; readonly reason: string };
 
 export const wordsOf = ({ type, words }: Pick<Layout, "type" | "words">): number =>
-  type === "string" ? (words ?? 1) : type.endsWith("64") ? 4 : type.endsWith("32") ? 2 : 1;
+  type === "string" ? (words ?? 1) : Number(/\d\d$/.exec(type)?.[0] ?? 16) >> 4 || 1;
 
 /** `registers` are the words on the wire, from the point's address on; fewer than it needs is a value missing, not an error. */
 export function decodeRegisters(layout: Layout, registers: readonly number[]): RegisterValue {
@@ -100,6 +95,10 @@ export function decodeRegisters(layout: Layout, registers: readonly number[]): R
       return mod10k(view.getUint16(0), view.getUint16(2), layout);
     case "unix32":
       return { kind: "time", at: view.getUint32(0) * 1000 };
+    case "datetime48":
+    case "datetime64":
+    case "datetime96":
+      return wallTimeOf(layout.type, bytes);
     case "string":
       return text(bytes);
     case "bits":
@@ -113,45 +112,11 @@ export function decodeRegisters(layout: Layout, registers: readonly number[]): R
   }
 }
 
-/** The words to write for a decimal, or why not, in words that follow the value: "is not a multiple of 0.5". */
-export function encodeRegisters(layout: Layout, value: Decimal): readonly number[] | string {
-  const bytes = new Uint8Array(wordsOf(layout) * 2);
-  const view = new DataView(bytes.buffer);
-  if (layout.type === "float32" || layout.type === "float64") {
-    const number = (Number(formatScaled(value)) - (layout.offset ?? 0)) / (layout.scale ?? 1);
-    if (layout.type === "float32") view.setFloat32(0, number);
-    else view.setFloat64(0, number);
-  } else {
-    const raw = divideExactly(addDecimal(value, decimalOf(-(layout.offset ?? 0))), decimalOf(layout.scale ?? 1));
-    if (raw === undefined) return `is not a multiple of ${layout.scale ?? 1}`;
-    const range = integerRanges[layout.type];
-    if (range === undefined) return `cannot be written to a register of type ${layout.type}`;
-    if (raw < range[0] || raw > range[1]) return "does not fit into the register";
-    const unsigned = BigInt.asUintN(bytes.length * 8, raw);
-    for (let at = 0; at < bytes.length; at++) {
-      bytes[bytes.length - 1 - at] = Number((unsigned >> BigInt(8 * at)) & 0xffn);
-    }
-  }
-  const words = Array.from({ length: bytes.length / 2 }, (_, n) => view.getUint16(2 * n));
-  const wire = new DataView(inOrder(words, layout.order ?? "ABCD", false).buffer);
-  return words.map((_, n) => wire.getUint16(2 * n));
-}
-
-const integerRanges: Readonly<Partial<Record<RegisterType, readonly [bigint, bigint]>>> = {
-  int16: [-(2n ** 15n), 2n ** 15n - 1n],
-  uint16: [0n, 2n ** 16n - 1n],
-  enum: [0n, 2n ** 16n - 1n],
-  int32: [-(2n ** 31n), 2n ** 31n - 1n],
-  uint32: [0n, 2n ** 32n - 1n],
-  int64: [-(2n ** 63n), 2n ** 63n - 1n],
-  uint64: [0n, 2n ** 64n - 1n],
-};
-
 export const rawHex = (registers: readonly number[]): string =>
   registers.map(word => word.toString(16).padStart(4, "0")).join("");
 
 /** Octets highest first. The two swaps undo themselves, so the same serves writing. */
-function inOrder(registers: readonly number[], order: WordOrder, isText: boolean): Uint8Array<ArrayBuffer> {
+export function inOrder(registers: readonly number[], order: WordOrder, isText: boolean): Uint8Array<ArrayBuffer> {
   const words = !isText && (order === "CDAB" || order === "DCBA") ? registers.toReversed() : registers;
   const swapped = order === "BADC" || order === "DCBA";
   const bytes = new Uint8Array(words.length * 2);

@@ -1,10 +1,8 @@
 // The settings of the Modbus node types, flat, in the shared vocabulary where it has the word.
 
 import * as z from "zod";
-import { categoryNames } from "#contract/field.ts";
 import {
   baudRate,
-  fieldName,
   flag,
   host,
   parity,
@@ -13,11 +11,9 @@ import {
   stopBits,
   tcpPort,
   timeoutMs,
-  unit,
   unitAddress,
 } from "#contract/settings.ts";
 import { identitySettings } from "../identity.ts";
-import { registerTypes, wordOrders } from "./registers.ts";
 
 const gap = (title: string, description: string, standard: number) =>
   z.int().min(0).max(5_000).default(standard).meta({ title, description, page: "Timing" });
@@ -132,100 +128,3 @@ export const unitSettings = (profiles: readonly string[]) =>
     ...identitySettings,
   });
 export type UnitSettings = ReturnType<typeof unitSettings>;
-
-const address = z.int().min(0).max(65_535).meta({
-  title: "Address",
-  description: "As on the wire, from 0: what a manual calls 40001 or 30001 is 0.",
-  page: "Register",
-});
-const category = z
-  .enum(categoryNames)
-  .default("momentary")
-  .meta({ title: "Category", description: "What kind of value it is.", page: "Field" });
-const writable = flag("Writable", "May be set, by those who are allowed to control it.", false, "Writing");
-const number = (title: string, description: string, page: string) => z.number().meta({ title, description, page });
-const bound = (title: string) =>
-  z
-    .number()
-    .meta({ title, description: "What may be set; empty for no bound.", page: "Writing", when: { writable: [true] } })
-    .optional();
-
-const registerFields = z.object({
-  fieldName,
-  table: z
-    .enum(["holding", "input"])
-    .default("holding")
-    .meta({ title: "Table", description: "Holding registers (function 3) or input registers (4).", page: "Register" }),
-  address,
-  type: z
-    .enum(registerTypes)
-    .default("uint16")
-    .meta({ title: "Type", description: "How the registers are to be read.", page: "Register" }),
-  wordOrder: z
-    .enum(wordOrders)
-    .default("ABCD")
-    .meta({ title: "Word order", description: "ABCD is usual; CDAB has the low word first.", page: "Register" }),
-  words: z
-    .int()
-    .min(1)
-    .max(125)
-    .default(1)
-    .meta({
-      title: "Length of a text",
-      description: "Registers of a text; other types know theirs.",
-      page: "Register",
-      when: { type: ["string"] },
-    }),
-  noValue: z
-    .string()
-    .max(128)
-    .regex(/^([0-9a-fA-F]{4}([0-9a-fA-F]{4})*([ ,]+|$))*$/, "raw registers in hexadecimal: ffff or 7fff 8000")
-    .default("")
-    .meta({ title: "No value", description: "Raw patterns that mean no value: ffff.", page: "Register" }),
-  mask: z
-    .int()
-    .min(1)
-    .max(65_535)
-    .default(65_535)
-    .meta({ title: "Mask", description: "Bits of a bit field.", page: "Register", when: { type: ["bitfield"] } }),
-  shift: z
-    .int()
-    .min(0)
-    .max(15)
-    .default(0)
-    .meta({
-      title: "Shift",
-      description: "Places by which a bit field is moved right.",
-      page: "Register",
-      when: { type: ["bitfield"] },
-    }),
-  names: z
-    .string()
-    .max(2_000)
-    .regex(/^(\s*\d{1,5}\s*=[^;=]+(;|$))*\s*$/, "codes and names: 0=Off; 1=On")
-    .default("")
-    .meta({
-      title: "Names",
-      description: "Of codes or bits: 0=Off; 1=On.",
-      page: "Register",
-      when: { type: ["bits", "enum"] },
-    }),
-  scale: number("Scale", "Value = register x scale + offset.", "Field")
-    .refine(scale => scale !== 0, "not 0")
-    .default(1),
-  offset: number("Offset", "Value = register x scale + offset.", "Field").default(0),
-  unit,
-  category,
-  writable,
-  min: bound("Least value"),
-  max: bound("Greatest value"),
-  pollSeconds: pollSeconds(0),
-});
-
-export const registerSettings = registerFields.refine(
-  ({ min, max }) => min === undefined || max === undefined || min <= max,
-  { path: ["max"], message: "not less than the least value" },
-);
-
-export const coilSettings = z.object({ fieldName, address, category, writable, pollSeconds: pollSeconds(0) });
-export const inputSettings = z.object({ fieldName, address, category, pollSeconds: pollSeconds(0) });

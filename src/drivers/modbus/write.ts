@@ -38,15 +38,17 @@ async function currentValue(point: Point, link: UnitLink, signal: AbortSignal): 
 }
 
 async function writeCoil(
-  point: Point,
+  { address, writable }: Point,
   link: UnitLink,
   { value }: ControlValue,
   signal: AbortSignal,
 ): Promise<WriteOutcome> {
-  const { address } = point;
-  const lost = await send(link, { function: 5, address, value: value === true }, signal);
+  const on = value === true;
+  const single = { function: 5, address, value: on } as const;
+  const multiple = { function: 15, address, bits: [on] } as const;
+  const lost = await send(link, ways(writable?.by, single, multiple), signal);
   const answer = await readBack(link, { function: 1, address, quantity: 1 }, signal);
-  return compare(lost, answer?.kind === "bits" ? String(answer.bits[0]) : undefined, String(value === true));
+  return compare(lost, answer?.kind === "bits" ? String(answer.bits[0]) : undefined, String(on));
 }
 
 async function writeRegisters(
@@ -55,37 +57,104 @@ async function writeRegisters(
   value: ControlValue,
   signal: AbortSignal,
 ): Promise<WriteOutcome> {
-  const { address } = point;
+  const { address, writable } = point;
   const words = wordsFor(point, value);
   if (typeof words === "string") throw new DeviceFault("refused", words);
-  const [first = 0] = words;
-  // Some units know only one of the two functions: the other is tried when the first is refused as unknown.
+  if (point.type === "bitfield") return writeBits(point, link, words[0] ?? 0, signal);
+  if (writable?.by === 23) return writeAndRead(link, address, words, signal);
   const multiple = { function: 16, address, values: words } as const;
-  const single = words.length === 1 ? ({ function: 6, address, value: first } as const) : multiple;
-  const lost = await send(link, single, signal, single === multiple ? undefined : multiple);
+  const single = words.length === 1 ? ({ function: 6, address, value: words[0] ?? 0 } as const) : multiple;
+  const lost = await send(link, ways(writable?.by, single, multiple), signal);
   const answer = await readBack(link, { function: 3, address, quantity: words.length }, signal);
   return compare(lost, answer?.kind === "registers" ? rawHex(answer.registers) : undefined, rawHex(words));
 }
 
-/** Undefined when the unit said that it took it; the fault when its answer was lost, which leaves open whether it did. */
+/** As declared; otherwise the one for one value, and the other where that is refused as unknown, as some units do. */
+function ways(by: number | undefined, single: Request, multiple: Request): readonly Request[] {
+  if (by === multiple.function || single === multiple) return [multiple];
+  return by === single.function ? [single] : [single, multiple];
+}
+
+/** Only these bits: by the mask (function 22), or by reading the register and writing it back where the unit knows no masks. */
+async function writeBits(
+  { address, mask = 0xffff, writable }: Point,
+  link: UnitLink,
+  bits: number,
+  signal: AbortSignal,
+): Promise<WriteOutcome> {
+  const others = ~mask & 0xffff;
+  let lost: DeviceFault | undefined;
+  try {
+    lost = await send(link, [{ function: 22, address, and: others, or: bits }], signal);
+  } catch (error) {
+    if (!(error instanceof UnknownFunction)) throw error;
+    const now = await link.ask({ function: 3, address, quantity: 1 }, "control", signal);
+    if (now.kind !== "registers") throw error;
+    const word = ((now.registers[0] ?? 0) & others) | bits;
+    const [single, multiple] = [
+      { function: 6, address, value: word } as const,
+      { function: 16, address, values: [word] } as const,
+    ];
+    lost = await send(link, ways(writable?.by, single, multiple), signal);
+  }
+  const answer = await readBack(link, { function: 3, address, quantity: 1 }, signal);
+  const got = answer?.kind === "registers" ? rawHex([(answer.registers[0] ?? 0) & mask]) : undefined;
+  return compare(lost, got, rawHex([bits]));
+}
+
+/** Written and read back in one request, between which nobody else can write. */
+async function writeAndRead(
+  link: UnitLink,
+  address: number,
+  words: readonly number[],
+  signal: AbortSignal,
+): Promise<WriteOutcome> {
+  const readQuantity = words.length;
+  const request = { function: 23, readAddress: address, readQuantity, writeAddress: address, values: words } as const;
+  const { lost, answer } = await once(link, request, signal);
+  const got = answer ?? (await readBack(link, { function: 3, address, quantity: words.length }, signal));
+  return compare(lost, got?.kind === "registers" ? rawHex(got.registers) : undefined, rawHex(words));
+}
+
+class UnknownFunction extends DeviceFault {}
+
+/**
+ * Sent once; the next way only where the one before was refused as unknown. Undefined when the unit said that it took it; the
+ * fault when its answer was lost, which leaves open whether it did.
+ */
 async function send(
+  link: UnitLink,
+  requests: readonly Request[],
+  signal: AbortSignal,
+): Promise<DeviceFault | undefined> {
+  for (const [n, request] of requests.entries()) {
+    try {
+      return (await once(link, request, signal)).lost;
+    } catch (error) {
+      if (!(error instanceof UnknownFunction) || n === requests.length - 1) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** Throws `DeviceFault` refused when the unit says no. */
+async function once(
   link: UnitLink,
   request: Request,
   signal: AbortSignal,
-  otherwise?: Request,
-): Promise<DeviceFault | undefined> {
+): Promise<{ lost?: DeviceFault; answer?: Answer }> {
   let answer: Answer;
   try {
     answer = await link.ask(request, "control", signal);
   } catch (error) {
-    if (error instanceof DeviceFault && (error.kind === "timeout" || error.kind === "garbled")) return error;
+    if (error instanceof DeviceFault && (error.kind === "timeout" || error.kind === "garbled")) return { lost: error };
     throw error;
   }
-  if (answer.kind !== "exception") return undefined;
-  if (answer.code === 1 && otherwise) return send(link, otherwise, signal);
+  if (answer.kind !== "exception") return { answer };
   // "Acknowledge": taken, and being worked on.
-  if (answer.code === 5) return undefined;
-  throw new DeviceFault("refused", `the unit refuses: ${describeException(answer.code)}`);
+  if (answer.code === 5) return {};
+  const refusal = `the unit refuses: ${describeException(answer.code)}`;
+  throw answer.code === 1 ? new UnknownFunction("refused", refusal) : new DeviceFault("refused", refusal);
 }
 
 /** Undefined when it cannot be read: write-only registers exist. */
