@@ -27,8 +27,12 @@ const loginMs = 30_000;
 /** A decision may have to be fetched over two servers; people wait no longer for one. */
 const consentMs = 12_000;
 
-export const clientOptions: Readonly<Record<string, Option>> = {
+/** For what concerns a person and no one appliance. */
+export const personOptions: Readonly<Record<string, Option>> = {
   as: { type: "string", value: "NAME", help: "Act as this identity (`isthmus identity list`)." },
+};
+export const clientOptions: Readonly<Record<string, Option>> = {
+  ...personOptions,
   of: { type: "string", value: "JID", help: "The appliance, where the identity does not name it." },
   lang: { type: "string", value: "TAG", help: "Language of the appliance's texts: en, sv, de, es." },
 };

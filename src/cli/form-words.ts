@@ -178,8 +178,8 @@ function printRejected(form: Form, out: Output): CommandError {
   for (const line of form.instructions) out.line(line);
   if (wrong.length > 0)
     out.table(
-      ["Field", "Value", "What is wrong"],
-      wrong.map(field => [field.name, valueText(field), field.error]),
+      ["Field", "Value", "Takes", "What is wrong"],
+      wrong.map(field => [field.name, valueText(field), takes(field), field.error]),
     );
   return new CommandError("Nothing was changed.");
 }

@@ -38,10 +38,10 @@ async function main(args: readonly string[]): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
   process.stdout.on("error", interrupt); // The reader of a pipe went away.
   try {
-    return await dispatch(commandFirst(args), stop.signal);
+    return await dispatch(helpFirst(commandFirst(args)), stop.signal);
   } catch (error) {
     if (stop.signal.aborted) return 130;
-    return explain(error);
+    return explain(error, find(commandFirst(args))?.name);
   }
 }
 
@@ -49,6 +49,11 @@ async function main(args: readonly string[]): Promise<number> {
 function commandFirst(args: readonly string[]): readonly string[] {
   const at = args.findIndex(word => word !== "--json" && word !== "--help");
   return at <= 0 ? args : [...args.slice(at), ...args.slice(0, at)];
+}
+
+/** `isthmus help read` means `isthmus read --help`. */
+function helpFirst(args: readonly string[]): readonly string[] {
+  return args[0] === "help" ? [...args.slice(1), "--help"] : args;
 }
 
 async function dispatch(args: readonly string[], signal: AbortSignal): Promise<number> {
@@ -103,9 +108,11 @@ function overview(list: readonly Listed[]): string {
   ].join("\n");
 }
 
-function explain(error: unknown): number {
+function explain(error: unknown, command: string | undefined): number {
   if (error instanceof UsageError) {
-    process.stderr.write(`${safe(error.message)}\nTry \`isthmus --help\`.\n`);
+    process.stderr.write(
+      `${safe(error.message)}\nTry \`isthmus ${command === undefined ? "" : `${command} `}--help\`.\n`,
+    );
     return 2;
   }
   // Our own sentences may have lines; those of others have not.

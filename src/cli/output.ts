@@ -48,6 +48,19 @@ export function formatTable(headers: readonly string[], rows: readonly (readonly
   return [format(headers), widths.map(width => "─".repeat(width)).join("  "), ...shown.map(format)];
 }
 
+/** A table whose rows come one by one, for ever: a column grows with what is in it. The head is printed with the first row. */
+export function createRows({ line }: Pick<Output, "line">, headers: readonly string[]) {
+  const widths = headers.map(header => header.length);
+  let isFirst = true;
+  return (row: readonly string[]): void => {
+    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, safe(cell).length);
+    const padded = (cells: readonly string[]) => cells.map((cell, at) => cell.padEnd(widths[at] ?? 0));
+    if (isFirst) for (const head of formatTable(padded(headers), [])) line(head);
+    isFirst = false;
+    line(padded(row).join("  ").trimEnd());
+  };
+}
+
 /** Control, format, direction and invisible characters as \u{…}: nothing from outside moves the cursor or hides its own letters. */
 export const safe = (text: string): string => text.replace(unsafe, one => `\\u{${one.codePointAt(0)?.toString(16)}}`);
 

@@ -21,6 +21,12 @@ export function createReportPrinter(out: Output, progress: Progress): ReportPrin
   const objects: Uint8Array[] = [];
   let failed = false;
   let ended = "";
+  let isFirst = true;
+  /** Between parts, and not before the first. */
+  const gap = () => {
+    if (!isFirst) out.line();
+    isFirst = false;
+  };
 
   const print = (item: QueryItem) => {
     switch (item.kind) {
@@ -28,14 +34,15 @@ export function createReportPrinter(out: Output, progress: Progress): ReportPrin
         progress.show(item.text);
         break;
       case "title":
+        gap();
         out.line(item.text);
         break;
       case "beginSection":
-        out.line();
+        gap();
         out.line(item.header);
         break;
       case "newTable":
-        out.line();
+        gap();
         out.line(item.title);
         tables.set(item.tableId, createRowPrinter(item.columns, out));
         break;
@@ -47,6 +54,8 @@ export function createReportPrinter(out: Output, progress: Progress): ReportPrin
         tables.delete(item.tableId);
         break;
       case "newObject":
+        // The parts of one object are one text.
+        if (objects.length === 0) gap();
         objects.push(item.content);
         if (/^text\b/.test(item.contentType)) printText(item.content, out);
         else out.line(`(${item.contentType}, ${item.content.length} bytes)`);

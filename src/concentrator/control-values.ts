@@ -66,11 +66,16 @@ function outOfRange(value: number | bigint, { min, max, unit }: ControlParameter
   return max === undefined ? `It takes at least ${min}${suffix}.` : `It takes ${min} to ${max}${suffix}.`;
 }
 
-/** A confirmed value as the device would tell it itself. */
-export function asFieldValue(value: ControlValue, unit = ""): FieldValue {
+/** A confirmed value as the device would tell it itself, with at least so many `decimals`. */
+export function asFieldValue(value: ControlValue, unit = "", decimals = 0): FieldValue {
   switch (value.kind) {
     case "double":
-      return { kind: "quantity", value: value.value, decimals: decimalsOf(value.value), unit };
+      return {
+        kind: "quantity",
+        value: value.value,
+        decimals: Math.max(decimals, shortestDecimals(value.value)),
+        unit,
+      };
     case "color":
       return { kind: "string", value: value.value };
     default:
@@ -78,8 +83,10 @@ export function asFieldValue(value: ControlValue, unit = ""): FieldValue {
   }
 }
 
+export const decimalsOf = (value: FieldValue | undefined): number => (value?.kind === "quantity" ? value.decimals : 0);
+
 /** Places after the point in the shortest text that gives this number back. */
-function decimalsOf(value: number): number {
+function shortestDecimals(value: number): number {
   const [, fraction = "", exponent = "0"] = /^[-\d]+(?:\.(\d+))?(?:e([-+]\d+))?$/.exec(String(value)) ?? [];
   return Math.min(100, Math.max(0, fraction.length - Number(exponent)));
 }

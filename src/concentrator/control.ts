@@ -15,7 +15,7 @@ import type { Device } from "./contract/driver.ts";
 import { ControlFault, DeviceFault, Refusal, type WriteFailure } from "./contract/faults.ts";
 import { categories, formatValue } from "./contract/field.ts";
 import { describeNode } from "./contract/node.ts";
-import { asFieldValue, fitValue } from "./control-values.ts";
+import { asFieldValue, decimalsOf, fitValue } from "./control-values.ts";
 import type { Forest, TreeNode } from "./forest.ts";
 import type { Readings } from "./records.ts";
 import { describeFault } from "./status.ts";
@@ -112,9 +112,11 @@ export function createControl(deps: ControlDeps) {
     audit("controlled", caller, [node.ref], { ...facts(one), outcome });
     // Only what the device itself confirmed is a value of the device; the rest it will tell when it does it (CTR-SET-15).
     if (outcome !== "confirmed") return;
+    // As finely as the device itself tells it.
+    const known = deps.readings.latest(node.ref).find(one => one.field.name === parameter.name);
     const field = {
       name: parameter.name,
-      value: asFieldValue(value, parameter.unit),
+      value: asFieldValue(value, parameter.unit, decimalsOf(known?.field.value)),
       categories: categories("momentary"),
       quality: { automaticReadout: true as const },
       writable: true as const,

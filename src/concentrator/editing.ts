@@ -97,8 +97,10 @@ export function createEditing({ tree, admission, node, ownerOf, log }: EditingDe
     return type;
   };
   /** Why its address stays as it is: owners and rules hold on to it. */
-  const lockOf = ({ ref, type }: TreeNode): string =>
-    type?.thing && ownerOf(ref) !== undefined ? "It is claimed under this name: its owner has to disown it first." : "";
+  const lockOf = ({ ref, type }: TreeNode): string => {
+    const why = "It is claimed under this name: its owner has to disown it first.";
+    return type?.thing && ownerOf(ref) !== undefined ? why : "";
+  };
   const draftOf = ({ record }: TreeNode): NodeDraft => ({
     nodeId: record.ref.nodeId,
     displayName: record.displayName,

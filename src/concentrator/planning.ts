@@ -99,7 +99,9 @@ function typeFor(catalogue: Catalogue, parent: Place["parent"], name: string): N
 
 /** A node of unknown type takes no children; the root of a source takes what stands at the root of one. */
 export function acceptedBelow(type: NodeType, parent: Pick<TreeNode, "type"> | undefined): boolean {
-  if (parent === undefined || parent.type?.root) return type.parents.includes("");
+  if (parent === undefined) return type.parents.includes("");
+  // What the appliance itself is stands in a source of its own, and is made by the program.
+  if (parent.type?.root) return type.parents.includes("") && !type.inherits.includes("Appliance");
   return parent.type !== undefined && type.parents.includes(parent.type.name);
 }
 

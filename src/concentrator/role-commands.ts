@@ -87,7 +87,7 @@ export function roleCommands(roles: Roles, now: () => number, node: TreeNode, ca
           { columnId: "since", header: words.since },
           { columnId: "until", header: words.until },
         ]);
-        for (const one of roles.list(caller)) {
+        for (const one of roles.list(caller, place)) {
           const until = one.until === undefined ? noCell : timeCell(one.until);
           const where = textCell(describeNode(one.node));
           await table.row(textCell(one.jid), textCell(one.role), where, textCell(one.by), timeCell(one.at), until);

@@ -44,8 +44,8 @@ export interface Roles {
   grant(caller: Caller, wish: RoleWish & { readonly until?: number | undefined }): Grant;
   /** Takes back what the caller may take back of it: his own grants, and as owner of the appliance all. Throws not-found. */
   revoke(caller: Caller, wish: RoleWish): void;
-  /** What the caller gave, what he has, and for the owner of the appliance all. */
-  list(caller: Caller): readonly Grant[];
+  /** What the caller gave, what he has, and for the owner of the appliance all; of these, what holds at `top` or below it. */
+  list(caller: Caller, top?: NodeRef): readonly Grant[];
   /** The roles he may give and take back there. */
   mayGrant(caller: Caller, node: NodeRef): readonly Role[];
   /** Has any role that has not ended. */
@@ -103,6 +103,8 @@ export function createRoles(deps: RolesDeps): Roles {
     if (may.includes(role)) return "node";
     throw new Refusal("denied", "Only the owner of the appliance names installers.");
   };
+  const within = isWithin(find);
+  const isBelow = (node: NodeRef, top: NodeRef) => isWhole(top) || sameNode(node, top) || within(node, top);
   const placed = (ref: NodeRef): NodeRef => {
     if (isWhole(ref)) return rootRef;
     const node = find(ref);
@@ -116,7 +118,7 @@ export function createRoles(deps: RolesDeps): Roles {
   };
 
   return {
-    rule: roleRule({ ownerOf, rootOwner, of, isWithin: isWithin(find) }),
+    rule: roleRule({ ownerOf, rootOwner, of, isWithin: within }),
 
     grant(caller, wish) {
       const node = placed(wish.node);
@@ -159,10 +161,13 @@ export function createRoles(deps: RolesDeps): Roles {
       end(meant, "taken back", caller);
     },
 
-    list({ bareJid }) {
+    list({ bareJid }, top = rootRef) {
       const isRootOwner = rootOwner() === bareJid;
       return all().filter(
-        one => isRunning(one) && (one.by === bareJid || one.jid === bareJid || (isRootOwner && one.as === "appliance")),
+        one =>
+          isRunning(one) &&
+          isBelow(one.node, top) &&
+          (one.by === bareJid || one.jid === bareJid || (isRootOwner && one.as === "appliance")),
       );
     },
     mayGrant,

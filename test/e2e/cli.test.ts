@@ -219,7 +219,7 @@ describe("what goes wrong is said in one sentence", () => {
     [2, "owner frobnicate", /^There is no command "owner frobnicate"\./],
     [2, "nodes --frob", /^Unknown option '--frob'/],
     [2, "nodes extra", /^nodes does not know what to do with "extra"/],
-    [2, "read", /^read needs more: NODE/],
+    [2, "read", /^read needs more: NODE[^\n]*\nTry `isthmus read --help`\.\n$/],
     [2, "read heat-3 --category frob --as owner", /^"frob" is no category: say momentary, peak/],
     [2, "read heat-3 --from yesterday --as owner", /^--from is a time such as 2031/],
     [2, "read heat-3 --as owner --of 'a b'", /^--of is the JID of an appliance, not "a b"/],
@@ -287,6 +287,8 @@ describe("help", () => {
       for (const { name, summary } of commands)
         expect(text).toMatch(new RegExp(`^ {2}isthmus ${name} +${summary.slice(0, 20)}`, "m"));
     }
+    expect(await ok("help")).toBe(await ok("--help"));
+    expect(await ok("help node add")).toBe(await ok("node add --help"));
     expect(await ok("owner --help")).toMatch(/isthmus owner claim[\s\S]*isthmus owner rules/);
     expect(await ok("--version")).toMatch(/^isthmus \d+\.\d+\.\d+ on Node 24\./);
   });

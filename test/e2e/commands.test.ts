@@ -1,9 +1,10 @@
 // Telling nodes what to do from the command line, each command in a process of its own: commands and their forms, queries with
 // their tables, frames of a line while they are said, and roles that are given and taken back.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { systemClock as clock } from "#base/clock.ts";
 import { startWorld, type World } from "#cli/demo/world.ts";
 import { forever, temporaryFolder } from "../lab/scene.ts";
 import { type Ended, isthmus } from "./command-line.ts";
@@ -42,6 +43,7 @@ const works = async (...words: string[]): Promise<string> => {
   return out;
 };
 const lines = (text: string): string[] => text.trim().split("\n");
+const wholeLines = (text: string): string => text.slice(0, text.lastIndexOf("\n") + 1);
 const json = (text: string) => lines(text).map(line => JSON.parse(line));
 
 describe("commands", () => {
@@ -140,6 +142,86 @@ describe("queries", () => {
   }, 60_000);
 });
 
+describe("subscribe", () => {
+  const args = ["subscribe", "thermostat-2", "--field", "Set Point:0.5", "--as", "owner"];
+
+  it("prints the values of now, then each change that is large enough, until Ctrl-C", async () => {
+    await works("set", "thermostat-2", "Set Point=20");
+    await found("it is set", async () => world.setPoint() === 20 || undefined);
+    const [people, programs] = [isthmus(args), isthmus([...args, "--json"])];
+    await people.says(/Set Point +20\.0 Cel/);
+    await programs.says(/"Set Point"/);
+    await works("set", "thermostat-2", "Set Point=20.3");
+    await works("set", "thermostat-2", "Set Point=23");
+    await people.says(/Set Point +23\.0 Cel/);
+    await found("the change, for programs", async () => json(wholeLines(programs.out())).length >= 2 || undefined);
+    for (const one of [people, programs]) one.child.kill("SIGINT");
+    expect(await people.ended).toMatchObject({ code: 0, err: "" });
+    expect(people.out()).not.toContain("20.3");
+    const { code, out } = await programs.ended;
+    expect(code).toBe(0);
+    const told = json(out).flatMap(({ kind, fields }) => (kind === "reading" ? fields : []));
+    expect(told.map(({ name, value }) => [name, value.value])).toEqual([
+      ["Set Point", 20],
+      ["Set Point", 23],
+    ]);
+  }, 60_000);
+
+  it("ends the subscription over there when it ends", async () => {
+    // A meter that is read for those who subscribed to it is read no more when they are gone.
+    const subscribing = isthmus(["subscribe", "heat-3", "--at-most", "1", "--as", "owner"]);
+    await subscribing.says(/Energy/);
+    const first = world.telegramsOf("heat-3");
+    await found("a reading for it alone", async () => world.telegramsOf("heat-3") > first || undefined, 30_000);
+    subscribing.child.kill("SIGINT");
+    expect((await subscribing.ended).code).toBe(0);
+    const last = world.telegramsOf("heat-3");
+    await clock.sleep(11_000, forever);
+    expect(world.telegramsOf("heat-3")).toBe(last);
+  }, 60_000);
+
+  it("says what is wrong with what it was told", async () => {
+    expect(await run("subscribe", "thermostat-2", "--field", "Set Point:much")).toMatchObject({ code: 2, out: "" });
+    expect((await run("subscribe", "nobody")).err).toMatch(/^item-not-found/);
+    expect((await runAs("stranger", ["subscribe", "heat-3"])).code).toBe(1);
+  });
+});
+
+describe("the appliance", () => {
+  const onBoard = ["board@@Appliance"] as const;
+
+  it("keeps a copy of its configuration, and says where", async () => {
+    const items = json(await works("query", ...onBoard, "Backup", "--json"));
+    const [[file, size]] = items.find(({ kind }) => kind === "newRecords").records;
+    expect(statSync(file.value).size).toBe(size.value);
+    expect(await works("query", ...onBoard, "Backup")).toMatch(/File on the appliance[\s\S]*edge-20\S+\.db/);
+  });
+
+  it("takes in a site from a file: all of it, or nothing and the line that is wrong", async () => {
+    const file = join(home.path, "more.yaml");
+    const text = "nodes:\n  - type: sim.line\n    id: bench\n    nodes:\n      - type: sim.meter\n        id: sim-1\n";
+    writeFileSync(file, `${text}        historyDays: never\n`);
+    const from = (...more: string[]) => [
+      "run-command",
+      ...onBoard,
+      "ImportSite",
+      "--set-file",
+      `site=${file}`,
+      ...more,
+    ];
+    const refused = await run(...from());
+    expect([refused.code, refused.err]).toEqual([1, "Nothing was changed.\n"]);
+    expect(refused.out).toMatch(/Line 7: .*historyDays/);
+    expect(await works("tree")).not.toContain("bench");
+    writeFileSync(file, `${text}        historyDays: 30\n`);
+    expect(await works(...from())).toMatch(/The site was imported/);
+    expect(await works("read", "sim-1")).toContain("Energy");
+    expect(await works("node", "edit", "sim-1", "--form")).toMatch(/^HistoryDays +30/m);
+    expect((await run(...from().map(word => word.replace("more", "no-such")))).err).toMatch(/cannot be read/);
+    await works("node", "remove", "bench", "--all");
+  }, 60_000);
+});
+
 it("sniff shows the frames of a line while they are said, as decode takes them", async () => {
   const sniffing = isthmus(["sniff", "attic-mbus", "--json", "--as", "owner"]);
   const reading = await found("the sniffer", async () => {
@@ -153,6 +235,23 @@ it("sniff shows the frames of a line while they are said, as decode takes them",
   expect((await isthmus(["decode", "mbus", answer.hex]).ended).out).toMatch(/Energy/);
   const refused = await run("sniff", "thermostat-2-valve");
   expect(refused.code).toBe(1);
+}, 60_000);
+
+it("an installer of one line sets up below it, and nowhere else, until his role is taken back", async () => {
+  const newcomer = `newcomer@${world.domain}`;
+  expect(await works("roles", "grant", newcomer, "installer", "--node", "attic-mbus")).toMatch(/is installer now/);
+  const add = (line: string) =>
+    runAs("newcomer", ["node", "add", line, "mbus.meter", "--set", "NodeId=cold-9", "--set", "address=9"]);
+  await found("the newcomer let in", async () => ((await runAs("newcomer", ["tree"])).code === 0 ? true : undefined));
+  expect(await add("attic-mbus")).toMatchObject({ code: 0, err: "" });
+  expect((await runAs("newcomer", ["node", "add", "site", "sim.line"])).err).not.toBe("");
+  expect((await runAs("newcomer", ["node", "remove", "attic-mbus", "--all"])).err).toMatch(/forbidden/);
+  expect((await runAs("newcomer", ["node", "remove", "cold-9"])).code).toBe(0);
+  expect(await works("roles", "list", "--node", "attic-mbus")).toContain(newcomer);
+  expect(await works("roles", "list", "--node", "home-mqtt")).not.toContain(newcomer);
+  await works("roles", "revoke", newcomer, "installer", "--node", "attic-mbus");
+  expect((await add("attic-mbus")).code).toBe(1);
+  expect(await works("tree")).not.toContain("cold-9");
 }, 60_000);
 
 it("roles are given for a while, seen, used and taken back", async () => {

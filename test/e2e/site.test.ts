@@ -1,8 +1,11 @@
 // Done-when of "Everything a concentrator serves": from an appliance without a node, the command line sets up the whole site of
 // the demonstration over XMPP, each command in a process of its own, and then the site reads, is rearranged and taken down.
 
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse as parseYaml } from "yaml";
+import { siteOf } from "#cli/demo/devices.ts";
 import { startWorld, type World } from "#cli/demo/world.ts";
 import { forever, temporaryFolder } from "../lab/scene.ts";
 import { type Ended, isthmus } from "./command-line.ts";
@@ -49,6 +52,8 @@ describe("an empty appliance", () => {
     expect(await works("tree")).toMatch(/MeteringTopology/);
     const types = await works("node", "types");
     for (const type of ["mbus.tcp", "modbus.tcp", "mqtt.broker"]) expect(types).toContain(type);
+    // The appliance itself is there, and is not made again.
+    expect(types).not.toContain("board.appliance");
     const form = await works("node", "add", "site", "mbus.tcp", "--form");
     expect(form).toMatch(/^host +\S* *text, required/m);
     expect(form).toMatch(/^port +\d* *int.* 1 to 65535/m);
@@ -100,11 +105,13 @@ describe("the demonstration's site", () => {
       manufacturer: "kamstrup.example",
       serialNumber: "66120034",
       ROOM: "Attic",
+      HistoryDays: 365,
     });
     await add("attic-mbus", "mbus.meter", {
       NodeId: "water-7",
       Name: "Water meter, flat 3",
       address: "41907755",
+      pollSeconds: 300,
       class: "WaterMeter",
       manufacturer: "elster.example",
       serialNumber: "41907755",
@@ -122,6 +129,8 @@ describe("the demonstration's site", () => {
       address: 1,
       profile: "eastron-sdm630",
       ROOM: "Cellar",
+      LAT: 59.3293,
+      LON: 18.0686,
     });
     await add("site", "mqtt.broker", {
       NodeId: "home-mqtt",
@@ -180,6 +189,13 @@ describe("the demonstration's site", () => {
       /^ +│ +├─ heat-3 {2}Heat meter, flat 3 {2}\[mbus.meter\] {2}read/,
     );
   }, 120_000);
+
+  it("is the site of the demonstration's own file, node by node, and goes out as such a file", async () => {
+    const file = join(home.path, "exported.yaml");
+    await works("query", "board@@Appliance", "ExportSite", "--save", file);
+    const exported = parseYaml(readFileSync(file, "utf8"));
+    expect(exported.nodes).toEqual(parseYaml(siteOf(world.devices)).nodes);
+  });
 
   it("reads from every line and is set", async () => {
     const read = await works("read", "heat-3", "water-7", "energy-1", "thermostat-2", "--category", "all");

@@ -5,7 +5,7 @@ import type { CommandBody } from "../command.ts";
 import { clientOptions, withClient } from "../connect.ts";
 
 export const nodes: CommandBody = {
-  usage: "[--of JID]",
+  usage: "",
   options: clientOptions,
   words: [0, 0],
   run: call =>

@@ -6,12 +6,12 @@ import { type Category, categories, categoryNames } from "#contract/field.ts";
 import { describeNode, parseNode, rootRef, sameNode } from "#contract/node.ts";
 import { confirm } from "../ask.ts";
 import { type CommandBody, CommandError, type Invocation, UsageError } from "../command.ts";
-import { type Client, clientOptions, withClient } from "../connect.ts";
+import { type Client, personOptions, withClient } from "../connect.ts";
 
 export const claim: CommandBody = {
   usage: "URI [--private]",
   details: "URI is the text of the label's code: iotdisco:… Quote it, it holds semicolons.",
-  options: { ...clientOptions, private: { type: "boolean", help: "Do not list the thing in searches." } },
+  options: { ...personOptions, private: { type: "boolean", help: "Do not list the thing in searches." } },
   words: [1, 1],
   run: call =>
     withClient(call, async client => {
@@ -25,7 +25,7 @@ export const claim: CommandBody = {
 
 export const things: CommandBody = {
   usage: "",
-  options: clientOptions,
+  options: personOptions,
   words: [0, 0],
   run: call =>
     withClient(call, async client => {
@@ -58,7 +58,7 @@ async function openQuestions(client: Client, call: Invocation): Promise<OwnerQue
 
 export const questions: CommandBody = {
   usage: "[--wait]",
-  options: { ...clientOptions, wait: { type: "boolean", help: "Go on listening until Ctrl-C." } },
+  options: { ...personOptions, wait: { type: "boolean", help: "Go on listening until Ctrl-C." } },
   words: [0, 0],
   run: call =>
     withClient(call, async client => {
@@ -95,7 +95,7 @@ export const answer: CommandBody = {
   details:
     "KEY is the first column of `isthmus owner questions`. Yes without --field or --category grants all that kind of access to that node.",
   options: {
-    ...clientOptions,
+    ...personOptions,
     field: { type: "string", value: "NAME", multiple: true, help: "Only this field or parameter; may be given again." },
     category: {
       type: "string",
@@ -138,7 +138,7 @@ export const rules: CommandBody = {
   usage: "[--delete [--all]] [--thing JID] [--node NODE[@PARTITION]]",
   details: "Deleting rules makes the next request a question again.",
   options: {
-    ...clientOptions,
+    ...personOptions,
     delete: { type: "boolean", help: "Delete the rules of the thing that is named." },
     all: { type: "boolean", help: "With --delete: those of all one's things, without being asked." },
     thing: { type: "string", value: "JID", help: "Only this appliance." },

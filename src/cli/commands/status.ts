@@ -8,7 +8,7 @@ import { runningDemo } from "../identity.ts";
 import { printStatus, type Status } from "../status-text.ts";
 
 export const status: CommandBody = {
-  usage: "[--data FOLDER]",
+  usage: "[--data FOLDER] [--codes]",
   options: {
     data: {
       type: "string",

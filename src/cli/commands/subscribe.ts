@@ -4,6 +4,7 @@ import type { Wish } from "#client/subscriptions.ts";
 import { parseNode } from "#contract/node.ts";
 import { type CommandBody, type Invocation, UsageError } from "../command.ts";
 import { clientOptions, withClient } from "../connect.ts";
+import { createRows } from "../output.ts";
 import { askOf, categoryOption, rowsOf } from "./read.ts";
 
 export const subscribe: CommandBody = {
@@ -28,9 +29,10 @@ export const subscribe: CommandBody = {
     return withClient(call, async client => {
       try {
         const where = (signal: AbortSignal) => client.appliance(signal);
+        const print = createRows(call.out, ["Node", "Time", "Field", "Value", "Category", "Quality"]);
         for await (const reading of client.subscriptions.subscribe(where, wish, call.signal)) {
           call.out.value(reading);
-          for (const row of rowsOf(reading)) call.out.line(row.filter(cell => cell !== "").join("  "));
+          for (const row of rowsOf(reading)) print(row);
         }
       } catch (error) {
         if (!call.signal.aborted) throw error;

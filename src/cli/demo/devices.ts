@@ -40,10 +40,11 @@ nodes:
         name: Heat meter, flat 3
         settings: { address: "3", pollSeconds: 0, class: HeatMeter, manufacturer: kamstrup.example, serialNumber: "66120034" }
         tags: { ROOM: Attic }
+        historyDays: 365
       - type: mbus.meter
         id: water-7
         name: Water meter, flat 3
-        settings: { address: "41907755", class: WaterMeter, manufacturer: elster.example, serialNumber: "41907755" }
+        settings: { address: "41907755", pollSeconds: 300, class: WaterMeter, manufacturer: elster.example, serialNumber: "41907755" }
         tags: { ROOM: Attic }
   - type: modbus.tcp
     id: cellar-modbus
@@ -54,7 +55,7 @@ nodes:
         id: energy-1
         name: Energy meter of the house
         settings: { address: 1, profile: eastron-sdm630 }
-        tags: { ROOM: Cellar }
+        tags: { ROOM: Cellar, LAT: 59.3293, LON: 18.0686 }
   - type: mqtt.broker
     id: home-mqtt
     name: MQTT broker of the house
