@@ -80,6 +80,12 @@ export const lineConnectMs = 10_000;
 export const lineKeepAliveMs = 30_000;
 /** Opening a serial port is immediate, unless the adapter hangs. */
 export const serialOpenMs = 5_000;
+/** A port that is not there is looked for this often, where its folder does not tell. */
+export const serialLookMs = 2_000;
+/** Ports listed of one machine. */
+export const serialPortsMax = 256;
+/** A name that takes longer to look up is its own key. */
+export const lineLookupMs = 2_000;
 /** Octets of one datagram that are looked at: more than the longest frame of any field bus. */
 export const datagramBytesMax = 2_048;
 /** A socket or port that takes nothing for so long is lost. */
@@ -141,8 +147,8 @@ export const searchNamesMax = 64;
 export const searchColumnsMax = 32;
 /** Things in one piece of that memory, and looked through without letting others in between. */
 export const searchBlockRows = 8_192;
-/** The memory is read anew at each start, some ten seconds for a million things; a search waits so long for it. */
-export const searchWaitMs = 10_000;
+/** A search takes so long at most; right after a start it waits for what is read into memory, ten seconds for a million things. */
+export const searchMs = 12_000;
 /** DISCO-SEARCH-06. States of one pattern; and of its automaton remembered. */
 export const regexCharsMax = 128;
 export const regexRepeatMax = 1_000;

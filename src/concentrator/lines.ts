@@ -14,7 +14,7 @@ export function createLines(): Lines {
     own(line, owner) {
       const present = owners.get(line);
       if (present !== undefined) {
-        const port = line.replace(/^(serial|tcp):/, "");
+        const port = line.replace(/^(serial|tcp|udp):/, "");
         throw new DeviceFault("unreachable", `${port} is in use by the node ${present.owner}.`);
       }
       const mine = { owner };

@@ -161,9 +161,31 @@ export function createOpening(deps: OpeningDeps): Opening {
     attempt.fault = fault.eventId;
     attempt.delays ??= backoff(reopenFirstMs, reopenMsMax);
     const { number } = attempt;
-    attempt.retry = agenda.after(attempt.delays.next().value, () => {
+    const retry = () => {
       if (attempt.number === number) void begin(node);
-    });
+    };
+    attempt.retry = agenda.after(attempt.delays.next().value, retry);
+    if (error instanceof DeviceFault && error.again) retrySooner(attempt, error.again, retry);
+  };
+
+  /** What was missing is back, a port that was plugged in again: nobody waits out a long delay for it. */
+  const retrySooner = (attempt: Attempt, again: (signal: AbortSignal) => Promise<void>, retry: () => void) => {
+    const waiting = new AbortController();
+    const { retry: timer } = attempt;
+    attempt.retry = {
+      [Symbol.dispose]() {
+        timer?.[Symbol.dispose]();
+        waiting.abort();
+      },
+    };
+    again(waiting.signal).then(
+      () => {
+        if (waiting.signal.aborted) return;
+        attempt.delays = undefined;
+        retry();
+      },
+      () => {},
+    );
   };
 
   const failBelow = (node: TreeNode, { text }: FaultText) => {

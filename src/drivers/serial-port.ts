@@ -8,6 +8,8 @@ import { TimeoutError, within } from "#base/deadline.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { serialOpenMs } from "#limits.ts";
 import { type ByteChannel, channelOver } from "./byte-channel.ts";
+import { holderOf } from "./serial-list.ts";
+import { untilPortIsThere } from "./serial-watch.ts";
 
 export interface SerialSettings {
   /** Below /dev/; a name in /dev/serial/by-id/ survives a reboot. */
@@ -39,6 +41,7 @@ export async function openSerialChannel(
 ): Promise<SerialChannel> {
   signal.throwIfAborted();
   const { path, baudRate, parity, stopBits, dataBits = 8 } = settings;
+  await refuseHeld(path);
   const port = new SerialPort({ path, baudRate, parity, stopBits, dataBits, lock: true, autoOpen: false });
   const opening = completes(done => port.open(done));
   try {
@@ -47,9 +50,17 @@ export async function openSerialChannel(
     // An open that hangs may still succeed later, and would then hold the port for nobody.
     opening.then(() => port.close(() => {})).catch(() => {});
     if (signal.aborted) throw signal.reason;
-    throw new DeviceFault("unreachable", explain(path, error), { cause: error });
+    const again = (inner: AbortSignal) => untilPortIsThere(path, clock, inner);
+    throw new DeviceFault("unreachable", explain(path, error), { cause: error, ...(isMissing(error) && { again }) });
   }
   return channelOf(port, path);
+}
+
+/** The lock does not bind root: a port that another program has open is left to it. One end of a pseudo terminal always is. */
+async function refuseHeld(path: string): Promise<void> {
+  if ((await realpath(path).catch(() => path)).startsWith("/dev/pts/")) return;
+  const holder = await holderOf(path);
+  if (holder !== undefined) throw new DeviceFault("unreachable", `${path}: in use by ${holder}`);
 }
 
 function channelOf(port: SerialPort, name: string): SerialChannel {
@@ -87,10 +98,13 @@ function channelOf(port: SerialPort, name: string): SerialChannel {
 const completes = (start: (done: (error?: Error | null) => void) => void): Promise<void> =>
   new Promise((resolve, reject) => start(error => (error ? reject(error) : resolve())));
 
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const isMissing = (error: unknown): boolean => /no such file|ENOENT|cannot find/i.test(messageOf(error));
+
 function explain(path: string, error: unknown): string {
   if (error instanceof TimeoutError) return `${path}: the port does not open; unplug the adapter and plug it in again`;
-  const message = error instanceof Error ? error.message : String(error);
-  if (/no such file|ENOENT|cannot find/i.test(message)) return `${path}: no such port: is the adapter plugged in?`;
+  const message = messageOf(error);
+  if (isMissing(error)) return `${path}: no such port: is the adapter plugged in?`;
   if (/permission|EACCES/i.test(message)) return `${path}: no permission: this user must be in the group dialout`;
   if (/lock|busy|EBUSY|temporarily unavailable/i.test(message)) return `${path}: in use by another program`;
   return `${path}: ${message}`;

@@ -13,9 +13,16 @@ export interface TcpAddress {
   readonly port: number;
 }
 
-/** The key by which a line is owned (Env.own): the same for every way to write one name. A name and its address stay two. */
-export const tcpLineKey = ({ host, port }: TcpAddress): string =>
-  `tcp:${host.toLowerCase().replace(/\.$/, "")}:${port}`;
+/** The key by which a line is owned (Env.own): the same for every way to write one name; `owning` adds that of its address. */
+export const tcpLineKey = ({ host, port }: TcpAddress): string => `tcp:${plainHost(host)}:${port}`;
+
+/** In small letters, without the dot of the root, and an IPv4 address in IPv6's clothes as what it is. */
+export const plainHost = (host: string): string =>
+  host
+    .toLowerCase()
+    .replace(/\.$/, "")
+    .replace(/^\[(.*)\]$/, "$1")
+    .replace(/^::ffff:(?=\d+\.)/, "");
 
 /** Throws `DeviceFault` unreachable (refused, no route, unknown name, or silent for longer than limits.lineConnectMs). */
 export async function openTcpChannel(address: TcpAddress, clock: Clock, signal: AbortSignal): Promise<ByteChannel> {

@@ -32,9 +32,16 @@ export type DeviceFaultKind = "timeout" | "garbled" | "refused" | "unreachable";
 export class DeviceFault extends Error {
   override name = "DeviceFault";
   readonly kind: DeviceFaultKind;
-  constructor(kind: DeviceFaultKind, message: string, options?: ErrorOptions) {
+  /** What opening waits for besides its time: resolves when it is worth trying again, at the abort at the latest. */
+  readonly again: ((signal: AbortSignal) => Promise<void>) | undefined;
+  constructor(
+    kind: DeviceFaultKind,
+    message: string,
+    options?: ErrorOptions & { readonly again?: (signal: AbortSignal) => Promise<void> },
+  ) {
     super(message, options);
     this.kind = kind;
+    this.again = options?.again;
   }
 }
 
