@@ -39,7 +39,8 @@ export async function switchBaud(
     await session.tell(code, new Uint8Array(), signal);
     if (contact.address.kind === "secondary") await atRate(wanted, () => greet(bus, contact.address, signal));
   });
-  for (const rate of new Set([wanted, old, 300, 2400])) {
+  const tried = [...new Set([wanted, old, 300, 2400])];
+  for (const rate of tried) {
     if (!(await atRate(rate, () => isThere(bus, contact.address, signal)))) continue;
     const text =
       rate === wanted
@@ -47,7 +48,7 @@ export async function switchBaud(
         : `${who}: the meter did not stay at ${wanted} baud, it talks at ${rate}`;
     return { rate, text };
   }
-  return { rate: undefined, text: `${who}: the meter is not heard at ${wanted}, ${old}, 300 or 2400 baud` };
+  return { rate: undefined, text: `${who}: the meter is not heard at ${tried.join(", ")} baud` };
 }
 
 /** SND_NKE at the new rate keeps the meter there. */
