@@ -1,10 +1,11 @@
-// `npm run bench [readout] [decision] [start] [concentrator] [--json]`: measures what the targets are about, on real parts, and prints each
-// figure beside its target. Without words it measures everything.
+// `npm run bench [readout] [decision] [start] [concentrator] [mbus] [--json]`: measures what the targets are about, on real parts, and
+// prints each figure beside its target. Without words it measures everything.
 
 import { systemClock } from "#base/clock.ts";
 import { concentratorFigures } from "./concentrator.ts";
 import { decisionFigures } from "./decision.ts";
 import { type Figure, formatFigures } from "./figures.ts";
+import { mbusDecodeFigures } from "./mbus-decode.ts";
 import { readoutFigures } from "./readout.ts";
 import { startFigures } from "./start.ts";
 
@@ -13,6 +14,7 @@ const parts: Readonly<Record<string, (note: Note, signal: AbortSignal) => Promis
   decision: decisionFigures,
   start: startFigures,
   concentrator: concentratorFigures,
+  mbus: async (note, signal) => [...(await mbusDecodeFigures(note, signal))],
 };
 
 /** Says what is being done; on standard error, so that standard output holds nothing but figures. */
