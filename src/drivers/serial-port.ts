@@ -58,7 +58,8 @@ export async function openSerialChannel(
 
 /** The lock does not bind root: a port that another program has open is left to it. One end of a pseudo terminal always is. */
 async function refuseHeld(path: string): Promise<void> {
-  if ((await realpath(path).catch(() => path)).startsWith("/dev/pts/")) return;
+  const real = await realpath(path).catch(() => undefined);
+  if (real === undefined || real.startsWith("/dev/pts/")) return;
   const holder = await holderOf(path);
   if (holder !== undefined) throw new DeviceFault("unreachable", `${path}: in use by ${holder}`);
 }
