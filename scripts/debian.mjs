@@ -20,6 +20,8 @@ const needed = [
 /** Other people's code that only the tests talk to: a second broker, clients and servers in other languages. */
 const neededByTests = [
   { name: "ejabberd", present: () => has("ejabberdctl") },
+  { name: "gcc", present: () => has("gcc") },
+  { name: "libc6-dev", present: () => existsSync("/usr/include/stdio.h") },
   { name: "mbpoll", present: () => has("mbpoll") },
   { name: "python3-pymodbus", present: () => existsSync("/usr/lib/python3/dist-packages/pymodbus") },
   { name: "python3-slixmpp", present: () => has("python3") && existsSync("/usr/lib/python3/dist-packages/slixmpp") },
