@@ -242,6 +242,8 @@ export const modbusOwedMax = 64;
 export const modbusOwedMs = 10_000;
 /** A TCP connection not used for so long may be dead without a sign, in translators and in devices: it is opened anew first. */
 export const modbusIdleMs = 300_000;
+/** Questions for one stream of a unit's identification, which says itself whether more follows. */
+export const modbusIdentityAsksMax = 32;
 /** Refusals and borders remembered of one table of a model. */
 export const modbusLearnedMax = 256;
 

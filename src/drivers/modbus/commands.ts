@@ -1,17 +1,14 @@
-// What a Modbus line and its units can be told to do: look for units one by one, and say what a unit is by the identification
-// it carries (Modbus Application Protocol 1.1b3, clauses 6.13 and 6.21). Between two units everybody else has the line.
+// What a Modbus line can be told to do: look for units one by one, each with what it says of itself (Modbus Application Protocol
+// 1.1b3, clause 6.21). Between two units everybody else has the line.
 
 import * as z from "zod";
-import { QueueFull } from "#base/turns.ts";
-import { type Command, query, queryWith, simple } from "#contract/command.ts";
+import { type Command, queryWith } from "#contract/command.ts";
 import { DeviceFault } from "#contract/faults.ts";
-import { type Cell, integerCell, type Report, textCell } from "#contract/report.ts";
-import { lineBusyMs } from "#limits.ts";
-import { factsTable, lastFramesCommand, resetCommand, statisticsCommand } from "../line-commands.ts";
-import type { Learned } from "./learned.ts";
+import { integerCell, type Report, textCell } from "#contract/report.ts";
+import { resetCommand, statisticsCommand } from "../line-commands.ts";
+import { identification, patiently } from "./asking.ts";
 import type { ModbusLine } from "./line.ts";
 import { type Answer, describeException, type Request } from "./pdu.ts";
-import { unitName } from "./session.ts";
 
 const words = {
   search: "Search",
@@ -35,14 +32,6 @@ const words = {
   refuses: "refuses",
   garbled: "answers in a way that cannot be read: noise, or two units with this address",
   none: "No unit answered. Check the wiring, the baud rate and the parity.",
-  identify: "Ask the unit who it is",
-  identity: "The unit",
-  serverId: "Server id",
-  object: "Object",
-  forget: "Ask again for what was refused",
-  forgotten: "What this model refused, and how long its reads may be, is found out anew.",
-  notForgotten: "It could not be forgotten.",
-  noIdentity: "The unit does not say who it is.",
 };
 
 const unitNumber = (title: string, standard: number) =>
@@ -77,36 +66,6 @@ export const lineCommands = (line: ModbusLine): readonly Command[] => [
   resetCommand(async () => line[Symbol.asyncDispose]()),
 ];
 
-const forgetCommand = (learned: Learned): Command =>
-  simple({
-    id: "ForgetRefusals",
-    title: words.forget,
-    sort: { category: words.service, key: "8" },
-    success: words.forgotten,
-    failure: words.notForgotten,
-    async execute() {
-      learned.forget();
-    },
-  });
-
-/** `learned`: what the unit's model was found to refuse, where that is kept. */
-export const unitCommands = (line: ModbusLine, address: number, learned?: Learned): readonly Command[] => [
-  query({
-    id: "Identify",
-    title: words.identify,
-    sort: { category: words.service, key: "1" },
-    async query(report, signal) {
-      await report.title(words.identity);
-      // Past the breaker: silence at a function that a unit does not know says nothing of its health.
-      const facts = await identify(request => line.probe(address, request, signal));
-      if (facts.length === 0) return report.message(words.noIdentity, "Warning");
-      await factsTable(report, words.identity, facts);
-    },
-  }),
-  ...(learned === undefined ? [] : [forgetCommand(learned)]),
-  lastFramesCommand(line.tap, unitName(address)),
-];
-
 async function scan(
   line: ModbusLine,
   { from, to, table: kind, register }: z.output<typeof scanSettings>,
@@ -129,7 +88,7 @@ async function scan(
     const answer = await heard(() => probe(request));
     if (answer === undefined) continue;
     found++;
-    const objects = answer === words.garbled ? [] : await identification(probe);
+    const objects = answer === words.garbled ? [] : await identification(probe, true);
     await table.row(
       integerCell(at),
       textCell(answer),
@@ -139,18 +98,6 @@ async function scan(
   await table.done();
   await report.status(`${found} found from ${from} to ${to}.`);
   if (found === 0) await report.message(words.none, "Warning");
-}
-
-/** A scan goes behind everybody else: where even the queue is full it waits outside. */
-async function patiently<T>({ clock }: ModbusLine, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof QueueFull)) throw error;
-      await clock.sleep(lineBusyMs, signal);
-    }
-  }
 }
 
 /** What a unit makes of the request; undefined where none is. */
@@ -167,47 +114,3 @@ async function heard(ask: () => Promise<Answer>): Promise<string | undefined> {
     throw error;
   }
 }
-
-const objectNames: Readonly<Record<number, string>> = {
-  0: words.vendor,
-  1: words.product,
-  2: words.revision,
-  3: "Vendor address",
-  4: "Product name",
-  5: "Model",
-  6: "Application",
-};
-
-async function identify(ask: (request: Request) => Promise<Answer>): Promise<[string, Cell][]> {
-  const objects = await identification(ask);
-  const id = await answered(() => ask({ function: 17 }));
-  return [
-    ...objects.map(({ id: object, text }): [string, Cell] => [
-      objectNames[object] ?? `${words.object} ${object}`,
-      textCell(text),
-    ]),
-    ...(id?.kind === "data" ? ([[words.serverId, textCell(readable(id.data))]] as [string, Cell][]) : []),
-  ];
-}
-
-/** The basic objects; none where the unit does not know the function, which most do not. */
-async function identification(ask: (request: Request) => Promise<Answer>): Promise<{ id: number; text: string }[]> {
-  const answer = await answered(() => ask({ function: 43, code: 1, object: 0 }));
-  if (answer?.kind !== "identification") return [];
-  return [...answer.objects].map(([id, bytes]) => ({ id, text: readable(bytes) }));
-}
-
-/** A unit that does not know a function may refuse it, be silent or answer nonsense: all say no. */
-async function answered(ask: () => Promise<Answer>): Promise<Answer | undefined> {
-  try {
-    const answer = await ask();
-    return answer.kind === "exception" ? undefined : answer;
-  } catch (error) {
-    if (error instanceof DeviceFault && error.kind !== "unreachable") return undefined;
-    throw error;
-  }
-}
-
-/** Text as far as it is text. */
-const readable = (bytes: Uint8Array): string =>
-  Array.from(bytes, one => (one >= 32 && one < 127 ? String.fromCharCode(one) : "·")).join("");

@@ -6,7 +6,6 @@ import type { Device } from "#contract/driver.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { type Ask, type Field, isAsked, type Sample } from "#contract/field.ts";
 import { textFact } from "../device-facts.ts";
-import { unitCommands } from "./commands.ts";
 import type { ModbusLine, UnitLink } from "./line.ts";
 import { unitName } from "./session.ts";
 import { modelsCommand } from "./sunspec-command.ts";
@@ -16,6 +15,7 @@ import { isInPlace, type ModelReading, readModel, readSpan } from "./sunspec-rea
 import type { PointValue } from "./sunspec-value.ts";
 import { type Ask as AskUnit, findBase, type SunspecMap, usualBases, walkModels } from "./sunspec-walk.ts";
 import { type Fresh, parameterOf } from "./sunspec-write.ts";
+import { unitCommands } from "./unit-commands.ts";
 
 export interface SunspecPlan {
   /** Where the map begins, where it is not at one of the usual places. */
@@ -141,10 +141,7 @@ export function createSunspec(line: ModbusLine, link: UnitLink, plan: SunspecPla
       ...(map === undefined ? [] : [textFact("models", "Models", map.models.map(({ id }) => id).join(", "))]),
       ...(map?.cut === undefined ? [] : [textFact("modelsCut", "List of Models Breaks Off", map.cut)]),
     ],
-    commands: [
-      modelsCommand(signal => look(askFor("read", signal)), plan.models),
-      ...unitCommands(line, link.address),
-    ],
+    commands: [modelsCommand(signal => look(askFor("read", signal)), plan.models), ...unitCommands(line, link.address)],
     sniff: signal => line.tap.listen(signal, who),
     async [Symbol.asyncDispose]() {
       closed = true;

@@ -6,13 +6,13 @@ import type { Device } from "#contract/driver.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { type Ask, type Field, isAsked, type Sample } from "#contract/field.ts";
 import { counterFacts } from "../device-facts.ts";
-import { unitCommands } from "./commands.ts";
 import type { Learned } from "./learned.ts";
 import type { ModbusLine } from "./line.ts";
 import { misfit, type PlanLimits } from "./plan.ts";
 import { failedField, fieldOf, type Point } from "./point.ts";
 import { createReading, refusalWords } from "./reading.ts";
 import { unitName } from "./session.ts";
+import { unitCommands } from "./unit-commands.ts";
 import type { UnitLink } from "./unit-link.ts";
 import { parameterOf } from "./write.ts";
 

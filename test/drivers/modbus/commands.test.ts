@@ -107,3 +107,69 @@ it("CON-SNIFF-06: requests are explained, frames are whole, a unit hears its own
   ]);
   expect(one).toEqual(line.slice(3));
 });
+
+it("identify: all three streams, each with more that follows, and the server id; one by one where there is no stream", async () => {
+  await using it = await bench();
+  const rich = createLabUnit();
+  it.server.units.set(9, rich);
+  const objects = ["Example Energy", "EX-100", "1.4", "https://example.org/meters/", "Meter of the series X", "X3"];
+  for (const [id, text] of objects.entries()) rich.identity.set(id, text);
+  for (const id of [128, 129, 200]) rich.identity.set(id, `private ${id}: ${"x".repeat(40)}`);
+  rich.serverId = Uint8Array.of(0x58, 0x33, 0xff);
+  const unit = await open<Device>("modbus.unit", { address: 9 }, it.line);
+  const { rows } = await ask(unit, "Identify");
+  expect(rows.map(([, value]) => value)).toEqual([
+    ...objects,
+    ...[128, 129, 200].map(id => `private ${id}: ${"x".repeat(40)}`),
+    "X3·",
+  ]);
+  expect(rows[0]?.[0]).toBe("Vendor");
+  const { answer } = rich;
+  // Knows only the access to one object at a time.
+  rich.answer = pdu => (pdu[0] === 43 && pdu[2] !== 4 ? Uint8Array.of(0xab, 3) : answer(pdu));
+  expect((await ask(unit, "Identify")).rows.map(([, value]) => value)).toEqual([...objects.slice(0, 3), "X3·"]);
+  // "More follows" for ever.
+  rich.answer = pdu => (pdu[0] === 43 ? Uint8Array.of(43, 14, pdu[2] ?? 0, 0x83, 0xff, 0, 1, 0, 1, 65) : answer(pdu));
+  expect((await ask(unit, "Identify")).rows[0]).toEqual(["Vendor", "A"]);
+});
+
+it("registers are shown raw, by any notation; bits as bits; a refusal ends it in words", async () => {
+  await using it = await bench();
+  it.server.units.get(2)?.setWords("holding", 17, [0x4142, 0xfffe]);
+  it.server.units.get(2)?.set("coil", 3, 1);
+  const unit = await open<Device>("modbus.unit", { address: 2 }, it.line);
+  expect((await ask(unit, "ReadRegisters", { address: "4x0018", count: 2 })).rows).toEqual([
+    [17, "4142", 16_706, 16_706, "AB"],
+    [18, "FFFE", 65_534, -2, "··"],
+  ]);
+  expect((await ask(unit, "ReadRegisters", { table: "coil", address: 3, count: 1 })).rows).toEqual([[3, 1]]);
+  await expect(ask(unit, "ReadRegisters", { address: "99", count: 1 })).rejects.toThrow("illegal data address");
+  await expect(ask(unit, "ReadRegisters", { address: "3x0001" })).rejects.toThrow("an input register");
+});
+
+it("loop back, FIFO queue and file records", async () => {
+  await using it = await bench();
+  const lab = it.server.units.get(2);
+  const unit = await open<Device>("modbus.unit", { address: 2 }, it.line);
+  const tried = await ask(unit, "Loopback", { count: 2 });
+  expect(tried.rows.map(([n, result]) => [n, result])).toEqual([
+    [1, "came back as sent"],
+    [2, "came back as sent"],
+  ]);
+  lab?.unknownFunctions.add(8);
+  expect((await ask(unit, "Loopback", { count: 1 })).rows[0]?.[1]).toContain("which is an answer too");
+  if (lab) lab.silent = true;
+  expect((await ask(unit, "Loopback", { count: 1 })).rows[0]?.[1]).toContain("no answer within");
+  if (lab) lab.silent = false;
+  await expect(ask(unit, "ReadFifo", { pointer: 4 })).rejects.toThrow("illegal function");
+  lab?.queues.set(4, [7, 8, 9]);
+  lab?.files.set(2, [100, 101, 102, 103]);
+  expect((await ask(unit, "ReadFifo", { pointer: 4 })).rows.map(row => row[2])).toEqual([7, 8, 9]);
+  const file = await ask(unit, "ReadFile", { file: 2, record: 1, count: 3 });
+  expect(file.rows.map(row => [row[0], row[2]])).toEqual([
+    [1, 101],
+    [2, 102],
+    [3, 103],
+  ]);
+  await expect(ask(unit, "ReadFile", { file: 2, record: 1, count: 9 })).rejects.toThrow("illegal data address");
+});
