@@ -190,9 +190,10 @@ export function createEditing({ tree, admission, node, ownerOf, log }: EditingDe
         .filter(type => acceptedBelow(type, above))
         .map(({ name, title }) => ({ type: name, title }));
     },
-    async newNodeForm(caller, parent, type, signal, submission) {
+    async newNodeForm(caller, parent, typeName, signal, submission) {
       const [above] = await admit(caller, "add", [parent], signal);
-      return newNode(above as TreeNode, typeBelow(above as TreeNode, type), submission).form;
+      const type = typeBelow(above as TreeNode, typeName);
+      return withSuggestions(newNode(above as TreeNode, type, submission).form, [type]);
     },
     async createNode(caller, parent, typeName, submission, signal) {
       const above = (await admit(caller, "add", [parent], signal))[0] as TreeNode;
@@ -204,7 +205,9 @@ export function createEditing({ tree, admission, node, ownerOf, log }: EditingDe
       return node(caller, ref);
     },
     async editForm(caller, refs, signal, submission) {
-      return edited(await admit(caller, "edit", refs, signal), submission).form;
+      const nodes = await admit(caller, "edit", refs, signal);
+      const types = new Set(nodes.flatMap(({ type }) => type ?? []));
+      return withSuggestions(edited(nodes, submission).form, [...types]);
     },
     async editNodes(caller, refs, submission, signal) {
       const nodes = await admit(caller, "edit", refs, signal);
@@ -242,6 +245,16 @@ export function createEditing({ tree, admission, node, ownerOf, log }: EditingDe
       audit("nodes-moved", caller, moving, { direction });
     },
   };
+}
+
+/** What there is to choose from now stands at the field; of nodes of several types, what their common fields have in common. */
+async function withSuggestions(form: Form, types: readonly NodeType[]): Promise<Form> {
+  const suggested = types.length === 1 ? (types[0]?.suggestions ?? {}) : {};
+  const fields = form.fields.map(async (field): Promise<FilledField> => {
+    const options = field.kind === "text" ? ((await suggested[field.name]?.()) ?? []) : [];
+    return options.length === 0 ? field : { ...field, kind: "choice", open: true, options, pattern: "" };
+  });
+  return { ...form, fields: await Promise.all(fields) };
 }
 
 /** Of whom something is said, when it is not said of all. */

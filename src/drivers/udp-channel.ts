@@ -8,11 +8,10 @@ import { TimeoutError, within } from "#base/deadline.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { datagramBytesMax, lineConnectMs } from "#limits.ts";
 import { type ByteChannel, channelOver } from "./byte-channel.ts";
-import type { TcpAddress } from "./tcp-channel.ts";
+import { plainHost, type TcpAddress } from "./tcp-channel.ts";
 
 /** The key by which a line is owned (Env.own); a converter may offer the same port over TCP, which is another line to it. */
-export const udpLineKey = ({ host, port }: TcpAddress): string =>
-  `udp:${host.toLowerCase().replace(/\.$/, "")}:${port}`;
+export const udpLineKey = ({ host, port }: TcpAddress): string => `udp:${plainHost(host)}:${port}`;
 
 /** Only what the address itself sends is heard. Throws `DeviceFault` unreachable (unknown name, no route). */
 export async function openUdpChannel(address: TcpAddress, clock: Clock, signal: AbortSignal): Promise<ByteChannel> {

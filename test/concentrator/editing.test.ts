@@ -2,12 +2,18 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import * as z from "zod";
 import { silentLog } from "#base/log.ts";
 import { step } from "#concentrator/changing.ts";
+import { createConcentrator } from "#concentrator/concentrator.ts";
 import { mergeFields } from "#concentrator/form-merge.ts";
+import { ownerRule } from "#concentrator/rules.ts";
 import { createTree } from "#concentrator/tree.ts";
-import { filledField } from "#contract/filled-form.ts";
+import { noTokens } from "#contract/caller.ts";
+import type { NodeType } from "#contract/driver.ts";
+import { type Form, filledField } from "#contract/filled-form.ts";
 import { meteringTopology, type NodeRef } from "#contract/node.ts";
+import { serialDevice } from "#contract/settings.ts";
 import { simDriver } from "#drivers/sim/driver.ts";
 import { type Database, openDatabase } from "#store/database.ts";
 import { createHistory } from "#store/history.ts";
@@ -189,5 +195,50 @@ describe("one form for several", () => {
       "2",
     ]);
     expect(mergeFields([[options("1")], [options("2")]])).toEqual([]);
+  });
+});
+
+describe("what there is to choose from now", () => {
+  it("stands at the field of a new node and of an edited one; anything else is taken too", async () => {
+    const owner = "owner@example.org";
+    const caller = { bareJid: owner, fullJid: `${owner}/test`, tokens: noTokens, language: "en" };
+    const never = new AbortController().signal;
+    let plugged = [{ value: "/dev/serial/by-id/usb-A", label: "A (ttyUSB0)" }];
+    const port: NodeType = {
+      name: "sim.port",
+      title: "Port",
+      parents: [""],
+      settings: z.object({ serialDevice }),
+      inherits: ["Line"],
+      suggestions: { serialDevice: async () => plugged },
+      open: async () => ({ async [Symbol.asyncDispose]() {} }),
+    };
+    const history = createHistory(openDatabase(":memory:", historyMigrations, silentLog), {
+      clock: manualClock(),
+      log: silentLog,
+      keepMs: 1e12,
+    });
+    const parts = { readings: history.readings, clock: manualClock(), log: silentLog };
+    const drivers = [{ name: "sim", nodeTypes: [port] }];
+    const [nodes, { statuses }] = [createNodeStore(memory()), history];
+    const tree = createTree({ ...parts, drivers, nodes, statuses, timeZone: "UTC", roots: site });
+    const rules = [ownerRule({ ownerOf: () => undefined, rootOwner: () => owner })];
+    const { newNodeForm, createNode, editForm } = createConcentrator({ ...parts, tree, rules });
+    const fieldIn = (form: Form) => form.fields.find(({ name }) => name === "serialDevice");
+
+    const form = await newNodeForm(caller, ref("site"), "sim.port", never);
+    expect(fieldIn(form)).toMatchObject({ kind: "choice", open: true, options: plugged, pattern: "" });
+    const fields = [
+      { name: "NodeId", values: ["cellar"] },
+      { name: "serialDevice", values: ["/dev/ttyAMA0"] },
+    ];
+    await createNode(caller, ref("site"), "sim.port", { fields }, never);
+    plugged = [];
+    expect(fieldIn(await editForm(caller, [ref("cellar")], never))).toMatchObject({
+      kind: "text",
+      options: [],
+      values: ["/dev/ttyAMA0"],
+    });
+    history[Symbol.dispose]();
   });
 });

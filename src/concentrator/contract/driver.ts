@@ -93,10 +93,18 @@ export interface NodeType<S extends z.ZodObject = z.ZodObject, Parent = unknown,
   readonly thing?: true;
   /** Base types and capabilities, nearest first (getNodeInheritance). */
   readonly inherits: readonly string[];
+  /** Values to choose from, by name of the setting, as things are now; others are taken too. Never rejects, and soon. */
+  readonly suggestions?: Readonly<Record<string, () => Promise<readonly Suggestion[]>>>;
   /** Tags a thing of these settings carries by itself (CLASS, MAN, MODEL …). */
   tags?(settings: z.output<S>): readonly Tag[];
   /** Throws `DeviceFault` when it cannot be reached now; the tree tries again. */
   open(settings: z.output<S>, env: Env<Parent>, signal: AbortSignal): Promise<D>;
+}
+
+/** `label`: what it is, for people; no text of ours. */
+export interface Suggestion {
+  readonly value: string;
+  readonly label: string;
 }
 
 export interface Driver {

@@ -7,6 +7,7 @@ import type { ByteChannel } from "../byte-channel.ts";
 import { identityTags } from "../identity.ts";
 import { owning } from "../line-ownership.ts";
 import type { Shelf } from "../profile-shelf.ts";
+import { suggestSerialPorts } from "../serial-list.ts";
 import { openSerialChannel, serialLineKey } from "../serial-port.ts";
 import { createTap } from "../tap.ts";
 import { openTcpChannel, tcpLineKey } from "../tcp-channel.ts";
@@ -52,6 +53,7 @@ const tcp: NodeType<typeof tcpLineSettings, unknown, ModbusLine> = {
 
 const rtuLine: NodeType<typeof rtuLineSettings, unknown, ModbusLine> = {
   name: "modbus.rtu",
+  suggestions: { serialDevice: suggestSerialPorts },
   title: "Modbus serial line",
   parents: [""],
   settings: rtuLineSettings,
