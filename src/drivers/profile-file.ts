@@ -1,4 +1,4 @@
-// The text of a profile to the profile, or to its faults: each with line and column, what is expected and a hint, so that who
+// The text of a profile to the profile, or to its faults: each with line and column, what is expected and a advice, so that who
 // writes one need not know how it is read.
 
 import { type Document, isMap, isNode, isScalar, LineCounter, type Node, parseDocument } from "yaml";
@@ -13,8 +13,8 @@ export interface ProfileFault {
   readonly column: number;
   /** "fields[3].type"; empty for the whole file. */
   readonly place: string;
-  readonly message: string;
-  readonly hint?: string;
+  readonly what: string;
+  readonly advice?: string;
 }
 
 export type ReadProfile<P extends ProfileHead> = { readonly profile: P } | { readonly faults: readonly ProfileFault[] };
@@ -37,8 +37,8 @@ export function readProfile(text: string, kinds: Kinds): ReadProfile<ProfileHead
       faults: document.errors.slice(0, profileFaultsMax).map(error => ({
         ...position(error.pos[0]),
         place: "",
-        message: `this is no YAML: ${(error.message.split("\n")[0] ?? "").replace(/ at line.*$/, "")}`,
-        hint: hintOf(error.code),
+        what: `this is no YAML: ${(error.message.split("\n")[0] ?? "").replace(/ at line.*$/, "")}`,
+        advice: hintOf(error.code),
       })),
     };
   }
@@ -54,14 +54,14 @@ export function readProfile(text: string, kinds: Kinds): ReadProfile<ProfileHead
     const node = document.get("protocol", true);
     const said =
       value.protocol === undefined ? "protocol is missing" : `${JSON.stringify(value.protocol)} is no protocol`;
-    const hint = nearest(String(value.protocol ?? ""), protocols);
+    const advice = nearest(String(value.protocol ?? ""), protocols);
     return {
       faults: [
         {
           ...(isNode(node) && node.range ? position(node.range[0]) : { line: 1, column: 1 }),
           place: "protocol",
-          message: `${said}; expected: ${protocols.join(" or ")}`,
-          ...(hint !== undefined && { hint: `did you mean ${hint}?` }),
+          what: `${said}; expected: ${protocols.join(" or ")}`,
+          ...(advice !== undefined && { advice: `did you mean ${advice}?` }),
         },
       ],
     };
@@ -72,12 +72,12 @@ export function readProfile(text: string, kinds: Kinds): ReadProfile<ProfileHead
   return { faults: faults.slice(0, profileFaultsMax).sort((a, b) => a.line - b.line || a.column - b.column) };
 }
 
-const at = (line: number, column: number, message: string, hint?: string): ProfileFault => ({
+const at = (line: number, column: number, what: string, advice?: string): ProfileFault => ({
   line,
   column,
   place: "",
-  message,
-  ...(hint !== undefined && { hint }),
+  what,
+  ...(advice !== undefined && { advice }),
 });
 
 /** Undefined where aliases multiply into more than the file could have said. */
@@ -102,12 +102,12 @@ function faultsOf(issue: z.core.$ZodIssue, document: Document.Parsed, position: 
   // What is wrong with each alternative of a union is told of the one that the value looks like.
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map(key => {
-      const hint = sayIssue(issue, key).hint;
+      const advice = sayIssue(issue, key).advice;
       return {
         ...whereKey(document, issue.path, key, position),
         place: placeOf([...issue.path, key]),
-        message: `there is nothing called ${key} here`,
-        ...(hint !== undefined && { hint }),
+        what: `there is nothing called ${key} here`,
+        ...(advice !== undefined && { advice }),
       };
     });
   }

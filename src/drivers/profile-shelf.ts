@@ -5,28 +5,29 @@ import { readFileSync } from "node:fs";
 import type { ProfileEntry, ProfileHead, ProfileKind } from "./profile.ts";
 import { readProfile } from "./profile-file.ts";
 
-export interface Shelf<P extends ProfileHead> {
+/** `E`: what the driver of the profiles wants to know of each without reading it. */
+export interface Shelf<P extends ProfileHead, E extends ProfileEntry = ProfileEntry> {
   /** By name. */
-  readonly entries: readonly ProfileEntry[];
-  entry(name: string): ProfileEntry | undefined;
+  readonly entries: readonly E[];
+  entry(name: string): E | undefined;
   /** Undefined where there is none of this name. */
   find(name: string): P | undefined;
 }
 
-export interface BuiltIn {
-  readonly entries: readonly ProfileEntry[];
+export interface BuiltIn<E extends ProfileEntry = ProfileEntry> {
+  readonly entries: readonly E[];
   /** Where NAME.yaml lies. */
   readonly folder: URL;
 }
 
-export function createShelf<P extends ProfileHead>(
+export function createShelf<P extends ProfileHead & E, E extends ProfileEntry>(
   kind: ProfileKind<P>,
-  builtIn: BuiltIn,
+  builtIn: BuiltIn<E>,
   own: readonly ProfileHead[] = [],
-): Shelf<P> {
+): Shelf<P, E> {
   const ours = own.filter(one => one.protocol === kind.protocol) as P[];
   const read = new Map<string, P>(ours.map(one => [one.name, one]));
-  const entries = new Map<string, ProfileEntry>([...builtIn.entries, ...ours].map(one => [one.name, one]));
+  const entries = new Map<string, E>([...builtIn.entries, ...ours].map(one => [one.name, one]));
   return {
     entries: [...entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
     entry: name => entries.get(name),
@@ -44,7 +45,7 @@ export function readBuiltIn<P extends ProfileHead>(kind: ProfileKind<P>, builtIn
   const result = readProfile(builtInText(builtIn, name), { [kind.protocol]: kind });
   if ("profile" in result) return result.profile as P;
   const [fault] = result.faults;
-  throw new Error(`profile ${name}, line ${fault?.line}: ${fault?.place}: ${fault?.message}`);
+  throw new Error(`profile ${name}, line ${fault?.line}: ${fault?.place}: ${fault?.what}`);
 }
 
 export const builtInText = ({ folder }: BuiltIn, name: string): string =>

@@ -3,8 +3,8 @@
 import type * as z from "zod";
 
 export interface Said {
-  readonly message: string;
-  readonly hint?: string;
+  readonly what: string;
+  readonly advice?: string;
 }
 
 /** Names that a key could have been, where the schema says so (`params.keys`). */
@@ -16,7 +16,7 @@ export function sayIssue(issue: Issue, key?: string): Said {
       return withHint("", key === undefined ? undefined : hintForKey(key));
     case "invalid_type":
       return issue.input === undefined
-        ? { message: `it is missing; expected: ${typeWords[issue.expected] ?? issue.expected}` }
+        ? { what: `it is missing; expected: ${typeWords[issue.expected] ?? issue.expected}` }
         : wrongType(issue.expected, issue.input);
     case "invalid_value": {
       const options = issue.values.map(String);
@@ -25,15 +25,15 @@ export function sayIssue(issue: Issue, key?: string): Said {
       return withHint(`${said}; expected: ${options.join(", ")}`, meant && `did you mean ${meant}?`);
     }
     case "too_small":
-      return { message: `${show(issue.input)} is too small; the least is ${issue.minimum}` };
+      return { what: `${show(issue.input)} is too small; the least is ${issue.minimum}` };
     case "too_big":
-      return { message: `${show(issue.input)} is too large; the greatest is ${issue.maximum}` };
+      return { what: `${show(issue.input)} is too large; the greatest is ${issue.maximum}` };
     case "invalid_format":
-      return { message: `${show(issue.input)} does not look right; expected: ${issue.message}` };
+      return { what: `${show(issue.input)} does not look right; expected: ${issue.message}` };
     case "invalid_union":
       return unionWords(issue);
     default:
-      return { message: issue.message };
+      return { what: issue.message };
   }
 }
 
@@ -48,26 +48,26 @@ const typeWords: Readonly<Record<string, string>> = {
 };
 
 function wrongType(expected: string, input: unknown): Said {
-  const message = `${show(input)} is no ${(typeWords[expected] ?? expected).replace(/^a /, "")}`;
+  const what = `${show(input)} is no ${(typeWords[expected] ?? expected).replace(/^a /, "")}`;
   if (expected === "string" && typeof input === "number") {
-    return { message, hint: `put it in quotes, so that zeros in front are kept: "${input}"` };
+    return { what, advice: `put it in quotes, so that zeros in front are kept: "${input}"` };
   }
   if (expected === "string" && typeof input === "boolean") {
-    return { message, hint: `put it in quotes, or it is taken for yes or no: "${input}"` };
+    return { what, advice: `put it in quotes, or it is taken for yes or no: "${input}"` };
   }
   if (expected === "number" && typeof input === "string") {
     return /^-?\d+,\d+$/.test(input)
-      ? { message, hint: `decimals stand behind a point: ${input.replace(",", ".")}` }
-      : { message, hint: "leave the quotes and the unit away" };
+      ? { what, advice: `decimals stand behind a point: ${input.replace(",", ".")}` }
+      : { what, advice: "leave the quotes and the unit away" };
   }
-  return { message };
+  return { what };
 }
 
 /** The alternative that comes closest is the one that was meant. */
 function unionWords(issue: z.core.$ZodIssueInvalidUnion & { readonly input?: unknown }): Said {
   const said = issue.errors.map(errors => errors[0]).filter(one => one !== undefined);
   const meant = said.find(one => one.code !== "invalid_type") ?? said[0];
-  if (meant === undefined) return { message: issue.message };
+  if (meant === undefined) return { what: issue.message };
   const words = sayIssue({ ...meant, input: issue.input } as Issue);
   return words;
 }
@@ -77,8 +77,8 @@ const show = (value: unknown): string => {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 };
 
-const withHint = (message: string, hint: string | undefined): Said =>
-  hint === undefined ? { message } : { message, hint };
+const withHint = (what: string, advice: string | undefined): Said =>
+  advice === undefined ? { what } : { what, advice };
 
 /** Words that people use for the keys of a profile. */
 const keys: Readonly<Record<string, string>> = {

@@ -14,7 +14,9 @@ import { type Address, parseAddress } from "./address.ts";
 import { lineCommands } from "./commands.ts";
 import { createLine, type Line, type LineSetup } from "./line.ts";
 import { createMeter, type MeterPlan } from "./meter.ts";
-import { meterSettings, serialSettings, tcpSettings, udpSettings } from "./settings.ts";
+import { automatic, type ProductShelf, productOf } from "./product-samples.ts";
+import { mbusShelf } from "./profiles/all.ts";
+import { type MeterSettings, meterSettings, serialSettings, tcpSettings, udpSettings } from "./settings.ts";
 
 /** A line node: its children talk through `line`. */
 export interface LineDevice extends Device {
@@ -77,14 +79,14 @@ const udp: NodeType<typeof udpSettings, unknown, LineDevice> = {
     }),
 };
 
-const meter: NodeType<typeof meterSettings, LineDevice, Device> = {
+const meterType = (shelf: ProductShelf): NodeType<MeterSettings, LineDevice, Device> => ({
   name: "mbus.meter",
   title: "M-Bus meter",
   parents: ["mbus.serial", "mbus.tcp", "mbus.udp"],
   settings: meterSettings,
   thing: true,
   inherits: ["Meter", "Device"],
-  tags: settings => identityTags(settings, { class: "Meter" }),
+  tags: settings => identityTags(settings, shelf.entry(settings.profile) ?? { class: "Meter" }),
   async open(settings, env) {
     const address = parseAddress(settings.address);
     if (address === undefined) throw new DeviceFault("unreachable", `${settings.address} is no M-Bus address`);
@@ -92,12 +94,15 @@ const meter: NodeType<typeof meterSettings, LineDevice, Device> = {
   },
 };
 
-function planOf(settings: z.output<typeof meterSettings>, address: Address, timeZone: string): MeterPlan {
+function planOf(settings: z.output<MeterSettings>, address: Address, timeZone: string, shelf: ProductShelf): MeterPlan {
+  const chosen = settings.profile === automatic ? undefined : shelf.find(settings.profile);
   const key = settings.key === "" ? undefined : parseHex(settings.key);
   const [subCode] = parseHex(settings.applicationSelect) ?? [];
   return {
     address,
-    minIntervalMs: settings.minIntervalSeconds * 1000,
+    product: header => productOf(shelf, settings.profile, header),
+    // Of a profile that was chosen; one that is recognised asks for its own once the meter has answered.
+    minIntervalMs: 1000 * Math.max(settings.minIntervalSeconds, chosen?.limits.minIntervalSeconds ?? 0),
     writing: settings.writing,
     timeZone,
     ...(key === undefined ? {} : { key }),
@@ -106,5 +111,11 @@ function planOf(settings: z.output<typeof meterSettings>, address: Address, time
   };
 }
 
-export const mbusDriver: Driver = { name: "mbus", nodeTypes: [serial, tcp, udp, meter] };
-export const mbusNodeTypes = { serial, tcp, udp, meter };
+/** `shelf`: the profiles to choose from. */
+export const createMbusDriver = (shelf: ProductShelf = mbusShelf()): Driver => ({
+  name: "mbus",
+  nodeTypes: [serial, tcp, udp, meterType(shelf)],
+});
+
+export const mbusDriver: Driver = createMbusDriver();
+export const mbusNodeTypes = { serial, tcp, udp, meter: meterType(mbusShelf()) };

@@ -121,6 +121,9 @@ const media: Readonly<Record<number, string>> = {
   56: "wired-adapter",
 };
 export const mediumName = (medium: number): string => media[medium] ?? "reserved";
+export const mediumCodes: Readonly<Record<string, number>> = Object.fromEntries(
+  Object.entries(media).map(([code, name]) => [name, Number(code)]),
+);
 
 export interface FixedStructure {
   readonly id: string;

@@ -6,6 +6,7 @@ import type { DataRecord } from "./record.ts";
 
 /** The main one first. */
 export function categoriesOf({ dib, vib }: DataRecord): Category[] {
+  if (vib.told !== undefined) return [vib.told];
   const historical: Category[] = dib.storage > 0 ? ["historical"] : [];
   if (dib.function === "error") return ["status", ...historical];
   const found: Category[] = [

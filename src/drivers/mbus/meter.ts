@@ -11,9 +11,10 @@ import { createBreaker } from "../breaker.ts";
 import { counterFacts, createLastFault, textFact } from "../device-facts.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { probeOf } from "./doctor-line.ts";
-import { samplesOf } from "./fields.ts";
 import type { Bus, Line } from "./line.ts";
 import { meterCommands } from "./meter-commands.ts";
+import type { Product } from "./product.ts";
+import { productSamples } from "./product-samples.ts";
 import { createRation, rationed } from "./ration.ts";
 import { busyException, MeterBusy, type Readout, readMeter } from "./readout.ts";
 import { type Contact, converse } from "./session.ts";
@@ -30,6 +31,8 @@ export interface MeterPlan {
   readonly baudRate?: number;
   readonly writing: Writing;
   readonly timeZone: string;
+  /** What is known of the product, before the first readout by choice only. */
+  readonly product: (header?: Readout["header"]) => Product | undefined;
 }
 
 /** A conversation with the meter in a turn of its own; throws what `breaker` says while the meter rests. */
@@ -48,7 +51,9 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log,
     else log.notice("mbus.meter.answers", { meter: who });
   };
   const breaker = createBreaker(rest, clock, turned, until => line.health.resting(who, until));
-  const ration = createRation(who, plan.minIntervalMs, clock, memory);
+  let product = plan.product();
+  let intervalMs = intervalOf(plan, product);
+  let ration = createRation(who, intervalMs, clock, memory);
   const counters = { readouts: 0, failures: 0, retries: 0 };
   let last: { readout: Readout; samples: readonly Sample[] } | undefined;
   const lastFault = createLastFault(clock.now);
@@ -79,7 +84,8 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log,
   const readOut = async (order: TurnOrder, signal: AbortSignal): Promise<Readout> => {
     for (let tries = 1; ; tries++) {
       try {
-        const { key, applicationSelect } = plan;
+        const { key } = plan;
+        const applicationSelect = plan.applicationSelect ?? subCodeOf(product);
         return await attempt(order, signal, (bus, contact) =>
           readMeter(
             bus,
@@ -100,6 +106,15 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log,
     }
   };
 
+  /** A meter that was exchanged is another product, with another ration. */
+  const recognise = (header: Readout["header"]) => {
+    product = plan.product(header);
+    const now = intervalOf(plan, product);
+    if (now === intervalMs) return;
+    intervalMs = now;
+    ration = createRation(who, intervalMs, clock, memory);
+  };
+
   /** What the meter says now, or what it said last where it may not be asked so often. */
   const latest = async (order: TurnOrder, signal: AbortSignal) => {
     signal.throwIfAborted();
@@ -109,7 +124,8 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log,
     if (waitMs !== undefined) throw rationed(who);
     try {
       const readout = await readOut(order, signal);
-      last = { readout, samples: samplesOf(readout, plan.timeZone) };
+      recognise(readout.header);
+      last = { readout, samples: productSamples(readout, plan.timeZone, product) };
       ration.used();
       counters.readouts++;
       if (readout.header !== undefined && "id" in readout.header)
@@ -126,7 +142,7 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log,
   const talk = (bus: Bus, signal: AbortSignal) =>
     atPlannedRate(bus, () =>
       converse(bus, contactOf(true), signal, async session => {
-        if (plan.minIntervalMs === 0) await session.ask(signal);
+        if (intervalMs === 0) await session.ask(signal);
       }),
     );
   line.health.known(who, probeOf(line, who, clock, talk));
@@ -162,3 +178,12 @@ const words = {
 };
 
 const closedFault = (who: string) => new DeviceFault("unreachable", `${who}: the meter is closed`);
+
+/** The longer of what the settings and the profile want. */
+const intervalOf = (plan: MeterPlan, product: Product | undefined): number =>
+  Math.max(plan.minIntervalMs, (product?.limits.minIntervalSeconds ?? 0) * 1000);
+
+const subCodeOf = (product: Product | undefined): number | undefined => {
+  const subCode = product?.readout.applicationSelect;
+  return subCode === undefined ? undefined : Number.parseInt(subCode, 16);
+};

@@ -44,9 +44,10 @@ const termOf = (quantity: string): string => terms[quantity] ?? titled(quantity)
 /** "Energy", "Power, Max", "Energy, Tariff 1, Storage 1". */
 export function nameOf({ dib, vib }: DataRecord): string {
   const base =
-    vib.textUnit === undefined
+    vib.term ??
+    (vib.textUnit === undefined
       ? termOf(vib.of ?? vib.quantity)
-      : (textTerms[vib.textUnit] ?? `Value (${vib.textUnit})`);
+      : (textTerms[vib.textUnit] ?? `Value (${vib.textUnit})`));
   const vendor = vib.manufacturerVife !== "" || vib.modifiers.includes("manufacturer-vife");
   const kinds = vib.modifiers.filter(name => !(name in phases) && name !== "average" && name !== "manufacturer-vife");
   return [

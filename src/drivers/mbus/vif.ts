@@ -1,6 +1,7 @@
 // Value information block (EN 13757-3, 6.4): one VIF, for some codes further octets of an extension table or a plain text
 // unit, and up to ten VIFE, all of which count, in order, until the manufacturer's own begin.
 
+import type { Category } from "#contract/field.ts";
 import { mbusVibsKnownMax } from "#limits.ts";
 import { extensionBit } from "./dif.ts";
 import { fbVifs, fdFdVifs, fdVifs, primaryVifs, type Vif } from "./vif-table.ts";
@@ -16,6 +17,9 @@ export interface Vib extends Vif {
   readonly manufacturerVife: string;
   /** Unit in the meter's own words (VIF 7C). */
   readonly textUnit?: string;
+  /** Name and category a profile of the product gives it, in place of those of the quantity. */
+  readonly term?: string;
+  readonly told?: Category;
   /** The quantity a date or duration is about, where a VIFE made it one. */
   readonly of?: string;
   /** The meter says why this record is no good; the data are still its octets. */

@@ -2,7 +2,7 @@
 
 import type * as z from "zod";
 import type { Profile, ProfileField } from "./profile.ts";
-import { wireAddress } from "./profile-numbering.ts";
+import { addressIn } from "./profile-numbering.ts";
 import { wordsOf } from "./registers.ts";
 
 type Report = (path: readonly PropertyKey[], message: string) => void;
@@ -39,7 +39,7 @@ const typeIn = ({ defaults }: Profile, { type }: ProfileField) => type ?? defaul
 const isBits = (table: string | undefined): boolean => table === "coil" || table === "discrete";
 
 function wordsIn(profile: Profile, field: ProfileField): number {
-  const table = wireAddress(profile.numbering, field.address)?.table ?? field.table ?? profile.defaults.table;
+  const table = addressIn(profile.numbering, field.address)?.table ?? field.table ?? profile.defaults.table;
   if (isBits(table)) return 1;
   return wordsOf({ type: typeIn(profile, field), ...(field.words !== undefined && { words: field.words }) });
 }
@@ -47,9 +47,10 @@ function wordsIn(profile: Profile, field: ProfileField): number {
 function checkField(profile: Profile, field: ProfileField, report: Report): void {
   const type = typeIn(profile, field);
   const words = wordsIn(profile, field);
-  const wire = wireAddress(profile.numbering, field.address);
+  const wire = addressIn(profile.numbering, field.address);
   if (wire === undefined) {
-    report(["address"], `there is no register ${field.address} when they are numbered "${profile.numbering}"`);
+    const other = profile.numbering === "wire" ? "; 40001 and the like need numbering: modicon" : "";
+    report(["address"], `there is no register ${field.address} when the numbering is "${profile.numbering}"${other}`);
   } else {
     if (wire.address + words > 0x10000) report(["address"], `its ${words} registers end behind the last one, 65535`);
     if (wire.table !== undefined && field.table !== undefined && wire.table !== field.table) {
@@ -74,7 +75,7 @@ function checkField(profile: Profile, field: ProfileField, report: Report): void
 function checkWriting(table: string, type: string, { writable }: ProfileField, report: Report): void {
   if (writable === undefined || writable === false) return;
   if (table !== "holding" && table !== "coil") report(["writable"], `the ${table} table can only be read`);
-  if (/^(string|bits|bitfield|bcd|mod10k|unix)/.test(type)) report(["writable"], `a ${type} cannot be written`);
+  if (type === "bits") report(["writable"], "bits are set one by one: make each a bitfield with its mask");
   if (typeof writable === "object" && (writable.min ?? 0) > (writable.max ?? Number.POSITIVE_INFINITY)) {
     report(["writable", "max"], "it is less than min");
   }

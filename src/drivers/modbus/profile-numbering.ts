@@ -1,7 +1,8 @@
 // Register numbers as manuals write them, to addresses on the wire: from 0, from 1, or with the table as the first digit (40001
 // is holding register 0). Taken for one another they join the halves of two values. Pure.
 
-import type { Table } from "./point.ts";
+import { addressOf } from "./address.ts";
+import { type Table, tables } from "./point.ts";
 
 export const numberings = ["wire", "from1", "modicon"] as const;
 export type Numbering = (typeof numberings)[number];
@@ -17,6 +18,16 @@ export function wireAddress(numbering: Numbering, number: number): { address: nu
   const table = tableOfDigit[Math.floor(number / size)];
   const found = inRange((number % size) - 1);
   return table === undefined || found === undefined ? undefined : { ...found, table };
+}
+
+/** The same of a number, or of a text that says itself how it counts: 4x0018. */
+export function addressIn(numbering: Numbering, written: number | string): ReturnType<typeof wireAddress> {
+  if (typeof written === "number") return wireAddress(numbering, written);
+  for (const table of tables) {
+    const found = addressOf(written, numbering, table);
+    if (typeof found !== "string") return found;
+  }
+  return undefined;
 }
 
 const inRange = (address: number): { address: number } | undefined =>

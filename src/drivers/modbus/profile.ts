@@ -6,7 +6,7 @@ import { categories } from "#contract/field.ts";
 import { categoriesOf, fieldNameOf, profileHead, unitOf } from "../profile.ts";
 import { type Point, type Table, tables } from "./point.ts";
 import { checkProfile } from "./profile-check.ts";
-import { wireAddress } from "./profile-numbering.ts";
+import { addressIn } from "./profile-numbering.ts";
 import { registerTypes, wordOrders, wordsOf } from "./registers.ts";
 
 /** Raw registers in hexadecimal, with blanks or not. */
@@ -16,7 +16,13 @@ const hexWords = z
   .regex(/^\s*(?:[0-9a-fA-F]{4}\s*)+$/, 'registers in hexadecimal, four digits each: "4366 3A1B"')
   .transform(text => text.replace(/\s+/g, "").toLowerCase());
 
-const bounds = z.strictObject({ min: z.number().optional(), max: z.number().optional() });
+const bounds = z.strictObject({
+  min: z.number().optional(),
+  max: z.number().optional(),
+  step: z.number().positive().optional(),
+  /** The function, where the unit takes only this one. */
+  by: z.union([z.literal(5), z.literal(6), z.literal(15), z.literal(16), z.literal(23)]).optional(),
+});
 
 /** What fields share unless they say otherwise. */
 const shared = {
@@ -33,7 +39,8 @@ const shared = {
 
 const field = z.strictObject({
   field: fieldNameOf,
-  address: z.int().min(0).max(465_536),
+  /** As `numbering` says, or in a notation that says itself what it is: 0x0011, 4x0018. */
+  address: z.union([z.int().min(0).max(465_536), z.string().max(12)]),
   unit: unitOf.default(""),
   offset: z.number().optional(),
   decimals: z.int().min(0).max(9).optional(),
@@ -87,7 +94,7 @@ const standardType = "uint16";
 const standardTable: Table = "holding";
 
 export const tableOf = (profile: Pick<Profile, "defaults" | "numbering">, one: ProfileField): Table =>
-  wireAddress(profile.numbering, one.address)?.table ?? one.table ?? profile.defaults.table ?? standardTable;
+  addressIn(profile.numbering, one.address)?.table ?? one.table ?? profile.defaults.table ?? standardTable;
 
 export function pointOf(profile: Pick<Profile, "defaults" | "numbering">, one: ProfileField): Point {
   const { field: name, unit, category, writable, names, address, table: _, ...own } = one;
@@ -99,7 +106,8 @@ export function pointOf(profile: Pick<Profile, "defaults" | "numbering">, one: P
     ...layout,
     field: name,
     table,
-    address: wireAddress(profile.numbering, address)?.address ?? address,
+    // What no address can be made of has been refused by then.
+    address: addressIn(profile.numbering, address)?.address ?? 0,
     words: table === "coil" || table === "discrete" ? 1 : wordsOf(layout),
     unit,
     categories: categories(...(category ?? usual ?? ["momentary"])),
