@@ -65,13 +65,15 @@ interface Entry {
   readonly commandId: string;
   /** By node. */
   readonly runs: Map<string, QueryRun>;
+  /** The work of all of them has ended. */
+  over: boolean;
 }
 
 export function createQueries(deps: QueriesDeps): Queries {
   const { tree, admission, log } = deps;
   const audit = createAudit(log);
   const active = new Map<string, Entry>();
-  /** By bare JID: the work that goes on, ended in name or not. */
+  /** By bare JID: what still works, or has not been told to its end. Short ones that are told slowly count too. */
   const working = new Map<string, Set<Entry>>();
 
   const open = (caller: Caller, commandId: string, queryId: string): Entry => {
@@ -81,7 +83,7 @@ export function createQueries(deps: QueriesDeps): Queries {
     if (mine.size >= queriesPerCallerMax) {
       throw new Refusal("busy", `${mine.size} queries of yours are running already; wait for one to end, or abort it.`);
     }
-    const entry: Entry = { caller, queryId, commandId, runs: new Map() };
+    const entry: Entry = { caller, queryId, commandId, runs: new Map(), over: false };
     active.set(key, entry);
     working.set(caller.bareJid, mine.add(entry));
     return entry;
@@ -103,10 +105,17 @@ export function createQueries(deps: QueriesDeps): Queries {
   /** The id is free again when the end was heard; the quota when the work is over too. */
   const close = (entry: Entry, key: string) => {
     entry.runs.delete(key);
-    if (entry.runs.size === 0) active.delete(`${entry.caller.bareJid}\n${entry.queryId}`);
+    if (entry.runs.size > 0) return;
+    active.delete(`${entry.caller.bareJid}\n${entry.queryId}`);
+    release(entry);
   };
   const settle = async (entry: Entry, runs: readonly QueryRun[]) => {
     await Promise.all(runs.map(run => run.over));
+    entry.over = true;
+    release(entry);
+  };
+  const release = (entry: Entry) => {
+    if (!entry.over || entry.runs.size > 0) return;
     const mine = working.get(entry.caller.bareJid);
     mine?.delete(entry);
     if (mine?.size === 0) working.delete(entry.caller.bareJid);

@@ -25,6 +25,8 @@ export interface Interest {
 }
 
 export interface Subscriber {
+  /** He may: asked before anything is kept for him, and what it throws is what he is told (COM-ERR-03). */
+  admitted?(): void;
   /** One event, made anew: values as they are now. It resolves when all is said; the next comes only after that. */
   event(readings: AsyncIterable<Reading>, nodes: readonly NodeRef[]): Promise<void>;
   /** The right was lost or all nodes are gone: nothing more will come, and nothing may be said any more. */

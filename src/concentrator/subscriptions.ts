@@ -200,6 +200,7 @@ export function createSubscriptions(deps: SubscriptionsDeps): Subscriptions {
     async subscribe(interest, subscriber, signal) {
       const admitted = await deps.admission.read(interest.caller, interest.nodes, interest.ask, signal);
       signal.throwIfAborted();
+      subscriber.admitted?.();
       const nodes = interest.nodes.flatMap(ref => find(ref) ?? []);
       const one = newSubscription(interest, subscriber, createScope(signal), nodes, clock.monotonic());
       all.add(one);

@@ -63,7 +63,8 @@ export interface Appliance extends AsyncDisposable {
   post(type: string, payload: Element, from?: string): string;
   /** All rows of all tables of configuration, ownership and history, and the tree as it is in memory. */
   state(): string;
-  gone(fullJid: string): void;
+  /** His consent was withdrawn. */
+  withdrawn(bareJid: string): void;
 }
 
 export interface Answer {
@@ -326,7 +327,7 @@ export async function startAppliance(stanzaBytes = limits.stanzaBytesMax): Promi
     ask,
     post,
     state: () => [...files.map(rowsOf), inMemory(tree)].join("\n"),
-    gone: faces.gone,
+    withdrawn: faces.withdrawn,
     async [Symbol.asyncDispose]() {
       stop.abort(new Error("the test is over"));
       await clock.advance(10_000);

@@ -114,6 +114,10 @@ export function createEvents(deps: EventsDeps): Events {
       historyMs: request.maxAgeMs,
     };
     const subscriber = {
+      admitted() {
+        checkQuota(entry);
+        checkIntervals(request);
+      },
       event: (readings: AsyncIterable<Reading>, targets: readonly NodeRef[]) => deliver(entry, readings, targets),
       ended: () => drop(entry),
     };
@@ -170,8 +174,8 @@ export function createEvents(deps: EventsDeps): Events {
       const wanted = isEmpty(ask.categories) ? [] : nodes;
       if (wanted.length < nodes.length) await mustSee(caller, nodes);
       entry.kept = await admit(entry, request, wanted, ask);
+      // Others of his may have been admitted at the same time.
       checkQuota(entry);
-      checkIntervals(request);
       const before = kept.get(key);
       if (before !== undefined) drop(before);
       asked.delete(key);
