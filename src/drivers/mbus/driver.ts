@@ -83,16 +83,16 @@ const meterType = (shelf: ProductShelf): NodeType<MeterSettings, LineDevice, Dev
   name: "mbus.meter",
   title: "M-Bus meter",
   parents: ["mbus.serial", "mbus.tcp", "mbus.udp"],
-  settings: meterSettings,
+  settings: meterSettings(shelf.entries.map(({ name }) => name)),
   thing: true,
   inherits: ["Meter", "Device"],
   tags: settings => identityTags(settings, shelf.entry(settings.profile) ?? { class: "Meter" }),
   async open(settings, env) {
     const address = parseAddress(settings.address);
     if (address === undefined) throw new DeviceFault("unreachable", `${settings.address} is no M-Bus address`);
-    return createMeter(env.parent.line, planOf(settings, address, env.timeZone), env.clock, env.log, env.memory);
+    return createMeter(env.parent.line, planOf(settings, address, env.timeZone, shelf), env.clock, env.log, env.memory);
   },
-};
+});
 
 function planOf(settings: z.output<MeterSettings>, address: Address, timeZone: string, shelf: ProductShelf): MeterPlan {
   const chosen = settings.profile === automatic ? undefined : shelf.find(settings.profile);
