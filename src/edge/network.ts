@@ -165,6 +165,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     owners,
     admitRead: (...asked) => concentrator.admitRead(...asked),
     connection: session,
+    stanzaBytes: () => session.stanzaBytes,
     clock,
     log,
   });

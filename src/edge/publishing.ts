@@ -26,6 +26,8 @@ export interface ValuePublishingDeps {
   readonly owners: Owners;
   readonly admitRead: Concentrator["admitRead"];
   readonly connection: Pick<Connection, "jid" | "request">;
+  /** What the broker takes in one stanza. */
+  readonly stanzaBytes: () => number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -53,7 +55,7 @@ export function createValuePublishing(deps: ValuePublishingDeps): ValuePublishin
       throw error;
     }
   };
-  const place = createPubsub({ connection, service: () => service });
+  const place = createPubsub({ connection, service: () => service, stanzaBytes: deps.stanzaBytes });
   const publishing = createPublishing({ ...owners, store: stores.publications, place, mayRead, clock, log });
   tree.whenChanged(({ kind, node, old }) => {
     if (kind === "removed") publishing.removed(node);

@@ -4,22 +4,23 @@
 import type { PublishingPlace } from "#concentrator/publications.ts";
 import { Refusal } from "#contract/faults.ts";
 import type { NodeRef } from "#contract/node.ts";
-import { envelopeBytesMax, stanzaBytesMax } from "#limits.ts";
 import type { Element } from "#xml/element.ts";
 import type { Connection } from "../connection.ts";
 import { bareJid } from "../jid.ts";
 import { StanzaError } from "../stanza.ts";
 import { createFragments } from "./fragments.ts";
 import { namespace } from "./generations.ts";
+import { type Outgoing, payloadBytesOf } from "./payload-size.ts";
 import * as wire from "./pubsub.wire.ts";
 
-export interface PubsubDeps {
+export interface PubsubDeps extends Outgoing {
   readonly connection: Pick<Connection, "jid" | "request">;
   /** The service found on the own domain. */
   readonly service: () => string | undefined;
 }
 
-export function createPubsub({ connection, service }: PubsubDeps): PublishingPlace {
+export function createPubsub(deps: PubsubDeps): PublishingPlace {
+  const { connection, service } = deps;
   const ask = async (type: "get" | "set", payload: Element, signal: AbortSignal): Promise<Element | undefined> => {
     const to = service();
     if (to === undefined) throw new Error("there is no pubsub service");
@@ -84,7 +85,7 @@ export function createPubsub({ connection, service }: PubsubDeps): PublishingPla
     },
     async publish(ref, readings, signal) {
       const ns = namespace("sensorData", "nf");
-      const fragments = createFragments(`pub-${ref.nodeId}`, ns, stanzaBytesMax - envelopeBytesMax);
+      const fragments = createFragments(`pub-${ref.nodeId}`, ns, payloadBytesOf(deps));
       const cut = readings.flatMap(reading => fragments.add(reading));
       if (cut.length > 0) throw new Error("more values than fit into one item");
       const items = [{ id: "current", payload: fragments.take(false) }];

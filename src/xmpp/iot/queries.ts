@@ -8,21 +8,15 @@ import type { Caller } from "#contract/caller.ts";
 import type { Languages } from "#contract/language.ts";
 import { describeNode, type NodeRef } from "#contract/node.ts";
 import type { Cell, Column } from "#contract/report.ts";
-import {
-  envelopeBytesMax,
-  fragmentBytesMax,
-  queryDelayMs,
-  queryMessagesPerSecondMax,
-  reportItemsMax,
-  stanzaBytesMax,
-} from "#limits.ts";
+import { queryDelayMs, queryMessagesPerSecondMax, reportItemsMax } from "#limits.ts";
 import type { Element } from "#xml/element.ts";
 import { formattedBytes } from "#xml/size.ts";
 import { batches, createSender } from "./batches.ts";
 import type { Generation } from "./generations.ts";
+import { type Outgoing, partBytesOf, payloadBytesOf } from "./payload-size.ts";
 import { type ProgressItem, queryProgress } from "./queries.wire.ts";
 
-export interface QueryDeliveryDeps {
+export interface QueryDeliveryDeps extends Outgoing {
   /** Sends a payload in a message to a full JID. Throws `Refusal` busy when the outbox is full. */
   readonly send: (to: string, payload: Element) => void;
   readonly languages: Languages;
@@ -62,11 +56,11 @@ export async function deliverQuery(deps: QueryDeliveryDeps, one: QueryDelivery):
   const how = {
     delayMs: queryDelayMs,
     weigh: (item: ProgressItem) => formattedBytes(encode([item]), ns),
-    weightMax: fragmentBytesMax - envelopeBytesMax,
+    weightMax: partBytesOf(deps),
     countMax: 4 * reportItemsMax,
   };
   const sendable = (item: ProgressItem): ProgressItem =>
-    how.weigh(item) <= stanzaBytesMax - envelopeBytesMax
+    how.weigh(item) <= payloadBytesOf(deps)
       ? item
       : {
           kind: "message",

@@ -17,6 +17,7 @@ import { bareJid, normalJid } from "#xmpp/jid.ts";
 import { type IqRequest, type Route, route } from "#xmpp/router.ts";
 import { callerOf, distinct } from "./asker.ts";
 import { inEveryGeneration } from "./generations.ts";
+import { type Outgoing, partBytesOf } from "./payload-size.ts";
 import { createReadout, type DeliveryLimits } from "./readout-delivery.ts";
 import * as wire from "./sensor-data.wire.ts";
 
@@ -26,7 +27,7 @@ export interface SensorDataLimits extends DeliveryLimits {
   readonly nodesPerRequestMax: number;
 }
 
-export interface SensorDataDeps {
+export interface SensorDataDeps extends Outgoing {
   readonly concentrator: Pick<Concentrator, "contains" | "admitRead" | "readout">;
   /** Sends a payload in a message to a full JID. Throws `Refusal` busy when the outbox is full. */
   readonly send: (to: string, payload: Element) => void;
@@ -34,8 +35,6 @@ export interface SensorDataDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** What the broker takes in one stanza; limits.stanzaBytesMax where nothing is said. */
-  readonly stanzaBytes?: () => number;
   readonly limits?: Partial<SensorDataLimits>;
 }
 
@@ -67,8 +66,7 @@ export function createSensorData(deps: SensorDataDeps): SensorData {
   const bounds: SensorDataLimits = {
     ...limits,
     get payloadBytesMax() {
-      const taken = deps.stanzaBytes?.() ?? limits.stanzaBytesMax;
-      return Math.min(limits.fragmentBytesMax, taken) - limits.envelopeBytesMax;
+      return partBytesOf(deps);
     },
     ...deps.limits,
   };

@@ -6,7 +6,7 @@ import type { Log } from "#base/log.ts";
 import type { Sniffers, StartedSniffer } from "#concentrator/sniffers.ts";
 import type { Caller } from "#contract/caller.ts";
 import type { Languages } from "#contract/language.ts";
-import { envelopeBytesMax, fragmentBytesMax, sniffItemsMax, sniffWindowMs } from "#limits.ts";
+import { sniffItemsMax, sniffWindowMs } from "#limits.ts";
 import type { Element } from "#xml/element.ts";
 import { formattedBytes } from "#xml/size.ts";
 import { bareJid, normalJid } from "#xmpp/jid.ts";
@@ -14,9 +14,10 @@ import { type Route, route } from "#xmpp/router.ts";
 import { callerOf, resolve } from "./asker.ts";
 import { batches, createSender } from "./batches.ts";
 import { inEveryGeneration } from "./generations.ts";
+import { type Outgoing, partBytesOf, payloadBytesOf } from "./payload-size.ts";
 import * as wire from "./sniffers.wire.ts";
 
-export interface SniffersDeps {
+export interface SniffersDeps extends Outgoing {
   readonly concentrator: Sniffers;
   /** Sends a payload in a message to a full JID. Throws `Refusal` busy when the outbox is full. */
   readonly send: (to: string, payload: Element) => void;
@@ -54,15 +55,20 @@ export function createSniffers(deps: SniffersDeps): SniffersFace {
     const how = {
       delayMs: sniffWindowMs,
       weigh: (item: Heard) => formattedBytes(encode([item]), ns),
-      weightMax: fragmentBytesMax - envelopeBytesMax,
+      weightMax: partBytesOf(deps),
       countMax: sniffItemsMax,
+    };
+    // Whole or not at all: half a frame would be taken for one.
+    const sendable = (item: Heard): Heard => {
+      if (how.weigh(item) <= payloadBytesOf(deps)) return item;
+      return { kind: "warning", at: item.at, text: "What was said is too large to be shown." };
     };
     try {
       // What is overheard may not overtake the answer to the request.
       await clock.sleep(0, signal);
       for await (const batch of batches(sniffer.items, how, clock, signal)) {
         if (!(await sniffer.mayHear())) return;
-        await send(encode(batch));
+        await send(encode(batch.map(sendable)));
       }
     } catch (error) {
       if (!signal.aborted) log.error("sniffer-not-delivered", { to: caller.fullJid, error });

@@ -13,8 +13,10 @@ import { createNodes } from "#iot/nodes.ts";
 import { queryProgress } from "#iot/queries.wire.ts";
 import { createSniffers } from "#iot/sniffers.ts";
 import { sniff } from "#iot/sniffers.wire.ts";
+import { stanzaBytesMax } from "#limits.ts";
 import type { Element } from "#xml/element.ts";
 import { parse } from "#xml/parser.ts";
+import { formattedBytes } from "#xml/size.ts";
 import { type Scene, scene } from "../../concentrator/scene.ts";
 import { type Bench, createBench } from "./face-bench.ts";
 
@@ -40,8 +42,8 @@ export interface CommandScene extends AsyncDisposable {
   readonly bench: Bench;
   readonly scene: Scene;
   readonly devices: Devices;
-  /** Refuses what is to be sent while it is full. */
-  readonly outbox: { full: boolean };
+  /** Refuses what is to be sent while it is full, and what the broker would not take. */
+  readonly outbox: { full: boolean; stanzaBytes: number };
   /** XML of a payload in, XML of the reply out. */
   ask(
     type: "get" | "set",
@@ -98,10 +100,12 @@ export async function commandScene(
   it.add("test.device", "child", { plan: "child" }, "line");
   await it.start();
   const log = { ...silent };
-  const outbox = { full: false };
+  const outbox = { full: false, stanzaBytes: stanzaBytesMax };
   const deps = {
     concentrator: it.concentrator,
+    stanzaBytes: () => outbox.stanzaBytes,
     send(to: string, payload: Element) {
+      if (formattedBytes(payload) > outbox.stanzaBytes) throw new Refusal("not-acceptable", "It is too large.");
       if (outbox.full) throw new Refusal("busy", "The outbox is full.");
       bench.send(to, payload);
     },

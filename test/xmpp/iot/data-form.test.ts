@@ -1,6 +1,7 @@
 // What data forms look like on the wire beyond the cases: colours, patterns, languages, and every form of every node type.
 
 import { describe, expect, it } from "vitest";
+import { acceptedBelow } from "#concentrator/planning.ts";
 import { filledField } from "#contract/filled-form.ts";
 import { createLanguages } from "#contract/language.ts";
 import { meteringTopology } from "#contract/node.ts";
@@ -56,7 +57,7 @@ it("DF-VAL-03, DF-VAL-01, DF-FORM-01: every field of every node type says what a
   await using again = await createEditingScene({ edge: it.edge });
   for (const parent of catalogue.types) {
     const nodeId = parent.root ? "site" : parent.name;
-    for (const type of catalogue.types.filter(one => one.parents.includes(parent.root ? "" : parent.name))) {
+    for (const type of catalogue.types.filter(one => acceptedBelow(one, { type: parent }))) {
       const reply = await again.send("get", say("getParametersForNewNode", `id='${nodeId}' type='${type.name}'`));
       expect(reply.form.title).toBe(type.title);
       for (const one of reply.form.fields) {

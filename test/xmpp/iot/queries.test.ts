@@ -113,6 +113,24 @@ describe("progress", () => {
     expect(it.progress("q1").map(({ seqNr }) => seqNr)).toEqual(it.progress("q1").map((_, at) => at + 1));
   });
 
+  it("COM-STZ-09: a broker that takes little is sent smaller messages, and of what cannot be cut it is said so", async () => {
+    await using it = await commandScene();
+    it.outbox.stanzaBytes = 12_000;
+    it.devices.queries.set("a", async report => {
+      const table = await report.table("Many", [{ columnId: "text" }]);
+      for (let n = 0; n < 500; n++) await table.row({ kind: "string", value: "x".repeat(100) });
+      await report.object("text/plain", new Uint8Array(30_000));
+    });
+    await start(it, "q1");
+    await it.bench.clock.advance(20_000);
+    expect(ends(it.kinds("q1"))).toEqual(["done"]);
+    const items = it.progress("q1").flatMap(one => one.items);
+    expect(items.flatMap(one => (one.kind === "newRecords" ? one.records : []))).toHaveLength(500);
+    expect(items.find(({ kind }) => kind === "message")).toMatchObject({
+      text: "A part of the report is too large to be sent.",
+    });
+  });
+
   it("CON-QP-05, COM-LEX-03: what has no form on the wire is void, large numbers are what they fit", async () => {
     await using it = await commandScene();
     it.devices.queries.set("a", async report => {

@@ -122,6 +122,21 @@ describe("what is heard", () => {
     }
   });
 
+  it("COM-STZ-09: what no stanza carries is said to be so, and the listening goes on", async () => {
+    await using it = await commandScene();
+    it.outbox.stanzaBytes = 20_000;
+    const { snifferId } = await granted(listen(it));
+    it.devices.said.get("line")?.({ at: it.bench.clock.now(), kind: "rxBin", bytes: new Uint8Array(30_000) });
+    await it.bench.clock.advance(1_000);
+    for (let n = 0; n < 4; n++) {
+      it.devices.said.get("line")?.({ at: it.bench.clock.now(), kind: "txBin", bytes: new Uint8Array(6_000) });
+    }
+    await it.bench.clock.advance(5_000);
+    const items = it.sniffed(snifferId).flatMap(one => one.items);
+    expect(items.map(({ kind }) => kind)).toEqual(["warning", "txBin", "txBin", "txBin", "txBin"]);
+    expect(items[0]).toMatchObject({ text: "What was said is too large to be shown." });
+  });
+
   it("CON-SNIFF-06: a flood is dropped with one warning that names the count, in order and at its place", async () => {
     await using it = await commandScene();
     const { snifferId } = await granted(listen(it));
