@@ -263,3 +263,29 @@ describe("decode modbus", () => {
     ]);
   });
 });
+
+describe("traces and mistakes", () => {
+  it("a trace keeps its times and directions; what cannot be read ends nothing", async () => {
+    const lines = [
+      "# isthmus trace of a line",
+      "2026-11-20T12:00:00.123Z tx 10 7B 05 80 16",
+      "2026-11-20T12:00:00.323Z rx E5 E5",
+      "2026-11-20T12:00:01Z rx 10 7B 05 81 16",
+      "yesterday tx 10 7B 05 80 16",
+      "",
+      "zz",
+      "10 40 05 45 16",
+    ];
+    const { out, code } = await decode(["mbus"], lines);
+    expect(out).toMatchObject([
+      { time: "2026-11-20T12:00:00.123Z", traced: "tx", frame: { c: "7B", a: 5 } },
+      { time: "2026-11-20T12:00:00.323Z", traced: "rx", frame: { type: "ack" } },
+      { time: "2026-11-20T12:00:00.323Z", traced: "rx", frame: { type: "ack" } },
+      { time: "2026-11-20T12:00:01.000Z", traced: "rx", error: "checksum" },
+      { error: "time" },
+      { error: "hex" },
+      { frame: { c: "40", a: 5 } },
+    ]);
+    expect(code).toBe(1);
+  });
+});

@@ -37,13 +37,14 @@ export function samplesOf(readout: WasRead, timeZone: string): Sample[] {
   const names = distinctNames(records);
   const off = clockIsOff(records, readout.at, timeZone);
   const doubts = headerFlags(readout);
-  const now: Field[] = [...headerFields(readout)];
+  const now: Field[] = [];
   const stored = new Map<number, Field[]>();
   const tell = (at: number, field: Field, flags: readonly QualityFlag[] = []) => {
     const told = { ...field, quality: { ...field.quality, ...qualityFrom([...doubts, ...flags]) } };
     if (at === readout.at) now.push(told);
     else stored.set(at, [...(stored.get(at) ?? []), told]);
   };
+  for (const field of headerFields(readout)) tell(readout.at, field);
   for (const record of records) {
     if (record.vib.secret) continue;
     const profile = expandProfile(record, readout.items);
@@ -63,7 +64,7 @@ export function samplesOf(readout: WasRead, timeZone: string): Sample[] {
     const summer = isClock(record) ? summerTimeOf(record) : undefined;
     if (summer !== undefined) tell(readout.at, summer);
   }
-  now.push(...blockFields(readout.items));
+  for (const field of blockFields(readout.items)) tell(readout.at, field);
   for (const field of fixedFields(readout)) {
     if (field.categories.historical) tell(unknownTime, field, ["warning"]);
     else tell(readout.at, field);

@@ -210,7 +210,11 @@ describe("quality", () => {
     const withStatus = (status: number) => {
       const header = [0x08, 0x06, 0x10, 0x30, 0x2d, 0x2c, 8, 4, 1, status, 0, 0];
       const frame = encodeLong(0x08, 1, 0x72, Uint8Array.from([...header, ...record]));
-      return fieldsOf(readoutOf(Buffer.from(frame).toString("hex"))).find(field => field.name === "Energy")?.quality;
+      const fields = fieldsOf(readoutOf(Buffer.from(frame).toString("hex")));
+      expect(fields.length).toBeGreaterThan(5);
+      // Whatever the readout tells, its identity too.
+      expect(new Set(fields.map(({ quality }) => JSON.stringify(quality))).size).toBe(1);
+      return fields.find(field => field.name === "Energy")?.quality;
     };
     expect(withStatus(0)).toEqual({ automaticReadout: true });
     expect(withStatus(0x08)).toEqual({ automaticReadout: true, error: true });
