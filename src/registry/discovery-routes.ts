@@ -1,11 +1,12 @@
 // Thing Registry: what things, owners and searchers ask (discovery.md, section 4), in every generation.
 
 import type { Clock } from "#base/clock.ts";
+import { TimeoutError, within } from "#base/deadline.ts";
 import { Refusal } from "#contract/faults.ts";
 import { type NodeRef, rootRef, sameNode, type Tag } from "#contract/node.ts";
 import * as wire from "#iot/discovery.wire.ts";
 import { generationOf, inEveryGeneration } from "#iot/generations.ts";
-import { countedSendersMax, searchRowsMax, searchRowsStandard } from "#limits.ts";
+import { countedSendersMax, searchMs, searchRowsMax, searchRowsStandard } from "#limits.ts";
 import type { Element } from "#xml/element.ts";
 import { domainOf } from "#xmpp/jid.ts";
 import { type IqRequest, type Route, route } from "#xmpp/router.ts";
@@ -13,7 +14,7 @@ import { StanzaError } from "#xmpp/stanza.ts";
 import { createRate, type Rate } from "./rate.ts";
 import { criteriaOf } from "./search.ts";
 import type { Service } from "./service.ts";
-import type { Thing } from "./store.ts";
+import type { Criterion, Page, Thing } from "./store.ts";
 import { readRegistration } from "./tags.ts";
 import { register, remove, unregister, updateByOwner, updateByThing } from "./things.ts";
 
@@ -108,10 +109,26 @@ function ownerRoutes(service: Service, { searches }: Rates, ns: string): Route[]
       if (!searches.take(request.fromBare)) throw slowDown();
       const criteria = criteriaOf(operators);
       const { rows, count } = page(maxCount);
-      const things = criteria === undefined ? [] : await store.search(criteria, offset, rows);
+      const things =
+        criteria === undefined ? [] : await searched(service, criteria, { offset, count: rows }, request.signal);
       return foundElement(service, things, count, ns);
     }),
   ];
+}
+
+/** Bounded, and refused in words: right after a start a registry of a million things is not ready yet. */
+async function searched(
+  { store, clock }: Service,
+  criteria: readonly Criterion[],
+  page: Page,
+  signal: AbortSignal,
+): Promise<readonly Thing[]> {
+  try {
+    return await within(clock, searchMs, "the search", signal, inner => store.search(criteria, page, inner));
+  } catch (error) {
+    if (!(error instanceof TimeoutError)) throw error;
+    throw new StanzaError("wait", "resource-constraint", "this search takes too long now; try again later");
+  }
 }
 
 /** One row more than shown tells whether there are more (DISCO-SEARCH-03). */

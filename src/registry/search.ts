@@ -4,6 +4,7 @@
 import { Refusal } from "#contract/faults.ts";
 import type { Operator } from "#iot/discovery.wire.ts";
 import { searchOperatorsMax } from "#limits.ts";
+import { compileRegex } from "./regex.ts";
 import type { Bound, Criterion } from "./store.ts";
 
 /** Undefined: nothing can be found, KEY was asked for (DISCO-KEY-02). Throws `Refusal` bad-request. */
@@ -23,7 +24,7 @@ function criterionOf(operator: Operator): Criterion {
         throw new Refusal("bad-request", "more than 8 wildcards in one mask");
       return { ...named, type: "mask", mask: operator.value, wildcard: operator.wildcard };
     case "strRegEx":
-      throw new Refusal("bad-request", "regular expressions are not served; use strMask");
+      return { ...named, type: "regex", expression: compileRegex(operator.value) };
     case "strRange":
     case "strNRange":
     case "numRange":

@@ -3,6 +3,7 @@
 
 import type { NodeRef, Tag } from "#contract/node.ts";
 import type { Generation } from "#iot/generations.ts";
+import type { Expression } from "./regex.ts";
 
 /** The states of a thing that has a record (discovery.md, section 3). orphaned: disowned, waiting to register anew. */
 export type ThingState = "unclaimed" | "orphaned" | "public" | "private" | "removed" | "selfOwned" | "disowning";
@@ -106,7 +107,13 @@ export type Criterion = { readonly name: string; readonly nameWildcard: string |
       readonly max: Bound<string | number> | undefined;
     }
   | { readonly type: "mask"; readonly mask: string; readonly wildcard: string }
+  | { readonly type: "regex"; readonly expression: Expression }
 );
+
+export interface Page {
+  readonly offset: number;
+  readonly count: number;
+}
 
 export interface Reads {
   thing(jid: string, ref: NodeRef): Thing | undefined;
@@ -121,8 +128,6 @@ export interface Reads {
   hasThings(jid: string): boolean;
   ownsAnything(owner: string): boolean;
   tagsOf(things: readonly number[]): ReadonlyMap<number, readonly Tag[]>;
-  /** Public and self-owned things that satisfy every criterion, in order of `id`. */
-  search(criteria: readonly Criterion[], offset: number, count: number): readonly Thing[];
 
   /** The thing that stands for the whole JID when friendship is decided: the root when it is registered and owned, else the node claimed first. */
   friendThing(jid: string): Thing | undefined;
@@ -222,4 +227,9 @@ export interface RegistryStore extends Promised<Reads>, AsyncDisposable {
    * for nothing else, for everybody else waits for it.
    */
   change<T>(work: (records: Records) => Promise<T>): Promise<T>;
+  /**
+   * Public and self-owned things that satisfy every criterion, in order of `id`. May take several turns, and throws
+   * `Refusal` busy when no index helps and too much would have to be looked through. Rejects when aborted.
+   */
+  search(criteria: readonly Criterion[], page: Page, signal: AbortSignal): Promise<readonly Thing[]>;
 }

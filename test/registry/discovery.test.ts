@@ -490,6 +490,17 @@ describe("search", () => {
     for (const [operators, expected] of cases) expect(await hits(operators), operators).toEqual(expected);
   });
 
+  it("DISCO-SEARCH-06: a regular expression holds for whole values, and a hostile one costs no more than another", async () => {
+    await shown("a", "<str name='T' value='HeatMeter-17'/><num name='N' value='17'/>");
+    await shown("b", `<str name='T' value='${"a".repeat(120)}!'/>`);
+    expect(await hits("<strRegEx name='t' value='Heat\\w+-[0-9]{2}'/>")).toEqual(["a"]);
+    expect(await hits("<strRegEx name='T' value='Heat'/>")).toEqual([]);
+    expect(await hits("<strRegEx name='T' value='(?i)heatMETER-\\d\\d|x'/>")).toEqual(["a"]);
+    expect(await hits("<strRegEx name='N' value='.*'/>")).toEqual([]);
+    expect(await hits("<strRegEx name='*' nameWildcard='*' value='(a+)+!'/>")).toEqual(["b"]);
+    expect(await hits("<strRegEx name='T' value='(a|a?)+b'/>")).toEqual([]);
+  });
+
   it("DISCO-SEARCH-02: a wildcard in the name holds when any of the tags satisfies the operator", async () => {
     await shown("two", "<num name='HI_A' value='1'/><num name='HI_B' value='7'/>");
     expect(await hits("<numGt name='hi_%' nameWildcard='%' value='5'/>")).toEqual(["two"]);
@@ -516,7 +527,10 @@ describe("search", () => {
     ["an unknown operator", "<strLike name='A' value='b'/>", ""],
     ["a number that is none", "<numEq name='A' value='x'/>", ""],
     ["maxCount 0", "<strEq name='A' value='b'/>", "maxCount='0'"],
-    ["a regular expression", "<strRegEx name='A' value='(a+)+b'/>", ""],
+    ["a regular expression with a reference back", "<strRegEx name='A' value='(a+)\\1'/>", ""],
+    ["a regular expression that is none", "<strRegEx name='A' value='(a'/>", ""],
+    ["a regular expression of 129 characters", `<strRegEx name='A' value='${"a".repeat(129)}'/>`, ""],
+    ["a regular expression of too many states", "<strRegEx name='A' value='((a{99}){99}){99}'/>", ""],
   ] as const)
     it(`DISCO-SEARCH-04, DISCO-SEARCH-06: ${why} is a bad request`, async () => {
       expect(outcome(await search(inner, attrs))).toBe("bad-request");

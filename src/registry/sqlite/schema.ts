@@ -103,4 +103,38 @@ CREATE TABLE peer (
 CREATE INDEX peer_presence ON peer (jid) WHERE presence_to = 'both';
 `,
   },
+  {
+    version: 2,
+    name: "texts of tags numbered, and indexed by their parts",
+    sql: `
+-- Each text of a tag once, however many things have it; gone with the last of them.
+CREATE TABLE term (
+  id INTEGER PRIMARY KEY,
+  name INTEGER NOT NULL REFERENCES tag_name (id),
+  str TEXT NOT NULL,
+  UNIQUE (name, str)
+) STRICT;
+INSERT INTO term (name, str) SELECT DISTINCT name, str FROM tag WHERE str IS NOT NULL;
+-- For masks that begin anywhere: which texts hold which three letters.
+CREATE VIRTUAL TABLE term_text USING fts5 (
+  str, content = 'term', content_rowid = 'id', tokenize = 'trigram case_sensitive 1', detail = none, columnsize = 0
+);
+INSERT INTO term_text (term_text) VALUES ('rebuild');
+-- Numbered tags; whether a thing may be found is said by its state alone.
+CREATE TABLE numbered_tag (
+  thing INTEGER NOT NULL REFERENCES thing (id) ON DELETE CASCADE,
+  name INTEGER NOT NULL REFERENCES tag_name (id),
+  shown TEXT,
+  term INTEGER,
+  num REAL,
+  PRIMARY KEY (thing, name)
+) STRICT, WITHOUT ROWID;
+INSERT INTO numbered_tag (thing, name, shown, term, num)
+  SELECT thing, tag.name, shown, term.id, num FROM tag LEFT JOIN term ON term.name = tag.name AND term.str = tag.str;
+DROP TABLE tag;
+ALTER TABLE numbered_tag RENAME TO tag;
+CREATE INDEX tag_term ON tag (term, thing) WHERE term IS NOT NULL;
+CREATE INDEX tag_num ON tag (name, num, thing) WHERE num IS NOT NULL;
+`,
+  },
 ];

@@ -1,91 +1,120 @@
-// Searches as SQL: one criterion leads through its index, the one with the fewest rows, and the others are looked up for
-// each of its things. Numbers and texts compare as the interface says: numerically, and by UTF-8 bytes.
+// Searches. Where an operator holds for few things, its index names them and each is looked at; where all hold for many, the
+// listing in memory is looked through in order, until the page is full. Either way the file's own truth is answered.
 
-import { registrySearchProbeRows } from "#limits.ts";
+import { Refusal } from "#contract/faults.ts";
+import { searchNamesMax } from "#limits.ts";
 import type { Database } from "#store/database.ts";
-import type { Criterion, Reads } from "../store.ts";
-import { asThing, type ThingRow, thingColumns } from "./things.ts";
+import { satisfies } from "../criterion.ts";
+import type { Criterion, Page, Thing } from "../store.ts";
+import type { Catalogue } from "./catalogue.ts";
+import { createColumnTests, type RowTest } from "./column-tests.ts";
+import { globOf } from "./conditions.ts";
+import type { Block } from "./listing.ts";
+import { createNarrow } from "./narrow.ts";
+import { tagRecords } from "./tags.ts";
+import { asThing, listedSql, type ThingRow, thingColumns } from "./things.ts";
+import { createVocabulary, remembering, type Vocabulary } from "./vocabulary.ts";
 
-interface Clause {
-  sql: string;
-  values: (string | number)[];
+/** Blocks looked through in one turn: some milliseconds. */
+const blocksAtOnce = 16;
+/** Places in a block are numbers of 16 bits. */
+const blockRowsMax = 65_535;
+
+export interface Search {
+  search(criteria: readonly Criterion[], page: Page, signal: AbortSignal): Promise<readonly Thing[]>;
 }
 
-export function searchRecords(database: Database): Pick<Reads, "search"> {
-  const names = database.prepare<[string], { id: number }>("SELECT id FROM tag_name WHERE name GLOB ? LIMIT 1000");
-  const name = database.prepare<[string], { id: number }>("SELECT id FROM tag_name WHERE name = ?");
+/** One operator with the tags it is about. */
+export interface Asked {
+  readonly criterion: Criterion;
+  readonly names: readonly number[];
+}
 
-  const nameIds = ({ name: asked, nameWildcard }: Criterion): number[] =>
-    (nameWildcard === undefined ? name.all(asked) : names.all(globOf(asked, nameWildcard.toUpperCase()))).map(
-      row => row.id,
-    );
+export function createSearch(
+  database: Database,
+  catalogue: Catalogue,
+  fewRows: number,
+  settled: () => Promise<void>,
+): Search {
+  const byPattern = database
+    .prepare<[string, number], number>("SELECT id FROM tag_name WHERE name GLOB ? ORDER BY id LIMIT ?")
+    .pluck();
+  const byName = database.prepare<[string], number>("SELECT id FROM tag_name WHERE name = ?").pluck();
+  const listedThings = database.prepare<[string], ThingRow>(
+    `SELECT ${thingColumns} FROM json_each(?) AS asked CROSS JOIN thing ON thing.id = asked.value
+     WHERE ${listedSql} ORDER BY thing.id`,
+  );
+  const { tagsOf } = tagRecords(database, () => {});
+  const narrow = createNarrow(database, fewRows);
+  const columnTests = createColumnTests(database);
+  const vocabulary = createVocabulary(database);
+  const every = new Uint16Array(blockRowsMax).map((_, at) => at);
 
-  /** Rows of the index, counted no further than is needed to compare. */
-  const weigh = (clause: Clause): number =>
-    (
-      database
-        .prepare(`SELECT count(*) AS n FROM (SELECT 1 FROM tag WHERE ${clause.sql} LIMIT ?)`)
-        .get(...clause.values, registrySearchProbeRows) as { n: number }
-    ).n;
+  const things = (ids: readonly number[]): Thing[] => listedThings.all(JSON.stringify(ids)).map(asThing);
+  const askedOf = (criterion: Criterion): Asked => {
+    const { name, nameWildcard } = criterion;
+    if (nameWildcard === undefined) return { criterion, names: byName.all(name) };
+    const names = byPattern.all(globOf(name, nameWildcard.toUpperCase()), searchNamesMax + 1);
+    if (names.length > searchNamesMax)
+      throw new Refusal("busy", `${name} stands for more than ${searchNamesMax} tags: say more of the name`);
+    return { criterion, names };
+  };
+  /** Each of a few is looked at, as it is in the file. */
+  const among = (ids: readonly number[], criteria: readonly Criterion[], { offset, count }: Page): readonly Thing[] => {
+    const found = things(ids);
+    const tags = tagsOf(found.map(({ id }) => id));
+    return found
+      .filter(({ id }) => criteria.every(criterion => satisfies(tags.get(id) ?? [], criterion)))
+      .slice(offset, offset + count);
+  };
+  const through = async (
+    asked: readonly Asked[],
+    words: Vocabulary,
+    { offset, count }: Page,
+    signal: AbortSignal,
+  ): Promise<number[]> => {
+    await catalogue.ready([...new Set(asked.flatMap(({ names }) => names))], signal);
+    const tests = asked.map(one => columnTests(one, words)).sort((a, b) => a.cost - b.cost);
+    const ids: number[] = [];
+    const { listing } = catalogue;
+    let turn = 0;
+    let last = 0;
+    for (let block = listing.after(last); block !== undefined; block = listing.after(last)) {
+      last = block.ids[block.count - 1] ?? 0;
+      ids.push(...idsIn(block, tests, every));
+      if (ids.length >= offset + count) break;
+      if (++turn % blocksAtOnce > 0 && !tests.some(one => one.wasSlow())) continue;
+      await new Promise(resolve => setImmediate(resolve));
+      await settled();
+      signal.throwIfAborted();
+    }
+    return ids.slice(offset, offset + count);
+  };
 
   return {
-    search(criteria, offset, count) {
-      const clauses: Clause[] = [];
-      for (const criterion of criteria) {
-        const ids = nameIds(criterion);
-        if (ids.length === 0) return [];
-        clauses.push(clauseOf(criterion, ids));
+    async search(criteria, page, signal) {
+      const asked = criteria.map(askedOf);
+      if (asked.some(({ names }) => names.length === 0)) return [];
+      const words = remembering(vocabulary);
+      let few: readonly number[] | undefined;
+      for (const one of asked) {
+        const found = narrow(one, words);
+        if (found !== undefined && (few === undefined || found.length < few.length)) few = found;
+        if (few?.length === 0) return [];
       }
-      const weights = clauses.map(weigh);
-      const leader = weights.indexOf(Math.min(...weights));
-      const lead = clauses[leader];
-      if (lead === undefined || weights[leader] === 0) return [];
-      const others = clauses.filter((_, index) => index !== leader);
-      const rows = database
-        .prepare<(string | number)[], ThingRow>(
-          `SELECT ${thingColumns} FROM (SELECT DISTINCT tag.thing FROM tag WHERE ${lead.sql}) AS lead
-           CROSS JOIN thing ON thing.id = lead.thing
-           WHERE ${[...others.map(one => `EXISTS (SELECT 1 FROM tag WHERE tag.thing = thing.id AND ${one.sql})`), "1"].join(" AND ")}
-           ORDER BY thing.id LIMIT ? OFFSET ?`,
-        )
-        .all(...lead.values, ...others.flatMap(one => one.values), count, offset);
-      return rows.map(asThing);
+      if (few !== undefined) return among(few, criteria, page);
+      // What changed while others had their turn is looked at once more.
+      return among(await through(asked, words, page, signal), criteria, { offset: 0, count: page.count });
     },
   };
 }
 
-function clauseOf(criterion: Criterion, ids: readonly number[]): Clause {
-  const which = `listed = 1 AND tag.name IN (${ids.join(",")})`;
-  if (criterion.type === "mask") {
-    return {
-      sql: `${which} AND str IS NOT NULL AND str GLOB ?`,
-      values: [globOf(criterion.mask, criterion.wildcard)],
-    };
+/** Ids of the block that pass every test. */
+function idsIn(block: Block, tests: readonly RowTest[], every: Uint16Array<ArrayBuffer>): number[] {
+  let left = every.subarray(0, block.count);
+  for (const test of tests) {
+    if (left.length === 0) break;
+    left = test.filter(block, left);
   }
-  const column = criterion.type;
-  const { min, max, outside } = criterion;
-  const tests: string[] = [];
-  const values: (string | number)[] = [];
-  if (!outside && min !== undefined && max !== undefined && min.value === max.value && min.included && max.included) {
-    tests.push(`${column} = ?`);
-    values.push(min.value);
-  } else {
-    if (min !== undefined) {
-      tests.push(`${column} ${min.included ? ">=" : ">"} ?`);
-      values.push(min.value);
-    }
-    if (max !== undefined) {
-      tests.push(`${column} ${max.included ? "<=" : "<"} ?`);
-      values.push(max.value);
-    }
-  }
-  const test = tests.join(" AND ");
-  return { sql: `${which} AND ${column} IS NOT NULL AND ${outside ? `NOT (${test})` : test}`, values };
+  return Array.from(left, at => block.ids[at] ?? 0);
 }
-
-/** SQLite's GLOB, in which everything but the wildcard stands for itself. */
-const globOf = (mask: string, wildcard: string): string =>
-  mask
-    .split(wildcard)
-    .map(part => part.replace(/[*?[]/g, "[$&]"))
-    .join("*");

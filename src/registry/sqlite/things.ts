@@ -3,6 +3,7 @@
 import type { NodeRef } from "#contract/node.ts";
 import type { Database } from "#store/database.ts";
 import type { Reads, Thing, ThingState, Writes } from "../store.ts";
+import { tagDropper } from "./terms.ts";
 
 export interface ThingRow {
   id: number;
@@ -43,7 +44,8 @@ type ThingMethods =
   | "restoreDisowns"
   | "deleteThing";
 
-export function thingRecords(database: Database): Pick<Reads & Writes, ThingMethods> {
+/** `touched` is told of each thing that may be found now, or no longer, or otherwise. */
+export function thingRecords(database: Database, touched: (id: number) => void): Pick<Reads & Writes, ThingMethods> {
   const select = (where: string) =>
     database.prepare<unknown[], ThingRow>(`SELECT ${thingColumns} FROM thing WHERE ${where}`);
   const byAddress = select("jid = ? AND node = ? AND source = ? AND partition = ?");
@@ -70,21 +72,16 @@ export function thingRecords(database: Database): Pick<Reads & Writes, ThingMeth
     `UPDATE thing SET state = ?, prior = NULL, owner = ?, claim_digest = ?, claimed_at = coalesce(?, claimed_at)
      WHERE id = ?`,
   );
-  const listed = database.prepare("UPDATE tag SET listed = ? WHERE thing = ? AND listed <> ?");
   const begin = database.prepare("UPDATE thing SET prior = state, state = 'disowning' WHERE id = ?");
   const restore = database.prepare("UPDATE thing SET state = prior, prior = NULL WHERE id = ? AND state = 'disowning'");
   const restoreAll = database.prepare("UPDATE thing SET state = prior, prior = NULL WHERE state = 'disowning'");
   const drop = database.prepare("DELETE FROM thing WHERE id = ?");
+  const dropTags = tagDropper(database);
   const dropPending = database.prepare(
     "DELETE FROM pending WHERE jid = ? AND node = ? AND source = ? AND partition = ?",
   );
   const one = (row: ThingRow | undefined) => row && asThing(row);
   const address = (ref: NodeRef) => [ref.nodeId, ref.sourceId, ref.partition];
-  /** A thing whose disowning is under way stays findable until it is done: it may be restored. */
-  const list = (id: number, state: ThingState) => {
-    const flag = isListed(state) ? 1 : 0;
-    listed.run(flag, id, flag);
-  };
 
   return {
     thing: (jid, ref) => one(byAddress.get(jid, ...address(ref))),
@@ -100,21 +97,27 @@ export function thingRecords(database: Database): Pick<Reads & Writes, ThingMeth
       const root = byAddress.get(jid, "", "", "");
       return one(root !== undefined && root.owner !== null ? root : firstClaimed.get(jid));
     },
-    insertThing: (jid, ref, state, owner, digest, at) =>
-      Number(insert.run(jid, ...address(ref), state, owner ?? null, digest ?? null, at).lastInsertRowid),
+    insertThing(jid, ref, state, owner, digest, at) {
+      const row = insert.run(jid, ...address(ref), state, owner ?? null, digest ?? null, at);
+      touched(Number(row.lastInsertRowid));
+      return Number(row.lastInsertRowid);
+    },
     setThing(id, state, owner, digest, claimedAt) {
       set.run(state, owner ?? null, digest ?? null, claimedAt ?? null, id);
-      list(id, state);
+      touched(id);
     },
     beginDisown: id => void begin.run(id),
     restoreDisown: id => void restore.run(id),
     restoreDisowns: () => void restoreAll.run(),
     deleteThing(thing) {
+      dropTags.all(thing.id);
       drop.run(thing.id);
+      touched(thing.id);
       dropPending.run(thing.jid, ...address(thing.ref));
     },
   };
 }
 
-/** States in which strangers may find a thing (DISCO-SEARCH-01). */
-export const isListed = (state: string): boolean => state === "public" || state === "selfOwned";
+/** Strangers may find it (DISCO-SEARCH-01); also while its disowning waits for its answer, for it may be restored. */
+export const listedSql =
+  "(CASE thing.state WHEN 'disowning' THEN prior ELSE thing.state END) IN ('public','selfOwned')";
