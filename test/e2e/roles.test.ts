@@ -11,8 +11,12 @@ import type { QueryItem } from "#client/queries.ts";
 import type { SniffedOnWire } from "#client/sniffers.ts";
 import { formatValue, type Reading } from "#contract/field.ts";
 import { type NodeRef, parseNode } from "#contract/node.ts";
+import { namespace } from "#iot/generations.ts";
 import { type MbusConverter, startMbusConverter } from "#lab/mbus-converter.ts";
 import { heatMeter } from "#lab/mbus-meter.ts";
+import { element } from "#xml/element.ts";
+import { parse } from "#xml/parser.ts";
+import { clientNs } from "#xmpp/stanza.ts";
 import { forever } from "../lab/scene.ts";
 import { domain, found, type House, ownerIn, startHouse, uriOf } from "./house.ts";
 
@@ -112,6 +116,26 @@ it("COM-AUTH-09: a viewer of one node reads it and nothing else; taken back, his
   stop.abort();
   await ended;
 }, 60_000);
+
+it("COM-STZ-12: a command that comes twice with one id is done once and answered twice, asked for with get too", async () => {
+  const peer = await house.peer("owner");
+  const given = () => [...house.edge.output().matchAll(/role-granted/g)].length;
+  const before = given();
+  const form = ["jid", "role"].map((name, at) => {
+    const value = at === 0 ? jidOf("somebody") : "viewer";
+    return `<field var='${name}'><value>${value}</value></field>`;
+  });
+  const command = parse(
+    `<executeCommonNodeCommand xmlns='${namespace("concentrator", "nf")}' command='GrantRole'>
+      <nd id='water-7' src='MeteringTopology'/><x xmlns='jabber:x:data' type='submit'>${form.join("")}</x>
+    </executeCommonNodeCommand>`.replace(/\n\s*/g, ""),
+  );
+  const question = (id: string) => element("iq", clientNs, { type: "get", id, to: appliance }, [command]);
+  for (const id of ["twice", "twice", "again"]) peer.session.send(question(id));
+  await found("both ids in the log", async () => given() >= before + 2 || undefined);
+  await clock.sleep(500, forever);
+  expect(given() - before).toBe(2);
+});
 
 it("COM-AUTH-09: an installer sets up, listens and searches; taken back, frames and search end in the middle", async () => {
   await run(owner, parseNode("board@@Appliance"), "GrantRole", { jid: jidOf("installer"), role: "installer" });

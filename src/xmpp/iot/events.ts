@@ -19,6 +19,7 @@ import { type IqRequest, type Route, route } from "#xmpp/router.ts";
 import { callerOf, distinct } from "./asker.ts";
 import * as wire from "./events.wire.ts";
 import { inEveryGeneration, sibling } from "./generations.ts";
+import { type Outgoing, partBytesOf } from "./payload-size.ts";
 import { createReadout, type DeliveryLimits } from "./readout-delivery.ts";
 import { accepted } from "./sensor-data.wire.ts";
 
@@ -29,7 +30,7 @@ export interface EventsLimits extends DeliveryLimits {
   readonly nodesPerRequestMax: number;
 }
 
-export interface EventsDeps {
+export interface EventsDeps extends Outgoing {
   readonly concentrator: Pick<Concentrator, "subscribe" | "contains">;
   /** Sends a payload in a message to a full JID. Throws `Refusal` busy when the outbox is full. */
   readonly send: (to: string, payload: Element) => void;
@@ -37,8 +38,6 @@ export interface EventsDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** What the broker takes in one stanza; limits.stanzaBytesMax where nothing is said. */
-  readonly stanzaBytes?: () => number;
   readonly limits?: Partial<EventsLimits>;
 }
 
@@ -70,8 +69,7 @@ export function createEvents(deps: EventsDeps): Events {
   const bounds: EventsLimits = {
     ...limits,
     get payloadBytesMax() {
-      const taken = deps.stanzaBytes?.() ?? limits.stanzaBytesMax;
-      return Math.min(limits.fragmentBytesMax, taken) - limits.envelopeBytesMax;
+      return partBytesOf(deps);
     },
     ...deps.limits,
   };

@@ -7,7 +7,7 @@ import type { Caller, Tokens } from "#contract/caller.ts";
 import { Refusal } from "#contract/faults.ts";
 import { english, type Languages } from "#contract/language.ts";
 import type { DisplayParameter } from "#contract/node.ts";
-import { envelopeBytesMax, messagesShownMax, nodesPerRequestMax, stanzaBytesMax } from "#limits.ts";
+import { messagesShownMax, nodesPerRequestMax } from "#limits.ts";
 import type { Codec } from "#xml/codec.ts";
 import { type Element, element } from "#xml/element.ts";
 import { formattedBytes } from "#xml/size.ts";
@@ -15,14 +15,13 @@ import { type Route, route } from "#xmpp/router.ts";
 import { callerOf, resolve } from "./asker.ts";
 import { generationOf, inEveryGeneration } from "./generations.ts";
 import * as wire from "./nodes.wire.ts";
+import { type Outgoing, payloadBytesOf } from "./payload-size.ts";
 
-export interface NodesDeps {
+export interface NodesDeps extends Outgoing {
   readonly concentrator: Lookup;
   /** Routes of the concentrator interface that other files serve: getCapabilities lists them too (CON-CAPS-02). */
   readonly others?: readonly Route[];
   readonly languages?: Languages;
-  /** What the broker takes in one stanza; limits.stanzaBytesMax where nothing is said. */
-  readonly stanzaBytes?: () => number;
 }
 
 export interface Nodes {
@@ -44,7 +43,7 @@ export function createNodes(deps: NodesDeps): Nodes {
 
 /** Decodes, asks, encodes in the generation of the request. */
 function lookupRoutes(deps: NodesDeps, ns: string): Route[] {
-  const { concentrator, languages = english, stanzaBytes = () => stanzaBytesMax } = deps;
+  const { concentrator, languages = english } = deps;
   const { localize } = languages;
   const lookup = <Q extends { tokens: Tokens }, A>(
     codec: Codec<Q>,
@@ -52,14 +51,14 @@ function lookupRoutes(deps: NodesDeps, ns: string): Route[] {
     ask: (caller: Caller, question: Q) => Promise<A>,
   ): Route =>
     route(["get"], ns, codec, async (question, iq) =>
-      sendable(answer.encode(await ask(callerOf(iq, question.tokens), question), ns), stanzaBytes()),
+      sendable(answer.encode(await ask(callerOf(iq, question.tokens), question), ns), payloadBytesOf(deps)),
     );
   const list = <Q extends { tokens: Tokens }>(
     codec: Codec<Q>,
     ask: (caller: Caller, question: Q) => Promise<Iterable<wire.NodeInfoOnWire>>,
   ): Route =>
     route(["get"], ns, codec, async (question, iq) =>
-      bounded(await ask(callerOf(iq, question.tokens), question), ns, stanzaBytes()),
+      bounded(await ask(callerOf(iq, question.tokens), question), ns, payloadBytesOf(deps)),
     );
   const contains = async (caller: Caller, ref: wire.AskedRef) =>
     ref.nodeId !== "" && (await concentrator.contains(caller, resolve(ref)));
@@ -119,7 +118,7 @@ async function inOrder<T, U>(items: readonly T[], each: (item: T) => Promise<U>)
 
 /** A broker ends the stream at a stanza that is too large: better refuse one answer than lose the connection by it. */
 function sendable(answer: Element, bytesMax: number): Element {
-  if (formattedBytes(answer) > bytesMax - envelopeBytesMax) throw tooLarge(bytesMax);
+  if (formattedBytes(answer) > bytesMax) throw tooLarge(bytesMax);
   return answer;
 }
 
@@ -129,7 +128,7 @@ function sendable(answer: Element, bytesMax: number): Element {
  */
 function bounded(infos: Iterable<wire.NodeInfoOnWire>, ns: string, bytesMax: number): Element {
   const children: Element[] = [];
-  let left = bytesMax - envelopeBytesMax;
+  let left = bytesMax;
   for (const info of infos) {
     const child = wire.nodeInfo.encode(info, ns);
     left -= formattedBytes(child, ns);
