@@ -37,7 +37,16 @@ get() {
 
 # A broken third-party source makes update fail while Debian's own lists are fresh: install has the last word.
 get update
-get --yes --no-install-recommends install "$@" || exit 1
+wanted=
+for name in "$@"; do
+  if apt-cache show "$name" > /dev/null 2>&1; then
+    wanted="$wanted $name"
+  else
+    echo "No package $name in this release"
+  fi
+done
+[ -z "$wanted" ] && exit 0
+get --yes --no-install-recommends install $wanted || exit 1
 
 # Installing enables the services for the next start of the machine: the owner has not asked for that.
 for name in $services; do

@@ -2,7 +2,7 @@
 // Only what is missing is installed; their system services are neither started nor left enabled.
 
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findCommand, lastLine, looksOffline, run } from "./commands.mjs";
 import { projectFolder } from "./node24.mjs";
@@ -17,19 +17,29 @@ const needed = [
   { name: "openssl", present: () => has("openssl") },
 ];
 
-/** Other people's code that only the tests talk to: a second broker, clients and servers in other languages. */
+const inPython = module => existsSync(`/usr/lib/python3/dist-packages/${module}`);
+
+/**
+ * Other people's code that only the tests talk to: a second broker, clients and servers in other languages. What is `optional`
+ * is not in every release: where there is no such package the tests that need it say that they were skipped.
+ */
 const neededByTests = [
   { name: "ejabberd", present: () => has("ejabberdctl") },
   { name: "gcc", present: () => has("gcc") },
   { name: "libc6-dev", present: () => existsSync("/usr/include/stdio.h") },
-  { name: "mbpoll", present: () => has("mbpoll") },
-  { name: "python3-pymodbus", present: () => existsSync("/usr/lib/python3/dist-packages/pymodbus") },
-  { name: "python3-slixmpp", present: () => has("python3") && existsSync("/usr/lib/python3/dist-packages/slixmpp") },
+  { name: "mbpoll", present: () => has("mbpoll"), optional: true },
+  { name: "python3-pymodbus", present: () => inPython("pymodbus"), optional: true },
+  { name: "python3-serial", present: () => inPython("serial"), optional: true },
+  { name: "python3-serial-asyncio", present: () => inPython("serial_asyncio"), optional: true },
+  { name: "python3-slixmpp", present: () => has("python3") && inPython("slixmpp") },
 ];
 
 /** @param {{ tests: boolean }} purpose */
 export async function ensureDebianPackages({ tests }) {
-  const missing = [...needed, ...(tests ? neededByTests : [])].filter(({ present }) => !present());
+  const without = notedAsAbsent();
+  const missing = [...needed, ...(tests ? neededByTests : [])].filter(
+    ({ name, present, optional }) => !present() && !(optional && without.includes(name)),
+  );
   const packages = missing.map(({ name }) => name);
   if (packages.length === 0) return;
   const list = packages.join(" ");
@@ -40,8 +50,9 @@ export async function ensureDebianPackages({ tests }) {
   const script = join(projectFolder, "scripts", "debian-install.sh");
   const [command, ...args] = [...asRoot(list), "/bin/sh", script, ...packages];
   const done = await run(command, args, { minutes: 15 });
-  const left = missing.filter(({ present }) => !present());
-  if (done.code === 0 && left.length === 0) return;
+  const absent = [...done.output.matchAll(/^No package (\S+) in this release$/gm)].map(([, name]) => name);
+  const left = missing.filter(({ name, present, optional }) => !present() && !(optional && absent.includes(name)));
+  if (done.code === 0 && left.length === 0) return noteAsAbsent(absent);
   if (done.late || looksOffline(done.output)) {
     refuse(
       `The Debian packages ${list} could not be fetched: connect this machine to the internet, then run this again.`,
@@ -53,6 +64,16 @@ export async function ensureDebianPackages({ tests }) {
   refuse(
     `apt-get could not install ${list} (${errorLine(done.output)}): run "sudo apt-get install ${list}", then this again.`,
   );
+}
+
+/** So that each run does not ask for them again; forgotten when the npm packages are installed anew. */
+const absentNote = join(projectFolder, "node_modules", ".isthmus-without");
+const notedAsAbsent = () => (existsSync(absentNote) ? readFileSync(absentNote, "utf8").split("\n") : []);
+
+function noteAsAbsent(names) {
+  if (names.length === 0) return;
+  console.log(`There is no ${names.join(", ")} in this release: the tests that need it are skipped.`);
+  writeFileSync(absentNote, `${[...notedAsAbsent(), ...names].join("\n")}\n`);
 }
 
 /** The words to put before a command so that it runs as root, or a refusal. */
