@@ -73,7 +73,7 @@ async function dispatch(args: readonly string[], signal: AbortSignal): Promise<n
       process.stdout.write(`${overview(group)}\n`);
       return args.includes("--help") ? 0 : 2;
     }
-    throw new UsageError(`There is no command "${words.slice(0, 2).join(" ")}".`);
+    throw new UsageError(`There is no command "${words.slice(0, group.length > 0 ? 2 : 1).join(" ")}".`);
   }
   const command: Command = { ...(await listed.load()), name: listed.name, summary: listed.summary };
   const { words: rest, values } = parseWords(command, args.slice(command.name.split(" ").length));

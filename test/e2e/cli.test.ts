@@ -216,6 +216,7 @@ describe("the README's story by hand", () => {
 describe("what goes wrong is said in one sentence", () => {
   it.for<[number, string, RegExp]>([
     [2, "frobnicate", /^There is no command "frobnicate"\.\nTry `isthmus --help`\.\n$/],
+    [2, "raed heat-3", /^There is no command "raed"\.\n/],
     [2, "owner frobnicate", /^There is no command "owner frobnicate"\./],
     [2, "nodes --frob", /^Unknown option '--frob'/],
     [2, "nodes extra", /^nodes does not know what to do with "extra"/],

@@ -167,6 +167,28 @@ describe("subscribe", () => {
     ]);
   }, 60_000);
 
+  it("leaves out what is as it was", async () => {
+    const both = isthmus([
+      "subscribe",
+      "thermostat-2",
+      "energy-1",
+      "--field",
+      "Set Point",
+      "--field",
+      "Voltage, L1",
+      "--as",
+      "owner",
+    ]);
+    await both.says(/Set Point[\s\S]*Voltage|Voltage[\s\S]*Set Point/);
+    await works("set", "thermostat-2", "Set Point=18.5");
+    await both.says(/Set Point +18\.5 Cel/);
+    both.child.kill("SIGINT");
+    const { out } = await both.ended;
+    const voltages = [...out.matchAll(/Voltage, L1 +(\S+)/g)].map(([, value]) => value);
+    expect(voltages).toEqual(voltages.filter((value, at) => value !== voltages[at - 1]));
+    expect(lines(out)[0]).toMatch(/^Node +Time +Field +Value +Category +Quality$/);
+  }, 60_000);
+
   it("ends the subscription over there when it ends", async () => {
     // A meter that is read for those who subscribed to it is read no more when they are gone.
     const subscribing = isthmus(["subscribe", "heat-3", "--at-most", "1", "--as", "owner"]);

@@ -10,7 +10,7 @@ import { askOf, categoryOption, rowsOf } from "./read.ts";
 export const subscribe: CommandBody = {
   usage: "NODE... [--field NAME[:BY]] [--at-least SECONDS] [--at-most SECONDS]",
   details:
-    "Prints the values of now, then each change, until Ctrl-C. --field Energy:5 tells of changes of 5 or more; without --field any change of any value is told.",
+    "Prints the values of now, then each change, until Ctrl-C. --field Energy:5 tells of changes of 5 or more; without --field any change of any value is told. With --json each event as it came, with all that was subscribed to.",
   options: {
     ...clientOptions,
     field: {
@@ -30,9 +30,10 @@ export const subscribe: CommandBody = {
       try {
         const where = (signal: AbortSignal) => client.appliance(signal);
         const print = createRows(call.out, ["Node", "Time", "Field", "Value", "Category", "Quality"]);
+        const isNews = createNews(call.text("at-least") !== undefined);
         for await (const reading of client.subscriptions.subscribe(where, wish, call.signal)) {
           call.out.value(reading);
-          for (const row of rowsOf(reading)) print(row);
+          for (const row of rowsOf(reading)) if (isNews(row)) print(row);
         }
       } catch (error) {
         if (!call.signal.aborted) throw error;
@@ -41,6 +42,17 @@ export const subscribe: CommandBody = {
     });
   },
 };
+
+/** An event brings all that was subscribed to: for people what is as it was is left out, unless they want to hear of it. */
+function createNews(everything: boolean): (row: readonly string[]) => boolean {
+  const last = new Map<string, string>();
+  return ([node, , field, value = ""]) => {
+    const key = `${node}\n${field}`;
+    const isOther = last.get(key) !== value;
+    last.set(key, value);
+    return everything || isOther;
+  };
+}
 
 function wishOf(call: Invocation): Wish {
   const maxIntervalMs = milliseconds(call, "at-least");
