@@ -1,6 +1,7 @@
 // The forms of commands: what they ask for, and what comes back of it checked. Each execution gets values of its own (CON-EXEC-04).
 
 import * as z from "zod";
+import { formErrorsMax } from "#limits.ts";
 import type { Command } from "./contract/command.ts";
 import { Refusal } from "./contract/faults.ts";
 import { type FilledField, type Form, FormRejected, type Submission } from "./contract/filled-form.ts";
@@ -80,7 +81,7 @@ function rejected(command: Command, answers: Answers, errors: FormErrors): FormR
     error: errors.get(field.name) ?? "",
   }));
   const others = [...errors].filter(([name]) => !known.has(name));
-  const instructions = others.map(([name, text]) => (name === "" ? text : `${name}: ${text}`));
+  const instructions = others.slice(0, formErrorsMax).map(([name, text]) => (name === "" ? text : `${name}: ${text}`));
   return new FormRejected({ ...form, instructions: [...form.instructions, ...instructions], fields });
 }
 

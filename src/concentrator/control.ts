@@ -58,16 +58,18 @@ export function createControl(deps: ControlDeps) {
   const check = (admitted: AdmittedControl, { values }: ControlRequest): Write[] => {
     if (admitted.targets.length === 0) throw new Refusal("bad-request", "No node was named.");
     if (values.length === 0) throw new Refusal("bad-request", "No parameter was named.");
-    const twice = values.filter(({ name }, index) => values.findIndex(other => other.name === name) < index);
+    const seen = new Set<string>();
+    const twice = values.filter(({ name }) => seen.size === seen.add(name).size);
     if (twice.length > 0) throw refuse("bad-request", twice, "stands twice");
     const writes: Write[] = [];
     const missing = new Map<string, string>();
     const wrong = new Map<string, string>();
     for (const target of admitted.targets) {
       const node = nodeOf(target);
+      const granted = new Set(target.names);
       for (const { name, value } of values) {
         // What admission took away is left out in silence (CTR-SET-11).
-        if (target.names.length > 0 && !target.names.includes(name)) continue;
+        if (granted.size > 0 && !granted.has(name)) continue;
         const parameter = node.parameters.find(one => one.name === name);
         if (parameter === undefined) {
           missing.set(name, `${describeNode(node.ref)} has no such parameter.`);

@@ -80,7 +80,9 @@ export function createControl({ concentrator, forms, languages = english, clock,
     const offered = concentrator.parameters(admitted);
     const read = valuesOf(asked.submission, offered);
     // What admission took away is left out in silence (CTR-SET-11).
-    const granted = (name: string) => admitted.targets.some(({ names }) => names.length === 0 || names.includes(name));
+    const named = new Set(admitted.targets.flatMap(({ names }) => names));
+    const isAll = admitted.targets.some(({ names }) => names.length === 0);
+    const granted = (name: string) => isAll || named.has(name);
     const unknown = read.unknown.filter(granted).map(name => ({ name, message: "There is no such parameter." }));
     if (unknown.length > 0) throw new Refusal("not-found", "There is no such parameter.", [...unknown, ...read.faults]);
     if (read.faults.length > 0) throw new Refusal("bad-request", "A value does not fit its parameter.", read.faults);

@@ -19,7 +19,7 @@ export interface XmlHandler {
   element(node: Element): void;
   /**
    * An element at the emit depth that was larger than a limit: itself, without content, after it was read to its end and
-   * thrown away. Without this, and always beyond sixteen times `charsMax`, that is an `XmlError`.
+   * thrown away. Without this, and always beyond `skippedFactor` times `charsMax`, that is an `XmlError`.
    */
   tooLarge?(node: Element, why: string): void;
   /** The end tag of the root. */
@@ -41,7 +41,11 @@ interface Skipped {
   depth: number;
 }
 
-const skippedFactor = 16;
+/**
+ * What is thrown away costs no memory, and ending the stream over it would let whoever finds a generous broker throw us off at
+ * will. But what never ends is no stanza.
+ */
+const skippedFactor = 256;
 /** Below this it is not worth knowing whether new text can complete what waits. */
 const shortRest = 4_096;
 const cdata = "<![CDATA[";
