@@ -6,6 +6,7 @@ import { concentratorFigures } from "./concentrator.ts";
 import { decisionFigures } from "./decision.ts";
 import { type Figure, formatFigures } from "./figures.ts";
 import { mbusDecodeFigures } from "./mbus-decode.ts";
+import { mbusLineFigures } from "./mbus-line.ts";
 import { readoutFigures } from "./readout.ts";
 import { startFigures } from "./start.ts";
 
@@ -14,7 +15,7 @@ const parts: Readonly<Record<string, (note: Note, signal: AbortSignal) => Promis
   decision: decisionFigures,
   start: startFigures,
   concentrator: concentratorFigures,
-  mbus: async (note, signal) => [...(await mbusDecodeFigures(note, signal))],
+  mbus: async (note, signal) => [...(await mbusDecodeFigures(note, signal)), ...(await mbusLineFigures(note, signal))],
 };
 
 /** Says what is being done; on standard error, so that standard output holds nothing but figures. */
