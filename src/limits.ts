@@ -246,6 +246,10 @@ export const modbusIdleMs = 300_000;
 export const modbusIdentityAsksMax = 32;
 /** Refusals and borders remembered of one table of a model. */
 export const modbusLearnedMax = 256;
+/** Registers looked at for one value: each has some thirty readings. */
+export const modbusBlockMax = 16;
+/** Readings to choose from; what is further down fits nothing. */
+export const modbusChoicesMax = 20;
 
 // Presence and service discovery.
 /** Requests to see us that wait for a decision, the operator's among them (PRES-SUB-06). */
@@ -620,3 +624,5 @@ export const sunspecPointsMax = 4_000;
 export const profileBytesMax = 262_144;
 /** Of one file: the first ones are repaired first. */
 export const profileFaultsMax = 20;
+/** Of the owner, in one folder. */
+export const profileFilesMax = 500;

@@ -132,7 +132,7 @@ const unitType = (shelf: Shelf<Profile>): NodeType<UnitSettings, ModbusLine, Mod
   tags(settings) {
     return identityTags(settings, shelf.entry(settings.profile) ?? { class: "Device" });
   },
-  async open(settings, { parent: line, memory, clock }) {
+  async open(settings, { parent: line, memory, clock, addBelow }) {
     const profile = shelf.find(settings.profile);
     const link = line.unit(settings.address, Math.max(settings.gapMs, profile?.limits.gapMs ?? 0));
     const limits = {
@@ -143,7 +143,7 @@ const unitType = (shelf: Shelf<Profile>): NodeType<UnitSettings, ModbusLine, Mod
     const model = modelKey(settings, line);
     const learned = line.models?.get(model) ?? createLearned(model, memory, clock);
     line.models?.set(model, learned);
-    return createUnit(line, link, profile ? pointsOf(profile) : [], limits, learned);
+    return createUnit(line, link, profile ? pointsOf(profile) : [], limits, learned, addBelow);
   },
 });
 

@@ -4,11 +4,13 @@
 import * as z from "zod";
 import type { Clock } from "#base/clock.ts";
 import { type Command, query, queryWith, simple } from "#contract/command.ts";
+import type { Env } from "#contract/driver.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { type Cell, integerCell, quantityCell, type Report, textCell } from "#contract/report.ts";
 import { factsTable, lastFramesCommand } from "../line-commands.ts";
 import { addressOf } from "./address.ts";
 import { type AskUnit, answered, identification, patiently, readable } from "./asking.ts";
+import { byteOrderCommands } from "./byte-order-query.ts";
 import type { Learned } from "./learned.ts";
 import type { ModbusLine } from "./line.ts";
 import { type Answer, describeException, type Request } from "./pdu.ts";
@@ -87,7 +89,12 @@ const registerSettings = z
   });
 
 /** `learned`: what the unit's model was found to refuse, where that is kept. */
-export function unitCommands(line: ModbusLine, unit: number, learned?: Learned): readonly Command[] {
+export function unitCommands(
+  line: ModbusLine,
+  unit: number,
+  learned?: Learned,
+  addBelow?: Env["addBelow"],
+): readonly Command[] {
   const asker =
     (signal: AbortSignal): AskUnit =>
     request =>
@@ -106,6 +113,7 @@ export function unitCommands(line: ModbusLine, unit: number, learned?: Learned):
       settings: registerSettings,
       query: (values, report, signal) => showRegisters(values, asker(signal), report),
     }),
+    ...byteOrderCommands(asker, unit, addBelow),
     ...expertCommands(asker, line.clock),
     ...(learned === undefined ? [] : [forgetCommand(learned)]),
     lastFramesCommand(line.tap, unitName(unit)),

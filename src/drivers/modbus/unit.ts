@@ -2,7 +2,7 @@
 // (reading.ts) and written with reading back (write.ts).
 
 import type { ControlParameter } from "#contract/control.ts";
-import type { Device } from "#contract/driver.ts";
+import type { Device, Env } from "#contract/driver.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { type Ask, type Field, isAsked, type Sample } from "#contract/field.ts";
 import { counterFacts } from "../device-facts.ts";
@@ -36,6 +36,7 @@ export function createUnit(
   profile: readonly Point[],
   limits: UnitLimits,
   learned: Learned,
+  addBelow?: Env["addBelow"],
 ): ModbusUnit {
   const { clock } = line;
   const who = unitName(link.address);
@@ -98,7 +99,7 @@ export function createUnit(
     parameter: point => parameterOf(point, link),
     add,
     describe: () => [...link.describe(), ...counterFacts({ refused: learned.refusedCount })],
-    commands: unitCommands(line, link.address, learned),
+    commands: unitCommands(line, link.address, learned, addBelow),
     sniff: signal => line.tap.listen(signal, who),
     async [Symbol.asyncDispose]() {
       closed = true;
