@@ -1,7 +1,6 @@
 // What a concentrator of 10,000 nodes in 50 lines costs: looking nodes up beside bare echoes, all of them at once, their changes
 // told to a subscriber, a readout of a thousand; and what the appliance occupies meanwhile.
 
-import { readFileSync } from "node:fs";
 import { systemClock } from "#base/clock.ts";
 import { createEditing } from "#client/editing.ts";
 import { createNodes } from "#client/nodes.ts";
@@ -14,7 +13,7 @@ import type { Element } from "#xml/element.ts";
 import { formattedBytes } from "#xml/size.ts";
 import { compare, startEcho } from "./compare.ts";
 import { type Figure, percentile } from "./figures.ts";
-import { createScene, type Edge, type Person, residentMb, type Scene, until } from "./scene.ts";
+import { createScene, type Edge, type Person, peakMb, residentMb, type Scene, until } from "./scene.ts";
 
 const lines = 50;
 const perLine = 200;
@@ -343,10 +342,4 @@ async function median(rounds: number, work: () => Promise<void>): Promise<number
     took.push(performance.now() - began);
   }
   return took.sort((a, b) => a - b)[Math.floor(rounds / 2)] ?? Number.NaN;
-}
-
-/** The most a process ever occupied, in MB (10^6 bytes). */
-function peakMb(pid: number): number {
-  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-  return (Number(kib) * 1_024) / 1_000_000;
 }

@@ -1,4 +1,4 @@
-// `npm run bench [readout] [decision] [start] [concentrator] [mbus] [--json]`: measures what the targets are about, on real parts, and
+// `npm run bench [readout] [decision] [start] [concentrator] [mbus] [modbus] [registry] [--json]`: measures what the targets are about, on real parts, and
 // prints each figure beside its target. Without words it measures everything.
 
 import { systemClock } from "#base/clock.ts";
@@ -7,7 +7,9 @@ import { decisionFigures } from "./decision.ts";
 import { type Figure, formatFigures } from "./figures.ts";
 import { mbusDecodeFigures } from "./mbus-decode.ts";
 import { mbusLineFigures } from "./mbus-line.ts";
+import { modbusFigures } from "./modbus.ts";
 import { readoutFigures } from "./readout.ts";
+import { registryFigures } from "./registry.ts";
 import { startFigures } from "./start.ts";
 
 const parts: Readonly<Record<string, (note: Note, signal: AbortSignal) => Promise<Figure[]>>> = {
@@ -15,6 +17,8 @@ const parts: Readonly<Record<string, (note: Note, signal: AbortSignal) => Promis
   decision: decisionFigures,
   start: startFigures,
   concentrator: concentratorFigures,
+  registry: registryFigures,
+  modbus: modbusFigures,
   mbus: async (note, signal) => [...(await mbusDecodeFigures(note, signal)), ...(await mbusLineFigures(note, signal))],
 };
 

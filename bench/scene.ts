@@ -33,6 +33,8 @@ export interface Scene extends AsyncDisposable {
   readonly prosody: Prosody;
   /** PEM */
   readonly ca: string;
+  /** Of the registry's component. */
+  readonly secret: string;
   /** Ended with the scene. */
   use(child: AsyncDisposable): void;
   /** Makes the account if need be. */
@@ -55,7 +57,11 @@ export interface Edge {
 }
 
 /** `stanzaBytes`: what the broker takes from a client in one stanza, and announces; 256 KiB unless said. */
-export async function createScene(signal: AbortSignal, stanzaBytes?: number): Promise<Scene> {
+export async function createScene(
+  signal: AbortSignal,
+  stanzaBytes?: number,
+  components: readonly { jid: string; secret: string }[] = [],
+): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), "isthmus-bench-"));
   const stack = new AsyncDisposableStack();
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -70,7 +76,7 @@ export async function createScene(signal: AbortSignal, stanzaBytes?: number): Pr
         certificate,
         clock: systemClock,
         signal,
-        components: [{ jid: serviceJid, secret }],
+        components: [{ jid: serviceJid, secret }, ...components],
         registration: true,
         passwordHash: "SHA-256",
         ...(stanzaBytes === undefined ? {} : { stanzaBytes, extraConfig: largePieces }),
@@ -81,6 +87,7 @@ export async function createScene(signal: AbortSignal, stanzaBytes?: number): Pr
       folder,
       prosody,
       ca: authority.ca,
+      secret,
       use: child => void stack.use(child),
       async connect(name) {
         const password = passwords.get(name) ?? randomBytes(8).toString("hex");
@@ -218,6 +225,12 @@ export async function startProgram(
 /** Resident memory of a process in MB (10^6 bytes). */
 export function residentMb(pid: number): number {
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return (Number(kib) * 1_024) / 1_000_000;
+}
+
+/** The most it ever was, in MB. */
+export function peakMb(pid: number): number {
+  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
   return (Number(kib) * 1_024) / 1_000_000;
 }
 
