@@ -7,7 +7,7 @@ import { systemClock } from "#base/clock.ts";
 import { openSerialChannel, serialLineKey } from "#drivers/serial-port.ts";
 import { openTcpChannel } from "#drivers/tcp-channel.ts";
 import { openUdpChannel } from "#drivers/udp-channel.ts";
-import { openPseudoTerminal } from "../support/pseudo-terminal.ts";
+import { openPseudoTerminal } from "#lab/pseudo-terminal.ts";
 
 const never = new AbortController().signal;
 

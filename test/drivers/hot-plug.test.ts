@@ -13,12 +13,12 @@ import { meteringTopology, type NodeRef } from "#contract/node.ts";
 import { modbusDriver } from "#drivers/modbus/driver.ts";
 import { createLabMeter } from "#lab/modbus-meter.ts";
 import { serveRtu } from "#lab/modbus-serial.ts";
+import { openPseudoTerminal } from "#lab/pseudo-terminal.ts";
 import { openDatabase } from "#store/database.ts";
 import { createHistory } from "#store/history.ts";
 import { edgeMigrations, historyMigrations } from "#store/migrations.ts";
 import { createNodeStore } from "#store/nodes.ts";
 import { manualClock } from "../support/manual-clock.ts";
-import { openPseudoTerminal } from "../support/pseudo-terminal.ts";
 
 const never = new AbortController().signal;
 

@@ -20,12 +20,12 @@ import { heatMeter, waterMeter } from "#lab/mbus-meter.ts";
 import { createMbusMeter } from "#lab/mbus-slave.ts";
 import { createLabMeter } from "#lab/modbus-meter.ts";
 import { startModbusServer } from "#lab/modbus-server.ts";
+import { openPseudoTerminal } from "#lab/pseudo-terminal.ts";
 import { openDatabase } from "#store/database.ts";
 import { createHistory } from "#store/history.ts";
 import { edgeMigrations, historyMigrations } from "#store/migrations.ts";
 import { createNodeStore } from "#store/nodes.ts";
 import { manualClock } from "../support/manual-clock.ts";
-import { openPseudoTerminal } from "../support/pseudo-terminal.ts";
 
 const never = new AbortController().signal;
 const owner = "owner@example.org";

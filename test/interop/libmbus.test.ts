@@ -9,10 +9,10 @@ import { type LineDevice, mbusNodeTypes } from "#drivers/mbus/driver.ts";
 import { createMbusBus } from "#lab/mbus-bus.ts";
 import { startMbusConverter } from "#lab/mbus-converter.ts";
 import type { MbusMeter } from "#lab/mbus-slave.ts";
+import { openPseudoTerminal } from "#lab/pseudo-terminal.ts";
 import { fieldOf, readAll } from "../drivers/mbus/bench.ts";
 import { never, simpleMeter } from "../drivers/mbus/wire.ts";
 import { ask } from "../drivers/report-log.ts";
-import { openPseudoTerminal } from "../support/pseudo-terminal.ts";
 import { buildLibmbus, type Libmbus } from "./libmbus.ts";
 
 let libmbus: Libmbus;

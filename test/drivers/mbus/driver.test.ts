@@ -7,8 +7,8 @@ import type { Env } from "#contract/driver.ts";
 import { parseAddress } from "#drivers/mbus/address.ts";
 import { mbusDriver, mbusNodeTypes } from "#drivers/mbus/driver.ts";
 import { heatMeter } from "#lab/mbus-meter.ts";
+import { openPseudoTerminal } from "#lab/pseudo-terminal.ts";
 import { driverSuite } from "../../support/driver-suite.ts";
-import { openPseudoTerminal } from "../../support/pseudo-terminal.ts";
 import { fieldOf, never, openBench, readAll } from "./bench.ts";
 
 const bench = async (address: string) => {

@@ -16,10 +16,10 @@ import { createLabMeter } from "#lab/modbus-meter.ts";
 import { serveRtu } from "#lab/modbus-serial.ts";
 import { type LabServer, startModbusServer } from "#lab/modbus-server.ts";
 import { createLabUnit, type LabUnit } from "#lab/modbus-unit.ts";
+import { openPseudoTerminal } from "#lab/pseudo-terminal.ts";
 import { bytePipe } from "../../support/byte-pipe.ts";
 import { driverSuite } from "../../support/driver-suite.ts";
 import { manualClock } from "../../support/manual-clock.ts";
-import { openPseudoTerminal } from "../../support/pseudo-terminal.ts";
 
 const never = new AbortController().signal;
 

@@ -20,7 +20,7 @@ import { serveRtu } from "#lab/modbus-serial.ts";
 import { startModbusServer } from "#lab/modbus-server.ts";
 import { createLabUnit, type LabUnit } from "#lab/modbus-unit.ts";
 import { freePort } from "#lab/ports.ts";
-import { openPseudoTerminal } from "../../support/pseudo-terminal.ts";
+import { openPseudoTerminal } from "#lab/pseudo-terminal.ts";
 import { hasMbpoll, hasPymodbus, mbpoll, startPymodbus } from "./pymodbus.ts";
 
 const never = new AbortController().signal;
