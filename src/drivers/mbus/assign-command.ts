@@ -8,7 +8,7 @@ import type { Added, ChildNode } from "#contract/driver.ts";
 import { DeviceFault, Refusal } from "#contract/faults.ts";
 import { integerCell, noCell, type Report, textCell } from "#contract/report.ts";
 import { parseAddress, type SecondaryAddress } from "./address.ts";
-import { addressOf, childOf, type FoundMeters, freeAddress, toBeMoved } from "./found.ts";
+import { addressOf, childOf, type FoundMeters, freeAddress, isResident, toBeMoved } from "./found.ts";
 import type { Bus, Line } from "./line.ts";
 import { patiently } from "./scan.ts";
 import type { Met } from "./search.ts";
@@ -21,7 +21,8 @@ const words = {
   add: "Make nodes of the meters found",
   added: "The meters that were found have nodes below the line.",
   which: "Meters",
-  whichHelp: "Secondary addresses as the search tells them, separated by blanks; empty: all that were found.",
+  whichHelp:
+    "Secondary addresses as the search tells them, separated by blanks; empty: those found that have no node yet.",
   nothing: "Nothing was found yet: search first, or name the meters.",
   assign: "Give meters primary addresses of their own",
   assignConfirm: "Meters that are read by their primary address must be called by the new one afterwards. Continue?",
@@ -52,7 +53,11 @@ const meters = (title: string, description: string) =>
 
 const addSettings = z.object({ meters: meters(words.which, words.whichHelp) });
 
-export const addCommand = (found: FoundMeters, addBelow: (children: readonly ChildNode[]) => Added): Command =>
+export const addCommand = (
+  line: Line,
+  found: FoundMeters,
+  addBelow: (children: readonly ChildNode[]) => Added,
+): Command =>
   parameterized({
     id: "AddMeters",
     title: words.add,
@@ -61,8 +66,9 @@ export const addCommand = (found: FoundMeters, addBelow: (children: readonly Chi
     settings: addSettings,
     async execute({ meters: text }) {
       const named = listOf(text, found);
-      const all = named.length > 0 ? named.map(({ meter }) => meter) : found.all;
-      if (all.length === 0) throw new Refusal("not-allowed", words.nothing);
+      const isNew = (meter: Met) => !isResident(meter, line.residents, found.all);
+      const all = named.length > 0 ? named.map(({ meter }) => meter) : found.all.filter(isNew);
+      if (named.length === 0 && found.all.length === 0) throw new Refusal("not-allowed", words.nothing);
       addBelow(all.map(meter => childOf(meter, [...found.all, ...all.filter(one => !found.all.includes(one))])));
     },
   });

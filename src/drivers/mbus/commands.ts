@@ -21,7 +21,7 @@ export function lineCommands(line: Line, clock: Clock, env: Pick<Env, "memory" |
   return [
     scanCommand(line, clock, found.add, canAdd),
     searchCommand(line, found, clock, canAdd),
-    ...(addBelow === undefined ? [] : [addCommand(found, addBelow)]),
+    ...(addBelow === undefined ? [] : [addCommand(line, found, addBelow)]),
     assignCommand(line, found, clock),
     ...rateCommands(line, clock),
     freezeCommand(line),

@@ -3,7 +3,8 @@
 
 import type { ChildNode, Memory } from "#contract/driver.ts";
 import { mbusFoundMax } from "#limits.ts";
-import { primaryMax } from "./address.ts";
+import { isSelected, primaryMax } from "./address.ts";
+import type { Resident } from "./line.ts";
 import { partsOfFace } from "./probing.ts";
 import type { Met, Search } from "./search.ts";
 
@@ -52,6 +53,22 @@ export function childOf(meter: Met, all: readonly Met[]): ChildNode {
       ...(manufacturer === undefined ? {} : { manufacturer }),
     },
   };
+}
+
+/** It has a node: by who it says it is, by the number it is selected by, or by a primary address nobody else answers at. */
+export function isResident(meter: Met, residents: Iterable<Resident>, all: readonly Met[]): boolean {
+  const isAlone = all.every(one => one === meter || one.primary !== meter.primary);
+  for (const { address, face } of residents) {
+    if (face !== undefined && face === meter.address && meter.fabrication === undefined) return true;
+    if (address.kind === "primary") {
+      if (face === undefined && isAlone && address.address === meter.primary) return true;
+    } else if (
+      isSelected(address.digits, { secondaryAddress: meter.address }) &&
+      address.fabrication === meter.fabrication
+    )
+      return true;
+  }
+  return false;
 }
 
 /** Meters that answer at an address another one answers at, or at 0, the address of those that were never set up. */

@@ -11,6 +11,7 @@ import { counterFacts, textFact } from "../device-facts.ts";
 import { createLineHealth, type LineHealth } from "../line-health.ts";
 import { writeBounded } from "../line-ownership.ts";
 import { createTap, type Tap } from "../tap.ts";
+import type { Address } from "./address.ts";
 import { createEchoMemory, stripEcho } from "./echo.ts";
 import { type Frame, type LongFrame, longestOctets } from "./frame.ts";
 import { createFramer } from "./framer.ts";
@@ -45,6 +46,8 @@ export interface Bus {
 export interface Line {
   /** Alone on the line; `QueueFull` when too many wait. `who`: whose frames these are, for those who listen. */
   take<T>(order: TurnOrder, signal: AbortSignal, work: (bus: Bus) => Promise<T>, who?: string): Promise<T>;
+  /** The meters that have nodes: what a search finds anew is told from them. */
+  readonly residents: Set<Resident>;
   /** For people: the port or the address of the converter. */
   readonly name: string;
   readonly tap: Tap;
@@ -58,6 +61,12 @@ export interface Line {
   /** Settles when the line went away or was closed. */
   readonly closed: Promise<DeviceFault>;
   close(): Promise<void>;
+}
+
+export interface Resident {
+  readonly address: Address;
+  /** Sixteen digits, once it has said who it is. */
+  face?: string;
 }
 
 export interface Counters {
@@ -242,6 +251,7 @@ export function createLine(carrier: ByteChannel, setup: LineSetup, clock: Clock)
   };
 
   return {
+    residents: new Set(),
     name: carrier.name,
     counters,
     health,

@@ -11,7 +11,7 @@ import { createBreaker } from "../breaker.ts";
 import { counterFacts, createLastFault, textFact } from "../device-facts.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { probeOf } from "./doctor-line.ts";
-import type { Bus, Line } from "./line.ts";
+import type { Bus, Line, Resident } from "./line.ts";
 import { meterCommands } from "./meter-commands.ts";
 import type { Product } from "./product.ts";
 import { productSamples } from "./product-samples.ts";
@@ -57,6 +57,8 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log,
   const counters = { readouts: 0, failures: 0, retries: 0 };
   let last: { readout: Readout; samples: readonly Sample[] } | undefined;
   const lastFault = createLastFault(clock.now);
+  const resident: Resident = { address: plan.address };
+  line.residents.add(resident);
   let isOpen = true;
 
   const retried = () => {
@@ -128,8 +130,10 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log,
       last = { readout, samples: productSamples(readout, plan.timeZone, product) };
       ration.used();
       counters.readouts++;
-      if (readout.header !== undefined && "id" in readout.header)
-        line.health.identity(who, readout.header.secondaryAddress);
+      if (readout.header !== undefined && "id" in readout.header) {
+        resident.face = readout.header.secondaryAddress;
+        line.health.identity(who, resident.face);
+      }
       return last;
     } catch (error) {
       if (signal.aborted) throw error;
@@ -167,6 +171,7 @@ export function createMeter(line: Line, plan: MeterPlan, clock: Clock, log: Log,
     ],
     async [Symbol.asyncDispose]() {
       isOpen = false;
+      line.residents.delete(resident);
       line.tap.forget(who);
       line.health.forget(who);
     },

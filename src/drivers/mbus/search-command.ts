@@ -8,7 +8,7 @@ import { integerCell, noCell, type Report, type ReportTable, textCell } from "#c
 import { mbusSearchKeepSelects } from "#limits.ts";
 import { faultWords } from "./fault-words.ts";
 import type { FoundMeters } from "./found.ts";
-import { addressOf, toBeMoved } from "./found.ts";
+import { addressOf, isResident, toBeMoved } from "./found.ts";
 import { mediumName, parseManufacturer } from "./header.ts";
 import type { Line } from "./line.ts";
 import { partsOfFace, probeMask } from "./probing.ts";
@@ -35,6 +35,8 @@ const words = {
   medium: "Medium",
   primary: "Primary address",
   address: "Secondary address",
+  remark: "Remark",
+  hasNode: "has a node",
   none: "No meter answered. Check the wiring, the baud rate and the parity; some meters know no secondary address: search by primary address.",
   shared:
     "Some meters share a primary address, or have none of their own: they are read by their numbers, and the command AssignAddresses gives them addresses.",
@@ -98,8 +100,9 @@ async function run(given: Run, { numbers, manufacturers, goOn }: z.output<typeof
     { columnId: "medium", header: words.medium },
     { columnId: "primary", header: words.primary, alignment: "Right" },
     { columnId: "address", header: words.address },
+    { columnId: "remark", header: words.remark },
   ]);
-  for (const meter of search.met) await tellMeter(table, meter);
+  for (const meter of search.met) await tellMeter(table, meter, line, search);
   if (before !== undefined)
     await report.message(`The search goes on: ${search.selects} selects were made, ${search.met.length} meters found.`);
   try {
@@ -144,7 +147,7 @@ async function walk({ line, found, clock, report, signal }: Run, search: Search,
       const meter = search.met.at(-1);
       if (search.met.length > known && meter !== undefined) {
         found.add(meter);
-        await tellMeter(table, meter);
+        await tellMeter(table, meter, line, search);
       }
       if (keeps && made % mbusSearchKeepSelects === 0) found.keep(search);
     }
@@ -163,7 +166,7 @@ function statusOf(search: Search, mask: Mask, eachMs: number): string {
   return `${formatMask(mask)}: ${search.met.length} found in ${search.selects} selects; at least ${left} more, about ${span}.`;
 }
 
-async function tellMeter(table: ReportTable, meter: Met): Promise<void> {
+async function tellMeter(table: ReportTable, meter: Met, line: Line, search: Search): Promise<void> {
   const { id, manufacturer, version, medium } = partsOfFace(meter.address);
   await table.row(
     textCell(id),
@@ -172,6 +175,7 @@ async function tellMeter(table: ReportTable, meter: Met): Promise<void> {
     medium === undefined ? noCell : textCell(mediumName(medium)),
     integerCell(meter.primary),
     textCell(addressOf(meter)),
+    isResident(meter, line.residents, search.met) ? textCell(words.hasNode) : noCell,
   );
 }
 

@@ -206,6 +206,22 @@ describe("M-Bus 1.14: what was found becomes nodes and gets addresses", () => {
     expect(add.settings.safeParse({ meters: "1111111G" }).success).toBe(false);
   });
 
+  it("who has a node already gets no second one, by whatever address that node calls him", async () => {
+    const meters = () => ["11111111", "22222222", "33333333"].map((id, n) => simpleMeter(id, { primary: n + 1 }));
+    await using wire = openWire(meters, { marginMs: 0 });
+    await wire.meter({ address: "1" });
+    await wire.meter({ address: "22222222" });
+    const gone = await wire.meter({ address: "3" });
+    const before = await wire.settle(ask(wire.line, "SearchMeters"), 500);
+    expect(before.rows.map(row => row[6])).toEqual(["has a node", "has a node", "has a node"]);
+    await gone[Symbol.asyncDispose]();
+    const report = await wire.settle(ask(wire.line, "SearchMeters"), 500);
+    expect(report.rows.map(row => row[6])).toEqual(["has a node", "has a node", undefined]);
+    const add = commandOf(wire.line, "AddMeters");
+    if (add.kind === "parameterized") await add.execute({ meters: "" }, never);
+    expect(wire.added.map(({ id }) => id)).toEqual(["mbus-33333333"]);
+  });
+
   it("nothing was found yet: said, not done", async () => {
     await using wire = openWire(() => []);
     const add = commandOf(wire.line, "AddMeters");
