@@ -2,7 +2,7 @@
 // is edited while running. One flat zod object, the same dialect as node settings; from a YAML or JSON file.
 
 import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import * as z from "zod";
 import type { SiteNode } from "#concentrator/tree.ts";
@@ -28,6 +28,8 @@ export const bootSettings = z.strictObject({
   dataFolder: z.string().default("data").meta({ title: "Data folder" }),
   /** Nodes to create at start where they do not exist yet. */
   siteFile: z.string().optional().meta({ title: "Site file" }),
+  /** The owner's own profiles of meters (docs/profiles.md); "profiles" in the data folder unless said. */
+  profilesFolder: z.string().optional().meta({ title: "Folder of own profiles" }),
   name: z.string().min(1).max(128).default("Isthmus").meta({ title: "Name of the appliance" }),
   room: z.string().max(128).default("").meta({ title: "Where it hangs" }),
   timeZone: z
@@ -70,9 +72,11 @@ export function readBootSettings(file: string): BootSettings {
   const settings = check(bootSettings, readYaml(file), file);
   const from = dirname(resolve(file));
   const absolute = (path: string | undefined) => (path === undefined ? undefined : resolve(from, path));
+  const dataFolder = resolve(from, settings.dataFolder);
   return {
     ...settings,
-    dataFolder: resolve(from, settings.dataFolder),
+    dataFolder,
+    profilesFolder: absolute(settings.profilesFolder) ?? join(dataFolder, "profiles"),
     ...present({
       caFile: absolute(settings.caFile),
       passwordFile: absolute(settings.passwordFile),

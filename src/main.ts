@@ -11,10 +11,11 @@ import { createTree, type Tree } from "#concentrator/tree.ts";
 import { type BootSettings, ConfigError, readSite } from "#config.ts";
 import { Refusal } from "#contract/faults.ts";
 import { applianceSource, meteringTopology, type NodeRef } from "#contract/node.ts";
-import { drivers } from "#drivers/all.ts";
+import { createDrivers } from "#drivers/all.ts";
 import { announceMs, restartFirstMs, restartMsMax, shutdownMs, taskHealthyMs } from "#limits.ts";
 import { serveStatus } from "#link/status-socket.ts";
 import { createNetwork } from "./edge/network.ts";
+import { readProfiles, showProfileFaults } from "./edge/profiles.ts";
 import { importSite } from "./edge/site-import.ts";
 import { describeStatus, type EdgeStatus } from "./edge/status.ts";
 import { openStores } from "./edge/stores.ts";
@@ -40,8 +41,9 @@ export async function runEdge({ settings, clock, log, signal, announce, restart 
   process.env.TZ = settings.timeZone;
   const startedAt = clock.monotonic();
   using stores = openStores(settings, clock, log);
+  const own = readProfiles(settings, log);
   const tree = createTree({
-    drivers,
+    drivers: createDrivers(own.profiles),
     nodes: stores.nodes,
     statuses: stores.history.statuses,
     readings: stores.history.readings,
@@ -52,6 +54,7 @@ export async function runEdge({ settings, clock, log, signal, announce, restart 
     roots: [{ ref: siteRef, displayName: settings.name }],
   });
   tree.import(applianceSource, [{ type: "board.appliance", id: "board", name: "This appliance" }]);
+  showProfileFaults(tree, own);
   if (settings.siteFile !== undefined) takeSiteFile(tree, settings.siteFile);
 
   const network = createNetwork({ settings, stores, tree, clock, log, signal, restart });

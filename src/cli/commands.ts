@@ -13,6 +13,7 @@ const owner = () => import("./commands/owner.ts");
 const node = () => import("./commands/node.ts");
 const execute = () => import("./commands/execute.ts");
 const roles = () => import("./commands/roles.ts");
+const profile = () => import("./commands/profile.ts");
 
 export const commands: readonly Listed[] = [
   { name: "run", summary: "Run the appliance.", load: async () => (await import("./commands/run.ts")).run },
@@ -103,6 +104,21 @@ export const commands: readonly Listed[] = [
     name: "decode modbus",
     summary: "Say what a Modbus frame means.",
     load: async () => (await import("./commands/decode.ts")).decodeModbusCommand,
+  },
+  {
+    name: "profile list",
+    summary: "List the meters the program knows.",
+    load: async () => (await profile()).profileList,
+  },
+  {
+    name: "profile show",
+    summary: "Print a profile, to start one's own from.",
+    load: async () => (await profile()).profileShow,
+  },
+  {
+    name: "profile test",
+    summary: "Check profiles and run their examples.",
+    load: async () => (await profile()).profileTest,
   },
   {
     name: "identity add",

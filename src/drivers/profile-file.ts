@@ -1,11 +1,11 @@
-// The text of a profile to the profile, or to its faults: each with line and column, what is expected and a advice, so that who
+// The text of a profile to the profile, or to its faults: each with line and column, what is expected and some advice, so that who
 // writes one need not know how it is read.
 
 import { type Document, isMap, isNode, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import type * as z from "zod";
 import { profileBytesMax, profileFaultsMax } from "#limits.ts";
-import { type ProfileHead, type ProfileKind, type Protocol, protocols } from "./profile.ts";
-import { nearest, sayIssue } from "./profile-words.ts";
+import { type ExampleResult, type ProfileHead, type ProfileKind, type Protocol, protocols } from "./profile.ts";
+import { adviceForKey, nearest, sayIssue } from "./profile-words.ts";
 
 export interface ProfileFault {
   /** From 1. */
@@ -17,12 +17,20 @@ export interface ProfileFault {
   readonly advice?: string;
 }
 
-export type ReadProfile<P extends ProfileHead> = { readonly profile: P } | { readonly faults: readonly ProfileFault[] };
+export type ReadProfile =
+  | { readonly profile: ProfileHead; readonly examples: readonly PlacedResult[] }
+  | { readonly faults: readonly ProfileFault[] };
 
-export type Kinds = { readonly [P in Protocol]?: ProfileKind<never> };
+/** The outcome of an example, and where it stands. */
+export interface PlacedResult extends ExampleResult {
+  readonly line: number;
+  readonly column: number;
+}
 
-/** Never throws, whatever the text is. */
-export function readProfile(text: string, kinds: Kinds): ReadProfile<ProfileHead> {
+export type Kinds = { readonly [P in Protocol]?: ProfileKind };
+
+/** Never throws, whatever the text is. Its examples are run, and may be wrong. */
+export function readProfile(text: string, kinds: Kinds): ReadProfile {
   if (text.length > profileBytesMax) {
     return { faults: [at(1, 1, `the file is longer than ${profileBytesMax} octets: a profile is a page or two`)] };
   }
@@ -38,7 +46,7 @@ export function readProfile(text: string, kinds: Kinds): ReadProfile<ProfileHead
         ...position(error.pos[0]),
         place: "",
         what: `this is no YAML: ${(error.message.split("\n")[0] ?? "").replace(/ at line.*$/, "")}`,
-        advice: hintOf(error.code),
+        advice: adviceOf(error.code),
       })),
     };
   }
@@ -49,7 +57,7 @@ export function readProfile(text: string, kinds: Kinds): ReadProfile<ProfileHead
   }
   const value = valueIn(document);
   if (value === undefined) return { faults: [at(1, 1, "its aliases (&, *) unfold to more than a profile can hold")] };
-  const kind = kinds[value.protocol as Protocol] as ProfileKind<ProfileHead> | undefined;
+  const kind = kinds[value.protocol as Protocol];
   if (kind === undefined) {
     const node = document.get("protocol", true);
     const said =
@@ -67,7 +75,13 @@ export function readProfile(text: string, kinds: Kinds): ReadProfile<ProfileHead
     };
   }
   const parsed = kind.schema.safeParse(value, { reportInput: true });
-  if (parsed.success) return { profile: parsed.data };
+  if (parsed.success) {
+    const examples = kind.runExamples(parsed.data).map(result => ({
+      ...result,
+      ...where(document, ["examples", result.example - 1], position),
+    }));
+    return { profile: parsed.data, examples };
+  }
   const faults = parsed.error.issues.flatMap(issue => faultsOf(issue, document, position));
   return { faults: faults.slice(0, profileFaultsMax).sort((a, b) => a.line - b.line || a.column - b.column) };
 }
@@ -89,7 +103,7 @@ function valueIn(document: Document.Parsed): Record<string, unknown> | undefined
   }
 }
 
-const hintOf = (code: string): string =>
+const adviceOf = (code: string): string =>
   code === "TAB_AS_INDENT"
     ? "indent with blanks, not with tabs"
     : code === "DUPLICATE_KEY"
@@ -102,7 +116,7 @@ function faultsOf(issue: z.core.$ZodIssue, document: Document.Parsed, position: 
   // What is wrong with each alternative of a union is told of the one that the value looks like.
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map(key => {
-      const advice = sayIssue(issue, key).advice;
+      const advice = adviceForKey(key);
       return {
         ...whereKey(document, issue.path, key, position),
         place: placeOf([...issue.path, key]),
@@ -111,7 +125,9 @@ function faultsOf(issue: z.core.$ZodIssue, document: Document.Parsed, position: 
       };
     });
   }
-  return [{ ...where(document, issue.path, position), place: placeOf(issue.path), ...sayIssue(issue) }];
+  const node = document.getIn(issue.path as never[], true);
+  const source = isScalar(node) ? node.source : undefined;
+  return [{ ...where(document, issue.path, position), place: placeOf(issue.path), ...sayIssue(issue, source) }];
 }
 
 /** "fields[3].type", counted from 1 as people count. */

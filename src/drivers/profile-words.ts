@@ -7,22 +7,20 @@ export interface Said {
   readonly advice?: string;
 }
 
-/** Names that a key could have been, where the schema says so (`params.keys`). */
 type Issue = z.core.$ZodIssue & { readonly input?: unknown };
 
-export function sayIssue(issue: Issue, key?: string): Said {
+/** `source`: the value as it is written. */
+export function sayIssue(issue: Issue, source?: string): Said {
   switch (issue.code) {
-    case "unrecognized_keys":
-      return withHint("", key === undefined ? undefined : hintForKey(key));
     case "invalid_type":
       return issue.input === undefined
         ? { what: `it is missing; expected: ${typeWords[issue.expected] ?? issue.expected}` }
-        : wrongType(issue.expected, issue.input);
+        : wrongType(issue.expected, issue.input, source);
     case "invalid_value": {
       const options = issue.values.map(String);
       const meant = nearest(String(issue.input ?? ""), options);
       const said = issue.input === undefined ? "it is missing" : `${show(issue.input)} is not known here`;
-      return withHint(`${said}; expected: ${options.join(", ")}`, meant && `did you mean ${meant}?`);
+      return withAdvice(`${said}; expected: ${options.join(", ")}`, meant && `did you mean ${meant}?`);
     }
     case "too_small":
       return { what: `${show(issue.input)} is too small; the least is ${issue.minimum}` };
@@ -31,7 +29,7 @@ export function sayIssue(issue: Issue, key?: string): Said {
     case "invalid_format":
       return { what: `${show(issue.input)} does not look right; expected: ${issue.message}` };
     case "invalid_union":
-      return unionWords(issue);
+      return unionWords(issue, source);
     default:
       return { what: issue.message };
   }
@@ -47,13 +45,13 @@ const typeWords: Readonly<Record<string, string>> = {
   record: "lines of the form code: name, indented below it",
 };
 
-function wrongType(expected: string, input: unknown): Said {
+function wrongType(expected: string, input: unknown, source = String(input)): Said {
   const what = `${show(input)} is no ${(typeWords[expected] ?? expected).replace(/^a /, "")}`;
   if (expected === "string" && typeof input === "number") {
-    return { what, advice: `put it in quotes, so that zeros in front are kept: "${input}"` };
+    return { what, advice: `put it in quotes, so that zeros in front are kept: "${source}"` };
   }
   if (expected === "string" && typeof input === "boolean") {
-    return { what, advice: `put it in quotes, or it is taken for yes or no: "${input}"` };
+    return { what, advice: `put it in quotes, or it is taken for yes or no: "${source}"` };
   }
   if (expected === "number" && typeof input === "string") {
     return /^-?\d+,\d+$/.test(input)
@@ -64,12 +62,11 @@ function wrongType(expected: string, input: unknown): Said {
 }
 
 /** The alternative that comes closest is the one that was meant. */
-function unionWords(issue: z.core.$ZodIssueInvalidUnion & { readonly input?: unknown }): Said {
+function unionWords(issue: z.core.$ZodIssueInvalidUnion & { readonly input?: unknown }, source?: string): Said {
   const said = issue.errors.map(errors => errors[0]).filter(one => one !== undefined);
   const meant = said.find(one => one.code !== "invalid_type") ?? said[0];
   if (meant === undefined) return { what: issue.message };
-  const words = sayIssue({ ...meant, input: issue.input } as Issue);
-  return words;
+  return sayIssue({ ...meant, input: issue.input } as Issue, source);
 }
 
 const show = (value: unknown): string => {
@@ -77,7 +74,7 @@ const show = (value: unknown): string => {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 };
 
-const withHint = (what: string, advice: string | undefined): Said =>
+const withAdvice = (what: string, advice: string | undefined): Said =>
   advice === undefined ? { what } : { what, advice };
 
 /** Words that people use for the keys of a profile. */
@@ -159,7 +156,8 @@ const known = [
   "telegram",
 ];
 
-function hintForKey(key: string): string | undefined {
+/** What a word that no profile has may have been meant for. */
+export function adviceForKey(key: string): string | undefined {
   const own = keys[key];
   if (own !== undefined) return own.includes(" ") && !own.includes("(") ? own : `did you mean ${own}?`;
   const meant = nearest(key, known);

@@ -61,7 +61,7 @@ export interface ProfileKind<P extends ProfileHead = ProfileHead> {
   readonly protocol: Protocol;
   readonly schema: z.ZodType<P>;
   /** Runs the examples of the profile. Throws nothing: what cannot be read is a result. */
-  readonly runExamples: (profile: P) => readonly ExampleResult[];
+  runExamples(profile: P): readonly ExampleResult[];
 }
 
 /** What is known of a profile without reading its file. */

@@ -49,6 +49,10 @@ function checkField(profile: Profile, field: ProfileField, report: Report): void
   const words = wordsIn(profile, field);
   const wire = addressIn(profile.numbering, field.address);
   if (wire === undefined) {
+    if (typeof field.address === "string") {
+      report(["address"], `${field.address} is no address; expected: 17, 0x0011 or 4x0018`);
+      return;
+    }
     const other = profile.numbering === "wire" ? "; 40001 and the like need numbering: modicon" : "";
     report(["address"], `there is no register ${field.address} when the numbering is "${profile.numbering}"${other}`);
   } else {
