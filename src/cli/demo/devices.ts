@@ -1,5 +1,5 @@
-// The devices of the demonstration's house: two M-Bus meters behind a level converter, a Modbus energy meter, and a thermostat
-// on the house's MQTT broker. They are simulated, and they speak bytes.
+// The devices of the demonstration's house: two M-Bus meters behind a level converter, a Modbus energy meter, a thermostat on the
+// house's MQTT broker, and the serial lines of serial-devices.ts. They are simulated, and they speak bytes.
 
 import type { Clock } from "#base/clock.ts";
 import { startMbusConverter } from "#lab/mbus-converter.ts";
@@ -8,6 +8,7 @@ import { createLabMeter } from "#lab/modbus-meter.ts";
 import { startModbusServer } from "#lab/modbus-server.ts";
 import { startMosquitto } from "#lab/mosquitto.ts";
 import { startThermostat } from "#lab/mqtt-thermostat.ts";
+import { serialSiteOf, startSerialDevices } from "./serial-devices.ts";
 
 export async function startDevices(folder: string, clock: Clock, signal: AbortSignal) {
   await using started = new AsyncDisposableStack();
@@ -18,12 +19,16 @@ export async function startDevices(folder: string, clock: Clock, signal: AbortSi
   modbus.units.set(1, createLabMeter(clock));
   const mosquitto = started.use(await startMosquitto({ folder, clock, signal }));
   const thermostat = started.use(await startThermostat({ port: mosquitto.port, name: "home/thermostat-2", clock }));
+  const serial = started.use(await startSerialDevices(clock, signal));
   const stack = started.move();
-  return { heat, converter, modbus, mosquitto, thermostat, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { heat, converter, modbus, mosquitto, thermostat, serial, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 export type Devices = Awaited<ReturnType<typeof startDevices>>;
 
-/** The site file of that house, as a technician would write it. */
+/** The whole house. */
+export const houseOf = (devices: Devices): string => siteOf(devices).trimEnd() + serialSiteOf(devices.serial);
+
+/** The site file of that house without its serial lines, as a technician would write it. */
 export const siteOf = ({
   converter,
   modbus,

@@ -3,6 +3,7 @@
 import { parseNode } from "#contract/node.ts";
 import { describeQuestion } from "../commands/owner.ts";
 import { type Checks, demand, until } from "./checks.ts";
+import { deadNodes } from "./serial-devices.ts";
 import { collect, readings, refusalOf } from "./story-decision.ts";
 import type { World } from "./world.ts";
 
@@ -71,7 +72,9 @@ export async function faultSteps(world: World, { step, check }: Checks, signal: 
   await check("the line comes back by itself", async () => {
     await world.restoreLine();
     await until("line well", settleMs * 2, signal, () =>
-      world.statusWhere(one => one.nodes.every(({ state }) => !state.startsWith("Error"))),
+      world.statusWhere(one =>
+        one.nodes.every(({ ref, state }) => deadNodes.includes(ref.nodeId) || !state.startsWith("Error")),
+      ),
     );
     return await world.readText(owner, ["heat-3"], ["Energy"], signal);
   });

@@ -5,6 +5,7 @@ import { createChecks } from "./checks.ts";
 import { claimSteps } from "./story-claim.ts";
 import { decisionSteps } from "./story-decision.ts";
 import { faultSteps } from "./story-faults.ts";
+import { lineSteps } from "./story-lines.ts";
 import type { World } from "./world.ts";
 
 /** Resolves with the exit code. */
@@ -13,6 +14,7 @@ export async function playStory(world: World, print: (line: string) => void, sig
   await claimSteps(world, checks, signal);
   await decisionSteps(world, checks, signal);
   await faultSteps(world, checks, signal);
+  await lineSteps(world, checks, signal);
   if (checks.failed > 0) {
     print(`\nLast words of the appliance:\n${world.edge.output()}`);
     print(`\nLast words of the registry:\n${world.registry.output()}`);

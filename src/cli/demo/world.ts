@@ -16,7 +16,7 @@ import { type Client, connectClient } from "../connect.ts";
 import { demoPointer, type Identity, saveIdentity } from "../identity.ts";
 import type { Status } from "../status-text.ts";
 import { CheckError } from "./checks.ts";
-import { type Devices, siteOf, startDevices } from "./devices.ts";
+import { type Devices, houseOf, startDevices } from "./devices.ts";
 import { createProgram, type Program } from "./programs.ts";
 
 export interface World extends AsyncDisposable {
@@ -57,7 +57,7 @@ export interface WorldOptions {
 export async function startWorld(
   print: (line: string) => void,
   signal: AbortSignal,
-  { startBroker = startProsody, site = siteOf }: WorldOptions = {},
+  { startBroker = startProsody, site = houseOf }: WorldOptions = {},
 ): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "isthmus-demo-"));
   await using started = new AsyncDisposableStack();
