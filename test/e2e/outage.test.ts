@@ -99,6 +99,8 @@ describe("what goes away and comes back", () => {
     for (const node of ["", "heat-3"]) await owner.owner.claim(uriOf(status, node), true, forever);
     await house.statusWhere("claimed", one => ownerIn(one, "") !== undefined && ownerIn(one, "heat-3") !== undefined);
     expect(await readHeat()).toBe(5);
+    // What a meter offers is learned from its values, and told to the registry: the last of what is compared below.
+    await found("what the meter offers, told", async () => (kept().includes("_hi_sensor_") ? true : undefined));
   }, 90_000);
 
   it("the link is cut in the middle of a readout: what was read meanwhile arrives, on the same session", async () => {
@@ -149,13 +151,16 @@ describe("what goes away and comes back", () => {
     await house.edge.start();
     await isOnline();
     await readsAgain();
-    expect(kept()).toBe(before);
+    // The last second of values may be lost, and what the meter offers is learned again.
+    await found("all as it was", async () => (kept() === before ? true : undefined));
     expect(hand.messages.flatMap(elements).filter(one => one.attrs.id === "killed" && one.name === "resp")).toEqual([]);
   }, 90_000);
 
   it.for([200, 800])(
     "a client whose readout is cut short by the appliance's end after %i ms is told at once",
     async afterMs => {
+      // By now it is known where the appliance is, whatever the broker still says of the one that was killed.
+      await readsAgain();
       const to = await owner.appliance(forever, await bare());
       const reading = (async () => {
         const seen: string[] = [];
