@@ -5,7 +5,7 @@ import { selectedAddress } from "./address.ts";
 import { control, directionOf, encodeReqUd2, type LongFrame } from "./frame.ts";
 import { decodeFixed, decodeLongHeader, type LongHeader } from "./header.ts";
 import type { Bus, Outcome } from "./line.ts";
-import type { Mask, Probe } from "./search.ts";
+import type { Mask, Met, Probe } from "./search.ts";
 import { deselect, selectRequest } from "./selection.ts";
 import { decodeBody } from "./telegram.ts";
 
@@ -24,14 +24,32 @@ export async function probeMask(bus: Bus, mask: Mask, signal: AbortSignal): Prom
   await deselect(bus, signal);
   const address = faceOf(asked);
   if (address === undefined) return { kind: "several", why: "ci" };
-  return {
-    kind: "one",
-    meter: {
-      address,
-      primary: asked.a,
-      ...(mask.fabrication === undefined ? {} : { fabrication: fabricationIn(asked) ?? mask.fabrication }),
-    },
+  const meter = {
+    address,
+    primary: asked.a,
+    ...(mask.fabrication === undefined ? {} : { fabrication: fabricationIn(asked) ?? mask.fabrication }),
   };
+  return (await isReal(bus, mask, meter, signal)) ? { kind: "one", meter } : { kind: "several", why: phantom };
+}
+
+/** Why a mask was opened, for people. */
+const phantom = "several answers at once that looked like one";
+
+/**
+ * Two answers bit upon bit may make a sound third one, of a meter that is not there: who was found must answer to his own number.
+ * A mask without wildcards says it already.
+ */
+async function isReal(bus: Bus, mask: Mask, { address, fabrication }: Met, signal: AbortSignal): Promise<boolean> {
+  if (!mask.digits.includes("F") || mask.digits === address) return true;
+  const own = selectRequest({ digits: address, ...(fabrication === undefined ? {} : { fabrication }) });
+  for (let tries = 0; tries < 2; tries++) {
+    const { kind } = await bus.exchange(own, "ack", signal);
+    bus.nobodySelected = false;
+    if (kind !== "ack") continue;
+    await deselect(bus, signal);
+    return true;
+  }
+  return false;
 }
 
 /** A collision of meters is many octets; a bad contact or a faulty converter gives one or two, with nearly all bits set. */

@@ -19,7 +19,10 @@ const { search: vectors } = JSON.parse(
   readFileSync(join(import.meta.dirname, "../../vectors/mbus/session.json"), "utf8"),
 ) as { search: { mode: string; meters: Meter[]; referenceProbes: number }[] };
 
-const selectsOf = (wire: Wire) => wire.sent.filter(one => /^68(0B0B|1111)6873FD52/.test(one));
+/** Those of the walk: that a meter answers to its own sixteen digits is asked once of each that is found. */
+const selectsOf = (wire: Wire) =>
+  wire.sent.filter(one => /^68(0B0B|1111)6873FD52/.test(one) && isMask(one.slice(14, 30)));
+const isMask = (octets: string) => octets.includes("F");
 const idsOf = (rows: unknown[][]) => rows.map(([id]) => String(id)).sort();
 
 describe("M-Bus 1.4: the search on a line", () => {
@@ -46,6 +49,18 @@ describe("M-Bus 1.4: the search on a line", () => {
     await using wire = openWire(() => meters, { paced: true });
     const report = await wire.settle(ask(wire.line, "SearchMeters"), 200);
     expect(idsOf(report.rows)).toEqual(meters.map(({ identity }) => identity.id).sort());
+  });
+
+  it("two answers that make a sound third one are two meters, and the third is none", async () => {
+    const meter = (id: string, octet: number) =>
+      simpleMeter(id, {
+        manufacturer: "ELS",
+        version: 22,
+        telegrams: () => [Uint8Array.of(0x0c, 0x13, octet, 4, 0x85, 2)],
+      });
+    await using wire = openWire(() => [meter("31204411", 0x11), meter("31204412", 0x12)], { marginMs: 0 });
+    const report = await wire.settle(ask(wire.line, "SearchMeters"), 500);
+    expect(idsOf(report.rows)).toEqual(["31204411", "31204412"]);
   });
 
   it("a second telegram behind the first is a second meter, not noise", async () => {
