@@ -12,7 +12,15 @@ import { createDebts } from "./debts.ts";
 import { faultWords } from "./fault-words.ts";
 import type { AnswerReader, Reject, SerialFraming } from "./framing.ts";
 import { type Answer, answerOctetsMax, type Request } from "./pdu.ts";
-import { createBell, type Manner, type Session, type SessionCounters, silence, unitName } from "./session.ts";
+import {
+  createBell,
+  type Manner,
+  type Session,
+  type SessionCounters,
+  silence,
+  unitName,
+  untilRing,
+} from "./session.ts";
 
 export interface SerialTiming {
   /** From the last octet of the request to the last of the answer, the time of transfer not counted. */
@@ -86,12 +94,7 @@ export function createSerialSession(
 
   const sleep = (ms: number) => clock.sleep(ms, stop.signal).catch(() => {});
 
-  /** Until the time or the next chunk, whichever is first. */
-  async function pause(untilMs: number): Promise<void> {
-    const done = new AbortController();
-    await Promise.race([bell.next(), clock.sleep(untilMs - clock.monotonic(), done.signal).catch(() => {})]);
-    done.abort();
-  }
+  const pause = (untilMs: number) => untilRing(bell, clock, untilMs);
 
   async function keepGap(gapMs: number): Promise<void> {
     for (;;) {

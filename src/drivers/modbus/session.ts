@@ -1,6 +1,7 @@
 // What a line needs of whatever carries its requests: one exchange at a time, checked. Serial lines and TCP connections each
 // have their own session (serial-session.ts, tcp-session.ts).
 
+import type { Clock } from "#base/clock.ts";
 import type { DeviceFault } from "#contract/faults.ts";
 import type { LineHealth } from "../line-health.ts";
 import type { Answer, Request } from "./pdu.ts";
@@ -47,6 +48,16 @@ export interface Session extends AsyncDisposable {
   readonly way: "port" | "converter" | "network";
   /** The line went away and could not be had again. Never rejects. */
   readonly closed: Promise<DeviceFault>;
+}
+
+/** One for all: making an exception gathers a stack, and this happens with every answer. */
+const woken = new DOMException("something came", "AbortError");
+
+/** Until the time (`clock.monotonic`) or the next ring, whichever is first. */
+export async function untilRing(bell: Bell, clock: Clock, untilMs: number): Promise<void> {
+  const timer = new AbortController();
+  await Promise.race([bell.next(), clock.sleep(untilMs - clock.monotonic(), timer.signal).catch(() => {})]);
+  timer.abort(woken);
 }
 
 /** Something that happens again and again, to be waited for: chunks that arrive. */

@@ -7,11 +7,18 @@ import { DeviceFault } from "#contract/faults.ts";
 import { modbusIdleMs, modbusMismatchesMax, modbusReopenMs } from "#limits.ts";
 import type { ByteChannel } from "../byte-channel.ts";
 import { createLineHealth } from "../line-health.ts";
-import { writeBounded } from "../line-ownership.ts";
 import { faultWords } from "./fault-words.ts";
 import { type Answer, encodeRequest, isMismatch, type Request } from "./pdu.ts";
 import { checkAnswer } from "./rtu.ts";
-import { silence as advice, createBell, type Manner, type Session, type SessionCounters, unitName } from "./session.ts";
+import {
+  silence as advice,
+  createBell,
+  type Manner,
+  type Session,
+  type SessionCounters,
+  unitName,
+  untilRing,
+} from "./session.ts";
 import { createTcpReader, encodeTcp, type TcpFrame } from "./tcp.ts";
 
 export interface TcpTiming {
@@ -155,11 +162,7 @@ export async function openTcpSession(
     return fault;
   }
 
-  async function pause(untilMs: number): Promise<void> {
-    const done = new AbortController();
-    await Promise.race([bell.next(), clock.sleep(untilMs - clock.monotonic(), done.signal).catch(() => {})]);
-    done.abort();
-  }
+  const pause = (untilMs: number) => untilRing(bell, clock, untilMs);
 
   /** The connection to use: another one when this one was lost, or is so old that it may be dead without a sign. */
   async function usable(): Promise<Connection> {
@@ -189,10 +192,12 @@ export async function openTcpSession(
     waiting.set(transaction, mine);
     try {
       const bytes = encodeTcp({ transaction, unit, pdu: encodeRequest(request) });
-      await writeBounded(present.channel, bytes, clock, stop.signal).catch(error => {
-        throw end(error, present.channel);
-      });
       mine.sentAt = clock.monotonic();
+      // What cannot be written is not answered: one deadline bounds both, and after some silences the connection is given up.
+      present.channel.write(bytes).catch(error => {
+        if (error instanceof DeviceFault) present.gone ??= error;
+        bell.ring();
+      });
       const deadline = mine.sentAt + timeoutMs;
       const isOver = () => mine.answer || present.gone || present.broken || mismatches >= modbusMismatchesMax;
       while (!isOver() && clock.monotonic() < deadline) await pause(deadline);
