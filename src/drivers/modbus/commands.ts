@@ -9,6 +9,7 @@ import { resetCommand, statisticsCommand } from "../line-commands.ts";
 import { identification, patiently } from "./asking.ts";
 import type { ModbusLine } from "./line.ts";
 import { type Answer, describeException, type Request } from "./pdu.ts";
+import { recognise } from "./sunspec-walk.ts";
 
 const words = {
   search: "Search",
@@ -31,6 +32,8 @@ const words = {
   reads: "reads",
   refuses: "refuses",
   garbled: "answers in a way that cannot be read: noise, or two units with this address",
+  sunspec: "SunSpec",
+  sunspecHelp: "Add a SunSpec device as a node of that type: it says itself what it has.",
   none: "No unit answered. Check the wiring, the baud rate and the parity.",
 };
 
@@ -79,7 +82,9 @@ async function scan(
     { columnId: "vendor", header: words.vendor },
     { columnId: "product", header: words.product },
     { columnId: "revision", header: words.revision },
+    { columnId: "sunspec", header: words.sunspec },
   ]);
+  let sunspecs = 0;
   const request: Request = { function: kind === "holding" ? 3 : 4, address: register, quantity: 1 };
   let found = 0;
   for (let at = from; at <= to; at++) {
@@ -89,14 +94,19 @@ async function scan(
     if (answer === undefined) continue;
     found++;
     const objects = answer === words.garbled ? [] : await identification(probe, true);
+    const sunspec = answer === words.garbled ? undefined : await recognise(probe);
+    if (sunspec !== undefined) sunspecs++;
+    const said = [sunspec?.manufacturer, sunspec?.model, sunspec?.version];
     await table.row(
       integerCell(at),
       textCell(answer),
-      ...[0, 1, 2].map(id => textCell(objects.find(one => one.id === id)?.text)),
+      ...[0, 1, 2].map(id => textCell(said[id] ?? objects.find(one => one.id === id)?.text)),
+      textCell(sunspec && `map at ${sunspec.base}`),
     );
   }
   await table.done();
   await report.status(`${found} found from ${from} to ${to}.`);
+  if (sunspecs > 0) await report.message(words.sunspecHelp);
   if (found === 0) await report.message(words.none, "Warning");
 }
 

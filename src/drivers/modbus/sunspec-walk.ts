@@ -83,16 +83,27 @@ export function identityIn(registers: readonly number[]): SunspecIdentity {
   return identity;
 }
 
-/** What a search says of a unit: its base and identity; undefined where it is no SunSpec device. Throws as `findBase`. */
+/**
+ * What a search says of a unit: its base and identity; undefined where it is no SunSpec device. Silence at a register says as
+ * little as a refusal. Throws `DeviceFault` unreachable.
+ */
 export async function recognise(ask: Ask): Promise<(SunspecIdentity & { readonly base: number }) | undefined> {
-  const base = await findBase(ask);
-  if (base === undefined) return undefined;
-  const head = await read(ask, base + mark.length, headWords);
-  if (typeof head === "string" || head[0] !== 1) return { base };
-  const words = headWords + Math.min(head[1] ?? 0, 66);
-  const common = await read(ask, base + mark.length, words);
-  return { base, ...(typeof common === "string" ? {} : identityIn(common)) };
+  try {
+    const base = await findBase(ask);
+    if (base === undefined) return undefined;
+    const address = base + mark.length;
+    const head = await read(ask, address, headWords);
+    if (typeof head === "string" || head[0] !== 1) return { base };
+    const common = await read(ask, address, headWords + Math.min(head[1] ?? 0, commonWords));
+    return { base, ...(typeof common === "string" ? {} : identityIn(common)) };
+  } catch (error) {
+    if (error instanceof DeviceFault && error.kind !== "unreachable") return undefined;
+    throw error;
+  }
 }
+
+/** Of the common model, behind id and length; what a device has beyond is none of its identity. */
+const commonWords = 66;
 
 /** The registers, or why there are none, in words: exceptions and answers that hold nothing are answers too. */
 async function read(ask: Ask, address: number, quantity: number): Promise<readonly number[] | string> {

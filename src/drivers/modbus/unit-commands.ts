@@ -17,6 +17,7 @@ import { type Answer, describeException, type Request } from "./pdu.ts";
 import { tables } from "./point.ts";
 import { numberings } from "./profile-numbering.ts";
 import { unitName } from "./session.ts";
+import { recognise } from "./sunspec-walk.ts";
 
 const words = {
   service: "Service",
@@ -25,6 +26,8 @@ const words = {
   identity: "The unit",
   serverId: "Server id",
   object: "Object",
+  sunspec: "SunSpec map at",
+  sunspecSerial: "Serial number",
   noIdentity: "The unit does not say who it is.",
   forget: "Ask again for what was refused",
   forgotten: "What this model refused, and how long its reads may be, is found out anew.",
@@ -180,6 +183,13 @@ async function identify(ask: AskUnit, report: Report): Promise<void> {
     textCell(text),
   ]);
   if (id?.kind === "data") facts.push([words.serverId, textCell(readable(id.data))]);
+  const sunspec = await recognise(ask);
+  if (sunspec !== undefined) {
+    facts.push([words.sunspec, integerCell(sunspec.base)]);
+    const own = [sunspec.manufacturer, sunspec.model, sunspec.version];
+    for (const [n, text] of own.entries()) if (text !== undefined) facts.push([objectNames[n] ?? "", textCell(text)]);
+    if (sunspec.serialNumber !== undefined) facts.push([words.sunspecSerial, textCell(sunspec.serialNumber)]);
+  }
   if (facts.length === 0) return report.message(words.noIdentity, "Warning");
   await factsTable(report, words.identity, facts);
 }

@@ -353,6 +353,33 @@ describe("the chain of models", () => {
   });
 });
 
+describe("searching", () => {
+  it("a search of the line shows which units are SunSpec devices, and who they are", async () => {
+    await using it = await bench();
+    const plain = createLabUnit();
+    plain.set("holding", 0, 7);
+    it.server.units.set(2, plain);
+    const { rows, messages } = await ask(it.line, "ScanUnits", { from: 1, to: 2 });
+    expect(rows).toEqual([
+      [1, "refuses: exception 2 (illegal data address)", "Example Energy", "X3", "1.2.3", "map at 40000"],
+      [2, "reads", undefined, undefined, undefined, undefined],
+    ]);
+    expect(messages).toEqual(["Add a SunSpec device as a node of that type: it says itself what it has."]);
+  });
+
+  it("a unit that is asked who it is says it by its common model", async () => {
+    await using it = await bench();
+    const { rows } = await ask(it.device, "Identify");
+    expect(rows).toEqual([
+      ["SunSpec map at", 40_000],
+      ["Vendor", "Example Energy"],
+      ["Product", "X3"],
+      ["Revision", "1.2.3"],
+      ["Serial number", "A1"],
+    ]);
+  });
+});
+
 driverSuite("modbus.sunspec", async () => {
   const clock = manualClock();
   const server = await startModbusServer(clock);
