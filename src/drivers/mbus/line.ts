@@ -11,9 +11,9 @@ import { counterFacts, textFact } from "../device-facts.ts";
 import { createLineHealth, type LineHealth } from "../line-health.ts";
 import { writeBounded } from "../line-ownership.ts";
 import { createTap, type Tap } from "../tap.ts";
-import type { Address } from "./address.ts";
+import { type Address, selectedAddress } from "./address.ts";
 import { createEchoMemory, stripEcho } from "./echo.ts";
-import { type Frame, type LongFrame, longestOctets } from "./frame.ts";
+import { control, type Frame, type LongFrame, longestOctets } from "./frame.ts";
 import { createFramer } from "./framer.ts";
 import { createInbox, createRecall } from "./inbox.ts";
 import { createTiming, type Timing } from "./timing.ts";
@@ -138,18 +138,19 @@ export function createLine(carrier: ByteChannel, setup: LineSetup, clock: Clock)
     await writeBounded(channel, request, clock, signal);
     const { outcome, clean } = await receive(request, wanted, signal);
     if (outcome.kind === "answer") recall.add(outcome.frame);
-    count(outcome, request.length);
+    count(outcome, request);
     unsettled = !clean;
     return outcome;
   };
 
   /** How fast a meter is: to its first octet, which is what the standard bounds. */
-  const count = ({ kind }: Outcome, sentOctets: number) => {
-    const spentMs = (last.heardAt ?? clock.monotonic()) - last.sentAt - timing.transferMs(sentOctets);
+  const count = ({ kind }: Outcome, request: Uint8Array) => {
+    const spentMs = (last.heardAt ?? clock.monotonic()) - last.sentAt - timing.transferMs(request.length);
     last.silent = kind === "silence";
     if (kind === "silence") {
       counters.timeouts++;
-      health.timeout(last.who);
+      // Nobody answers when nobody was selected.
+      if (!isLettingGo(request)) health.timeout(last.who);
     } else if (kind === "garbled") {
       counters.garbled++;
       health.checksum(last.who);
@@ -273,6 +274,9 @@ export function createLine(carrier: ByteChannel, setup: LineSetup, clock: Clock)
     ],
   };
 }
+
+const isLettingGo = ([start, c, address]: Uint8Array): boolean =>
+  start === 0x10 && c === control.sndNke && address === selectedAddress;
 
 /** An E5 amid damage may be one octet of something broken: it counts only on a clean line. A frame proves itself. */
 function judge(frame: Frame, wanted: Wanted, clean: boolean): Outcome | undefined {
