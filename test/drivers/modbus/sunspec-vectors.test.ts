@@ -1,6 +1,7 @@
 // SunSpec register images through the pure parts: models in the order of the chain, and every point with its value.
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { formatScaled } from "#base/decimal.ts";
 import type { Answer, Request } from "#drivers/modbus/pdu.ts";
@@ -116,5 +117,79 @@ describe("register images", () => {
       version: "1.2.3",
       serialNumber: "A1",
     });
+  });
+});
+
+describe("layouts", () => {
+  const definition = (id: number) => {
+    const found = definitionOf(id);
+    if (found === undefined) throw new Error(`model ${id}`);
+    return found;
+  };
+  const at = (placed: PlacedPoint[], name: string, ...path: number[]) =>
+    placed.find(one => one.point.name === name && one.path.flatMap(({ number }) => number ?? []).join() === path.join())
+      ?.offset;
+
+  it("groups are counted by the register that says so, groups within groups too", () => {
+    // 714: two ports; the register that counts them is the third behind the head.
+    const ports = layoutOf(definition(714), 18 + 2 * 25, offset => (offset === 4 ? 2 : 0));
+    expect([at(ports, "DCA"), at(ports, "DCA", 1), at(ports, "DCA", 2), at(ports, "DCA", 3)]).toEqual([
+      5,
+      30,
+      55,
+      undefined,
+    ]);
+    // 705: curves of points, both counted at the top.
+    const top = layoutOf(definition(705), 200);
+    const counts = new Map(["NPt", "NCrv"].map((name, n) => [at(top, name) ?? -1, 2 + n] as const));
+    const curves = layoutOf(definition(705), 200, offset => counts.get(offset));
+    const points = curves.filter(one => one.point.name === "V" && one.path.length === 2);
+    expect(points.map(one => one.path.map(({ number }) => number).join("/"))).toEqual([
+      "1/1",
+      "1/2",
+      "2/1",
+      "2/2",
+      "3/1",
+      "3/2",
+    ]);
+  });
+
+  it("a count that is not implemented is none, and one too large ends with the model", () => {
+    const none = layoutOf(definition(714), 100, offset => (offset === 4 ? 0xffff : 0));
+    expect(at(none, "DCA", 1)).toBeUndefined();
+    const many = layoutOf(definition(714), 18 + 2 * 25, offset => (offset === 4 ? 60_000 : 0));
+    expect(Math.max(...many.map(({ offset, point }) => offset + point.size))).toBeLessThanOrEqual(2 + 18 + 2 * 25);
+  });
+
+  it("every published model is laid out, whatever its length, and no point ends behind it", () => {
+    const ids = readdirSync(new URL("../../../src/drivers/modbus/sunspec-models", import.meta.url))
+      .map(name => Number.parseInt(name, 10))
+      .filter(Number.isInteger);
+    expect(ids.length).toBe(112);
+    fc.assert(
+      fc.property(fc.constantFrom(...ids), fc.nat(1_500), fc.nat(0xffff), (id, length, word) => {
+        for (const one of layoutOf(definition(id), length, () => word)) {
+          expect(one.offset + one.point.size).toBeLessThanOrEqual(2 + length);
+          expect(typeof pointValueOf(one, () => word).kind).toBe("string");
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("whatever registers a unit holds, the chain is walked to an end", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(0xffff), { maxLength: 400 }), async words => {
+        const image: Image = {
+          name: "",
+          base: 40_000,
+          registers: ["5375", "6e53", ...words.map(word => word.toString(16).padStart(4, "0"))].join(""),
+          expect: [],
+        };
+        const map = await walkModels(unitOf(image), 40_000);
+        expect(map.models.length).toBeLessThanOrEqual(200);
+      }),
+      { numRuns: 300 },
+    );
   });
 });
