@@ -192,8 +192,11 @@ const counted = (bytes: Uint8Array) => concat(Uint8Array.of(bytes.length), bytes
 
 const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, n) => byte === b[n]);
 
-const unpackWords = (bytes: Uint8Array): number[] =>
-  Array.from({ length: bytes.length >> 1 }, (_, n) => ((bytes[2 * n] ?? 0) << 8) | (bytes[2 * n + 1] ?? 0));
+function unpackWords(bytes: Uint8Array): number[] {
+  const words: number[] = [];
+  for (let at = 0; at + 1 < bytes.length; at += 2) words.push(((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0));
+  return words;
+}
 
 /** The first coil is bit 0 of the first octet; unused bits of the last are 0. */
 function packBits(bits: readonly boolean[]): Uint8Array {

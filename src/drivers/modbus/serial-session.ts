@@ -13,13 +13,13 @@ import { faultWords } from "./fault-words.ts";
 import type { AnswerReader, Reject, SerialFraming } from "./framing.ts";
 import { type Answer, answerOctetsMax, type Request } from "./pdu.ts";
 import {
+  createAlarm,
   createBell,
   type Manner,
   type Session,
   type SessionCounters,
   silence,
   unitName,
-  untilRing,
 } from "./session.ts";
 
 export interface SerialTiming {
@@ -94,7 +94,7 @@ export function createSerialSession(
 
   const sleep = (ms: number) => clock.sleep(ms, stop.signal).catch(() => {});
 
-  const pause = (untilMs: number) => untilRing(bell, clock, untilMs);
+  const pause = createAlarm(bell, clock, stop.signal);
 
   async function keepGap(gapMs: number): Promise<void> {
     for (;;) {

@@ -50,16 +50,6 @@ export interface Session extends AsyncDisposable {
   readonly closed: Promise<DeviceFault>;
 }
 
-/** One for all: making an exception gathers a stack, and this happens with every answer. */
-const woken = new DOMException("something came", "AbortError");
-
-/** Until the time (`clock.monotonic`) or the next ring, whichever is first. */
-export async function untilRing(bell: Bell, clock: Clock, untilMs: number): Promise<void> {
-  const timer = new AbortController();
-  await Promise.race([bell.next(), clock.sleep(untilMs - clock.monotonic(), timer.signal).catch(() => {})]);
-  timer.abort(woken);
-}
-
 /** Something that happens again and again, to be waited for: chunks that arrive. */
 export interface Bell {
   ring(): void;
@@ -81,5 +71,25 @@ export function createBell(): Bell {
       });
       return next;
     },
+  };
+}
+
+/**
+ * Waits until the time (`clock.monotonic`) or the next ring, whichever is first, or wakes for nothing: look again. A timer is not
+ * stopped when the ring comes first but serves the next waits, because almost every answer comes in time: one in the timeout's
+ * length, not one each request. The signal ends them; then only a ring wakes.
+ */
+export function createAlarm(bell: Bell, clock: Clock, signal: AbortSignal): (untilMs: number) => Promise<void> {
+  let ringsAt = Number.POSITIVE_INFINITY;
+  return untilMs => {
+    if (untilMs < ringsAt) {
+      ringsAt = untilMs;
+      const over = () => {
+        if (ringsAt === untilMs) ringsAt = Number.POSITIVE_INFINITY;
+        bell.ring();
+      };
+      clock.sleep(untilMs - clock.monotonic(), signal).then(over, () => {});
+    }
+    return bell.next();
   };
 }

@@ -12,12 +12,12 @@ import { type Answer, encodeRequest, isMismatch, type Request } from "./pdu.ts";
 import { checkAnswer } from "./rtu.ts";
 import {
   silence as advice,
+  createAlarm,
   createBell,
   type Manner,
   type Session,
   type SessionCounters,
   unitName,
-  untilRing,
 } from "./session.ts";
 import { createTcpReader, encodeTcp, type TcpFrame } from "./tcp.ts";
 
@@ -162,7 +162,7 @@ export async function openTcpSession(
     return fault;
   }
 
-  const pause = (untilMs: number) => untilRing(bell, clock, untilMs);
+  const pause = createAlarm(bell, clock, stop.signal);
 
   /** The connection to use: another one when this one was lost, or is so old that it may be dead without a sign. */
   async function usable(): Promise<Connection> {
