@@ -156,6 +156,10 @@ export const regexStatesMax = 2_000;
 export const regexMemoryMax = 512;
 /** Changes written to the disk together: some ten milliseconds of work, and the loss of time when one commit fails. */
 export const registryChangesAtOnceMax = 256;
+/** Of the registry's write-ahead log, 4 KiB each: 32 MB on the disk, and what a start after a power cut reads. */
+export const registryCheckpointPages = 8_000;
+/** Numbers of names and texts, and of things of a JID, that need not be looked up. */
+export const registryNumbersRemembered = 10_000;
 export const tagsPerThingMax = 64;
 /** Names and values of one thing, in UTF-8. */
 export const tagBytesPerThingMax = 8_192;

@@ -14,14 +14,24 @@ export interface Changes {
   drained(): Promise<void>;
 }
 
+/** Turns of the event loop, in each of which some sixty kilobytes are read. */
+const gatherTurns = 8;
+
 interface Job {
   readonly work: (records: Records) => Promise<unknown>;
   readonly done: (value: unknown) => void;
   readonly failed: (error: unknown) => void;
 }
 
-/** `committed` runs after each commit, before anybody is told; it must not throw. */
-export function createChanges(database: Database, records: Records, committed: () => void): Changes {
+/** What is remembered of the file outside of it; neither may throw. */
+export interface Followers {
+  /** After each commit, before anybody is told. */
+  committed(): void;
+  /** A change was taken back. */
+  undone(): void;
+}
+
+export function createChanges(database: Database, records: Records, { committed, undone }: Followers): Changes {
   const [begin, commit] = ["BEGIN IMMEDIATE", "COMMIT"].map(sql => database.prepare(sql));
   const [mark, keep, undo] = ["SAVEPOINT one", "RELEASE one", "ROLLBACK TO one"].map(sql => database.prepare(sql));
   const jobs: Job[] = [];
@@ -36,6 +46,7 @@ export function createChanges(database: Database, records: Records, committed: (
       keep?.run();
       return () => done(value);
     } catch (error) {
+      undone();
       // A full disk ends the whole transaction by itself: then nothing of it stands.
       if (!database.inTransaction) throw error;
       undo?.run();
@@ -52,6 +63,7 @@ export function createChanges(database: Database, records: Records, committed: (
       committed();
       return answers;
     } catch (error) {
+      undone();
       if (database.inTransaction) database.exec("ROLLBACK");
       return those.map(
         ({ failed }) =>
@@ -70,11 +82,16 @@ export function createChanges(database: Database, records: Records, committed: (
     resolve();
     for (const answer of answers) answer();
   };
-  /** In the next turn of the event loop: what the broker sent in one piece is committed in one piece. */
+  /** As long as each turn of the event loop brings more, they are waited for: what the broker sends together is committed together. */
+  const gather = (before: number, turns: number) => {
+    const isEnough = jobs.length === before || jobs.length >= registryChangesAtOnceMax || turns === 0;
+    if (isEnough) void run();
+    else setImmediate(gather, jobs.length, turns - 1);
+  };
   const look = () => {
     if (waiting || jobs.length === 0) return;
     waiting = true;
-    setImmediate(run);
+    setImmediate(gather, 0, gatherTurns);
   };
   const settled = async () => {
     while (changing !== undefined) await changing;

@@ -11,7 +11,7 @@ import { createColumnTests, type RowTest } from "./column-tests.ts";
 import { globOf } from "./conditions.ts";
 import type { Block } from "./listing.ts";
 import { createNarrow } from "./narrow.ts";
-import { tagRecords } from "./tags.ts";
+import { tagReader } from "./tags.ts";
 import { asThing, listedSql, type ThingRow, thingColumns } from "./things.ts";
 import { createVocabulary, remembering, type Vocabulary } from "./vocabulary.ts";
 
@@ -44,7 +44,7 @@ export function createSearch(
     `SELECT ${thingColumns} FROM json_each(?) AS asked CROSS JOIN thing ON thing.id = asked.value
      WHERE ${listedSql} ORDER BY thing.id`,
   );
-  const { tagsOf } = tagRecords(database, () => {});
+  const tagsOf = tagReader(database);
   const narrow = createNarrow(database, fewRows);
   const columnTests = createColumnTests(database);
   const vocabulary = createVocabulary(database);

@@ -2,6 +2,7 @@
 // interface, the gathering of changes, and the rule that nobody reads in the middle of another's change.
 
 import type { Log } from "#base/log.ts";
+import { registryCheckpointPages } from "#limits.ts";
 import { openDatabase } from "#store/database.ts";
 import type { Promised, Reads, Records, RegistryStore, Writes } from "../store.ts";
 import { createCatalogue, type Sizes, standardSizes } from "./catalogue.ts";
@@ -10,6 +11,7 @@ import { decisionRecords } from "./decisions.ts";
 import { registryMigrations } from "./schema.ts";
 import { createSearch } from "./search.ts";
 import { tagRecords } from "./tags.ts";
+import { createTerms, remembered } from "./terms.ts";
 import { thingRecords } from "./things.ts";
 import { trafficRecords } from "./traffic.ts";
 
@@ -19,11 +21,15 @@ export function openRegistryStore(path: string, log: Log, sizes: Sizes = standar
   // Pages of the indices that every request walks; the rest is the file cache's business.
   database.pragma("cache_size = -32768");
   database.pragma("temp_store = MEMORY");
+  // A page that a thousand registrations change is written back once, not at every thousandth page of the log.
+  database.pragma(`wal_autocheckpoint = ${registryCheckpointPages}`);
   const settled = () => changes.settled();
   const catalogue = createCatalogue(database, sizes, settled);
+  const terms = createTerms(database);
+  const counts = remembered<string>();
   const plain: Reads & Writes = {
-    ...thingRecords(database, catalogue.touched),
-    ...tagRecords(database, catalogue.touched),
+    ...thingRecords(database, terms, counts, catalogue.touched),
+    ...tagRecords(database, terms, catalogue.touched),
     ...decisionRecords(database),
     ...trafficRecords(database),
   };
@@ -36,7 +42,13 @@ export function openRegistryStore(path: string, log: Log, sizes: Sizes = standar
       return method(...args);
     };
   }
-  const changes = createChanges(database, direct as unknown as Records, catalogue.committed);
+  const changes = createChanges(database, direct as unknown as Records, {
+    committed: catalogue.committed,
+    undone() {
+      terms.undone();
+      counts.clear();
+    },
+  });
   const { search } = createSearch(database, catalogue, sizes.fewRows, settled);
 
   return {

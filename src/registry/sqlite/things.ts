@@ -3,7 +3,7 @@
 import type { NodeRef } from "#contract/node.ts";
 import type { Database } from "#store/database.ts";
 import type { Reads, Thing, ThingState, Writes } from "../store.ts";
-import { tagDropper } from "./terms.ts";
+import type { remembered, Terms } from "./terms.ts";
 
 export interface ThingRow {
   id: number;
@@ -44,8 +44,13 @@ type ThingMethods =
   | "restoreDisowns"
   | "deleteThing";
 
-/** `touched` is told of each thing that may be found now, or no longer, or otherwise. */
-export function thingRecords(database: Database, touched: (id: number) => void): Pick<Reads & Writes, ThingMethods> {
+/** `counts`: things of a JID, as far as they were counted. `touched` is told of each thing that may be found now, or no longer. */
+export function thingRecords(
+  database: Database,
+  terms: Terms,
+  counts: ReturnType<typeof remembered<string>>,
+  touched: (id: number) => void,
+): Pick<Reads & Writes, ThingMethods> {
   const select = (where: string) =>
     database.prepare<unknown[], ThingRow>(`SELECT ${thingColumns} FROM thing WHERE ${where}`);
   const byAddress = select("jid = ? AND node = ? AND source = ? AND partition = ?");
@@ -76,7 +81,6 @@ export function thingRecords(database: Database, touched: (id: number) => void):
   const restore = database.prepare("UPDATE thing SET state = prior, prior = NULL WHERE id = ? AND state = 'disowning'");
   const restoreAll = database.prepare("UPDATE thing SET state = prior, prior = NULL WHERE state = 'disowning'");
   const drop = database.prepare("DELETE FROM thing WHERE id = ?");
-  const dropTags = tagDropper(database);
   const dropPending = database.prepare(
     "DELETE FROM pending WHERE jid = ? AND node = ? AND source = ? AND partition = ?",
   );
@@ -90,7 +94,8 @@ export function thingRecords(database: Database, touched: (id: number) => void):
     thingsOwned: (owner, offset, rows) => byOwner.all(owner, rows, offset).map(asThing),
     claimable: (digest, ref) =>
       (ref === undefined ? byDigest.all(digest) : byDigestAt.all(digest, ...address(ref))).map(asThing),
-    countThings: jid => count.get(jid)?.n ?? 0,
+    // Counting ten thousand with each registration would be the most of it.
+    countThings: jid => counts.get(jid, () => count.get(jid)?.n ?? 0),
     hasThings: jid => anyOf.get(jid) !== undefined,
     ownsAnything: owner => anyOwned.get(owner) !== undefined,
     friendThing(jid) {
@@ -100,6 +105,7 @@ export function thingRecords(database: Database, touched: (id: number) => void):
     insertThing(jid, ref, state, owner, digest, at) {
       const row = insert.run(jid, ...address(ref), state, owner ?? null, digest ?? null, at);
       touched(Number(row.lastInsertRowid));
+      counts.change(jid, 1);
       return Number(row.lastInsertRowid);
     },
     setThing(id, state, owner, digest, claimedAt) {
@@ -110,8 +116,9 @@ export function thingRecords(database: Database, touched: (id: number) => void):
     restoreDisown: id => void restore.run(id),
     restoreDisowns: () => void restoreAll.run(),
     deleteThing(thing) {
-      dropTags.all(thing.id);
+      terms.dropTags(thing.id);
       drop.run(thing.id);
+      counts.forget(thing.jid);
       touched(thing.id);
       dropPending.run(thing.jid, ...address(thing.ref));
     },
