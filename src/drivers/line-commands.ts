@@ -8,6 +8,7 @@ import { type Command, query, queryWith, simple } from "#contract/command.ts";
 import type { DisplayParameter } from "#contract/node.ts";
 import { type Cell, integerCell, quantityCell, type Report, textCell, timeCell } from "#contract/report.ts";
 import type { Frame, LineUse, Tap } from "./tap.ts";
+import { formatTraceFrame, traceHeader } from "./trace.ts";
 
 const words = {
   service: "Service",
@@ -136,8 +137,14 @@ export const lastFramesCommand = (tap: Tap, who: string, explain: (frame: Frame)
         );
       }
       await table.done();
+      // The same as a file, for who wants to keep or decode it.
+      const trace = [traceHeader(who, frames[0]?.at ?? 0), ...frames.flatMap(formatTraceFrame)];
+      await report.object(traceType, new TextEncoder().encode(`${trace.join("\n")}\n`));
     },
   });
+
+/** No text/plain: the frames were shown already. */
+const traceType = "application/vnd.isthmus.trace";
 
 /** Fact by fact, of what a device says it is. */
 export async function factsTable(

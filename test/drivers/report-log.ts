@@ -9,13 +9,17 @@ export interface ReportLog extends Report {
   readonly messages: string[];
   /** Rows of all tables, a cell as its value, void as undefined. */
   readonly rows: unknown[][];
+  /** Each with its content type. */
+  readonly objects: (readonly [contentType: string, text: string])[];
 }
 
 export function reportLog(): ReportLog {
   const statuses: string[] = [];
   const messages: string[] = [];
   const rows: unknown[][] = [];
+  const objects: [string, string][] = [];
   return {
+    objects,
     statuses,
     messages,
     rows,
@@ -34,7 +38,9 @@ export function reportLog(): ReportLog {
         async done() {},
       };
     },
-    async object() {},
+    async object(contentType, content) {
+      objects.push([contentType, new TextDecoder().decode(content)]);
+    },
     async message(text) {
       messages.push(text);
     },

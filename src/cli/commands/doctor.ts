@@ -175,8 +175,9 @@ function startTrace(
       stop.abort();
       const refused = await listening;
       file[Symbol.dispose]();
+      call.out.line();
       if (refused !== undefined) call.out.note(`No trace: ${refused}`);
-      else call.out.note(`\n${file.items} frames and remarks are written to ${path}.`);
+      else call.out.note(`${file.items} frames and remarks are written to ${path}.`);
     },
   };
 }

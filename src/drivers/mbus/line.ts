@@ -108,13 +108,14 @@ export function createLine(carrier: ByteChannel, setup: LineSetup, clock: Clock)
   /** The last exchange did not end cleanly: something of it may still arrive. */
   let unsettled = true;
   /** The last exchange, as far as health goes: whose it was, whether nobody answered, when the first octet came. */
-  const last = { who: "", silent: false, sentAt: 0, heardAt: undefined as number | undefined };
+  const last = { who: "", silent: false, left: false, sentAt: 0, heardAt: undefined as number | undefined };
 
   const discard = (octets: number) => {
     counters.discarded += octets;
     // What comes after silence is an answer that was too late.
     if (octets > 0 && last.silent) health.late(last.who);
-    else health.noise(last.who, octets);
+    // What answers a request that nobody waited for any more is no noise.
+    else if (!last.left) health.noise(last.who, octets);
     if (octets > 0) last.silent = false;
   };
 
@@ -134,9 +135,13 @@ export function createLine(carrier: ByteChannel, setup: LineSetup, clock: Clock)
     discard(inbox.clear());
     unsettled = true;
     counters.requests++;
-    Object.assign(last, { who: holder, silent: false, sentAt: clock.monotonic(), heardAt: undefined });
+    Object.assign(last, { who: holder, silent: false, left: true, sentAt: clock.monotonic(), heardAt: undefined });
     await writeBounded(channel, request, clock, signal);
-    const { outcome, clean } = await receive(request, wanted, signal);
+    last.left = false;
+    const { outcome, clean } = await receive(request, wanted, signal).catch(error => {
+      last.left = true;
+      throw error;
+    });
     if (outcome.kind === "answer") recall.add(outcome.frame);
     count(outcome, request);
     unsettled = !clean;
