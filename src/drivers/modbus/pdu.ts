@@ -130,6 +130,22 @@ export function answerOctetsMax(request: Request): number {
   }
 }
 
+/** Octets of an answer that was right, for the time it took. */
+export function answerOctets(request: Request, answer: Answer): number {
+  switch (answer.kind) {
+    case "exception":
+      return 2;
+    case "data":
+      return 2 + answer.data.length;
+    case "identification":
+      return [...answer.objects.values()].reduce((sum, { length }) => sum + 2 + length, 7);
+    case "registers":
+      return (request.function === 24 ? 5 : 2) + 2 * answer.registers.length;
+    default:
+      return answerOctetsMax(request);
+  }
+}
+
 /** Names of clause 7, for people. */
 export const exceptionNames: Readonly<Record<number, string>> = {
   1: "illegal function",

@@ -8,10 +8,11 @@ import { modbusBroadcastMs, modbusOwedMs } from "#limits.ts";
 import type { ByteChannel } from "../byte-channel.ts";
 import { createLineHealth } from "../line-health.ts";
 import { writeBounded } from "../line-ownership.ts";
+import { portErrorsOf } from "../serial-errors.ts";
 import { createDebts } from "./debts.ts";
 import { faultWords } from "./fault-words.ts";
 import type { AnswerReader, Reject, SerialFraming } from "./framing.ts";
-import { type Answer, answerOctetsMax, type Request } from "./pdu.ts";
+import { type Answer, answerOctets, answerOctetsMax, type Request } from "./pdu.ts";
 import {
   createAlarm,
   createBell,
@@ -173,7 +174,8 @@ export function createSerialSession(
       tellRemarks(mine);
     }
     if (mine.answer !== undefined) {
-      const tookMs = Math.max(0, lastOctetAt - sentAt - answerMs);
+      const octets = framing.frameOctets(answerOctets(request, mine.answer));
+      const tookMs = Math.max(0, lastOctetAt - sentAt - octets * characterMs);
       health.answered(unitName(unit), tookMs, mine.first);
       answered?.(tookMs);
       debts.answered(unit, request);
@@ -211,6 +213,7 @@ export function createSerialSession(
     exchange,
     // A port has a path, a converter an address.
     way: channel.name.startsWith("/") ? "port" : "converter",
+    portErrors: () => portErrorsOf(channel.name),
     atOnceMax: 1,
     health,
     counters,
