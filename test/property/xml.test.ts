@@ -75,7 +75,11 @@ const fragment = fc.constantFrom(
     ",",
   ),
 );
-const nearly = fc.array(fragment, { maxLength: 60 }).map(parts => `<s>${parts.join("")}`);
+/** Texts that are longer than an element may be, inside or outside of quotes and sections. */
+const lengthy = fc.constantFrom(" ", "x", "'", '"', "/").map(one => one.repeat(limits.charsMax + 1));
+const nearly = fc
+  .array(fc.oneof({ weight: 30, arbitrary: fragment }, { weight: 1, arbitrary: lengthy }), { maxLength: 60 })
+  .map(parts => `<s>${parts.join("")}`);
 
 it("format then parse is the identity", () => {
   fc.assert(
@@ -108,8 +112,12 @@ it("pieces of any size give what one piece gives", () => {
       fc.boolean(),
       (text, at, tooLarge) => {
         const whole = feed([text], tooLarge);
-        expect(feed(cut(text, at), tooLarge)).toEqual(whole);
-        expect(feed([...text], tooLarge)).toEqual(whole);
+        for (const pieces of [cut(text, at), [...text]]) {
+          const { events, error } = feed(pieces, tooLarge);
+          expect(events).toEqual(whole.events);
+          // What is both too long and wrong is refused for what shows first.
+          if (error !== whole.error) expect([error, whole.error].sort()).toEqual(["limit", "not-well-formed"]);
+        }
       },
     ),
     { numRuns: 1_000 },

@@ -145,6 +145,7 @@ describe("limits", () => {
     expect(() => {
       for (let n = 0; n < 1_001; n++) parser.write(n === 0 ? "<a b='" : "x");
     }).toThrow(XmlError);
+    expect(() => feed(["<s><m>", "<x a='", ...Array.from({ length: 300 }, () => "x".repeat(1_000))])).toThrow(XmlError);
   });
 
   it("a stanza that is too large is read to its end and thrown away, and the next is whole", () => {
@@ -158,6 +159,22 @@ describe("limits", () => {
       const { elements, large, closed } = feed(pieces);
       expect(large.map(([id]) => id)).toEqual(["deep", "many", "wide", "long", "top"]);
       expect(elements.map(one => one.attrs.id)).toEqual(["1", "2", "3"]);
+      expect(closed).toBe(true);
+    }
+    // A single tag, or one section, larger than all that is allowed: of the stanza itself, of one inside, of an end.
+    const wordy = "x>/'y\n".repeat(400);
+    const tags = [
+      `<m id='inner'><x a="${wordy}"/><x a="${wordy}"><y/></x></m>`,
+      `<m id='section'><x><![CDATA[${wordy}</m>]]]]></x></m>`,
+      `<m id='end'><x></x${" ".repeat(2_000)}></m>`,
+      `<c:m id="${wordy}" xmlns:c='u'><x/>${wordy.replaceAll(">", "")}</c:m>`,
+      `<m id="${wordy}"/>`,
+    ];
+    const long_ = `<s>${tags.map((one, at) => `${one}<ok id='${at}'/>`).join("")}</s>`;
+    for (const pieces of [[long_], long_, long_.match(/.{1,7}/gs) ?? [], long_.match(/.{1,1500}/gs) ?? []]) {
+      const { elements, large, closed } = feed(pieces);
+      expect(large.map(([id]) => id)).toEqual(["inner", "section", "end", "", ""]);
+      expect(elements.map(one => one.attrs.id)).toEqual(["0", "1", "2", "3", "4"]);
       expect(closed).toBe(true);
     }
     expect(feed([stream]).large.map(([, why]) => why)).toEqual([

@@ -130,7 +130,7 @@ describe("what ends it", () => {
     ["restricted-xml", "<!DOCTYPE x>"],
     ["restricted-xml", "<!-- -->"],
     ["policy-violation", `<a>${"<b>".repeat(20)}${"</b>".repeat(20)}</a>`],
-    ["policy-violation", `<a x='${"y".repeat(600)}`],
+    ["policy-violation", `<a x='${"y".repeat(600)}'/>`],
     ["unsupported-encoding", Uint8Array.of(0x3c, 0x61, 0x3e, 0xff, 0xfe)],
   ])("RFC 6120 section 4.9.3: %s is told to the peer and closes", async (condition, text) => {
     const reason = await endedBy(text);

@@ -2,6 +2,7 @@
 // document types. Depth, size and number of elements are bounded while reading, before anything is built on them.
 
 import type { Element } from "./element.ts";
+import { type LongMarkup, longMarkup, passLong } from "./long-markup.ts";
 import { characters, literal, type Open, openTag, rootScope, tagEnd, XmlError } from "./tags.ts";
 
 export interface XmlLimits {
@@ -55,6 +56,8 @@ export function createParser(handler: XmlHandler, limits: XmlLimits, emitDepth: 
   const stack: Open[] = [];
   const tooLong = `an element of more than ${limits.charsMax} characters`;
   let skipped: Skipped | undefined;
+  /** In the middle of it. */
+  let long: LongMarkup | undefined;
   let rest = "";
   /** The character without which what waits in `rest` cannot be completed. */
   let missing = "";
@@ -80,10 +83,27 @@ export function createParser(handler: XmlHandler, limits: XmlLimits, emitDepth: 
     if (skipped === undefined && chars > limits.charsMax) exceed(tooLong);
   };
 
-  /** One tag or CDATA section, which is held in one piece until its end is seen. */
-  const spendMarkup = (length: number) => {
-    if (length > limits.charsMax) throw new XmlError("limit", tooLong);
-    spend(length);
+  const isLong = (length: number) => length > limits.charsMax;
+
+  /** One tag or CDATA section that is longer than all that is allowed: the element it is in, or begins, is thrown away. */
+  const startLong = (at: number): number => {
+    const one = longMarkup(rest, at);
+    const begins = one.kind === "start" && emitDepth > 0 && stack.length === emitDepth;
+    if ((!inside() && !begins) || handler.tooLarge === undefined) throw new XmlError("limit", tooLong);
+    if (skipped === undefined && stack.length > emitDepth) exceed(tooLong);
+    // Of a stanza that is too large in its very first tag nothing is known but what it is called.
+    skipped ??= { node: { name: one.name, ns: "", attrs: {}, children: [] }, why: tooLong, depth: 0 };
+    long = one;
+    return goOnLong(one, at + (one.kind === "cdata" ? cdata.length : 1));
+  };
+  const goOnLong = (one: LongMarkup, from: number): number => {
+    const { at, ended } = passLong(one, rest, from);
+    spend(at - from);
+    if (!ended) return at;
+    long = undefined;
+    if (one.kind === "start" && skipped !== undefined) skipped.depth++;
+    if (one.kind === "end" || (one.kind === "start" && one.last === "/")) finishSkipped();
+    return at;
   };
 
   const append = (parent: Open, text: string) => {
@@ -175,7 +195,8 @@ export function createParser(handler: XmlHandler, limits: XmlLimits, emitDepth: 
     const end = rest.indexOf("]]>", at + cdata.length);
     if (seen.length < cdata.length || end < 0) return -1;
     if (!inside()) throw new XmlError("not-well-formed", "text outside an element");
-    spendMarkup(end + 3 - at);
+    if (isLong(end + 3 - at)) return startLong(at);
+    spend(end + 3 - at);
     const open = skipped === undefined ? stack.at(-1) : undefined;
     if (open !== undefined) append(open, literal(rest.slice(at + cdata.length, end)));
     return end + 3;
@@ -188,7 +209,8 @@ export function createParser(handler: XmlHandler, limits: XmlLimits, emitDepth: 
     if (next === "!") return cdataSection(at);
     const end = tagEnd(rest, at + 1);
     if (end < 0) return -1;
-    spendMarkup(end + 1 - at);
+    if (isLong(end + 1 - at)) return startLong(at);
+    spend(end + 1 - at);
     const raw = rest.slice(at + 1, end);
     if (next === "?") {
       if (began || !/^\?xml[ \t\r\n].*\?$/s.test(raw)) throw new XmlError("restricted-xml", "a processing instruction");
@@ -206,6 +228,11 @@ export function createParser(handler: XmlHandler, limits: XmlLimits, emitDepth: 
       let at = 0;
       missing = "";
       while (at < rest.length) {
+        if (long !== undefined) {
+          at = goOnLong(long, at);
+          if (long === undefined) continue;
+          break;
+        }
         const open = rest.indexOf("<", at);
         // Text inside is kept until its end is seen, so that a reference is never cut in two.
         if (open < 0 && inside() && skipped === undefined && chars + rest.length - at <= limits.charsMax) {
@@ -219,16 +246,15 @@ export function createParser(handler: XmlHandler, limits: XmlLimits, emitDepth: 
         }
         const after = markup(open);
         at = after < 0 ? open : after;
-        if (after < 0) {
-          missing = ">";
-          break;
-        }
+        if (after >= 0) continue;
+        if (isLong(rest.length - open)) at = startLong(open);
+        else missing = ">";
+        break;
       }
       rest = rest.slice(at);
-      if (rest.length > limits.charsMax) throw new XmlError("limit", tooLong);
     },
     get midway() {
-      return inside() || rest !== "";
+      return inside() || long !== undefined || rest !== "";
     },
   };
 }
