@@ -19,6 +19,8 @@ export interface DoctorLine extends Pick<LineCase, "bus" | "way"> {
   readonly tap: Pick<Tap, "listen" | "use">;
   readonly health: LineHealth;
   readonly requestAt: RequestAt;
+  /** Octets with wrong parity or framing so far; undefined where the port does not tell. */
+  readonly portErrors?: () => Promise<number | undefined>;
   /** Questions to one unit in one examination; undefined: as many as there is time for. */
   readonly asksMax?: number;
 }
@@ -60,7 +62,7 @@ async function watch(
 ): Promise<Seen> {
   const { tap, health, bus, way } = line;
   const overhearing = createOverhearing(line.requestAt);
-  const before = { figures: health.figures(), use: tap.use };
+  const before = { figures: health.figures(), use: tap.use, errors: line.portErrors?.() };
   const figures = () => between(before.figures, health.figures());
   const work = createScope(signal);
   const listening = (async () => {
@@ -78,10 +80,12 @@ async function watch(
   const use = difference(tap.use, before.use);
   const taken = use.openMs === 0 ? 0 : Math.max(0, use.busyMs - asked.ms) / use.openMs;
   const judged = withThePast(figures(), health.figures());
+  const parities = ((await line.portErrors?.()) ?? 0) - ((await before.errors) ?? 0);
+  const total = { ...judged.total, parities: judged.total.parities + Math.max(0, parities) };
   return {
     bus,
     way,
-    figures: judged,
+    figures: { ...judged, total },
     masters: overhearing.requests,
     taken,
     seconds,
@@ -182,13 +186,15 @@ async function section(header: string, findings: readonly Finding[], report: Rep
   await report.endSection();
 }
 
-async function lineTable({ seconds, use, taken, masters }: Seen, report: Report): Promise<void> {
+async function lineTable({ seconds, use, taken, masters, figures }: Seen, report: Report): Promise<void> {
+  const { parities } = figures.total;
   const table = await report.table(words.line, [
     { columnId: "watched", header: words.watched, alignment: "Right" },
     { columnId: "utilisation", header: words.utilisation, alignment: "Right", decimals: 1 },
     { columnId: "sent", header: words.sent, alignment: "Right" },
     { columnId: "received", header: words.received, alignment: "Right" },
     { columnId: "masters", header: words.masters, alignment: "Right" },
+    ...(parities > 0 ? [{ columnId: "parity", header: words.parity, alignment: "Right" as const }] : []),
   ]);
   await table.row(
     quantityCell(seconds, 0, "s"),
@@ -196,6 +202,7 @@ async function lineTable({ seconds, use, taken, masters }: Seen, report: Report)
     integerCell(use.sentOctets),
     integerCell(use.receivedOctets),
     integerCell(masters),
+    ...(parities > 0 ? [integerCell(parities)] : []),
   );
   await table.done();
 }

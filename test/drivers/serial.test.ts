@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { systemClock } from "#base/clock.ts";
+import { portErrorsOf } from "#drivers/serial-errors.ts";
 import { describePort, holderOf, listSerialPorts } from "#drivers/serial-list.ts";
 import { untilPortIsThere } from "#drivers/serial-watch.ts";
 import { manualClock } from "../support/manual-clock.ts";
@@ -136,4 +137,24 @@ describe("a port that is missing is waited for", () => {
     leaving.abort(new Error("left"));
     await expect(waiting).rejects.toThrow("left");
   });
+});
+
+it("octets with wrong parity or framing are told where the kernel counts them", async () => {
+  const root = join(folder, "errors");
+  const device = join(root, "dev/ttyS1");
+  await tree("errors", {
+    "dev/ttyS0": "",
+    "dev/ttyS1": "",
+    "dev/ttyUSB0": "",
+    "dev/alias": "→dev/ttyS1",
+    "proc/tty/drivers": `rfcomm /dev/rfcomm 216 0-255 serial\nserial               ${join(root, "dev/ttyS")}      4 64-95 serial\n`,
+    "proc/tty/driver/serial":
+      "serinfo:1.0 driver revision:\n0: uart:unknown port:0 irq:0\n1: uart:16550A port:2F8 irq:3 tx:120 rx:98 fe:7 pe:3 brk:1 RTS|DTR\n",
+  });
+  const proc = join(root, "proc");
+  expect(await portErrorsOf(device, proc)).toBe(10);
+  expect(await portErrorsOf(join(root, "dev/alias"), proc)).toBe(10);
+  expect(await portErrorsOf(join(root, "dev/ttyS0"), proc)).toBeUndefined();
+  expect(await portErrorsOf(join(root, "dev/ttyUSB0"), proc)).toBeUndefined();
+  expect(await portErrorsOf("10.0.0.7:4001", proc)).toBeUndefined();
 });

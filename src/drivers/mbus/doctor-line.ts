@@ -6,6 +6,7 @@ import { mbusDoctorAsksMax } from "#limits.ts";
 import type { DoctorLine } from "../doctor-query.ts";
 import type { Probe } from "../line-health.ts";
 import type { RequestAt } from "../overhearing.ts";
+import { portErrorsOf } from "../serial-errors.ts";
 import { directionOf, frameAt } from "./frame.ts";
 import type { Bus, Line } from "./line.ts";
 
@@ -37,5 +38,6 @@ export const doctorOf = (line: Line): DoctorLine => ({
   tap: line.tap,
   health: line.health,
   requestAt,
+  portErrors: () => portErrorsOf(line.name),
   asksMax: mbusDoctorAsksMax,
 });

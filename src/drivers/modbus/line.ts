@@ -98,7 +98,8 @@ export function createLine(
       }),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
-  const doctor = { bus: "modbus", way: session.way, tap, health: session.health, requestAt } as const;
+  const { way, health, portErrors } = session;
+  const doctor = { bus: "modbus", way, tap, health, requestAt, ...(portErrors && { portErrors }) } as const;
   return { ...line, commands: [...lineCommands(line), doctorCommand(doctor, clock)] };
 }
 

@@ -46,6 +46,8 @@ export interface Session extends AsyncDisposable {
   readonly health: LineHealth;
   /** Our own port, a converter with a serial line behind it, or a network with who knows what. */
   readonly way: "port" | "converter" | "network";
+  /** Octets with wrong parity or framing that the port counted; undefined where it does not tell. */
+  portErrors?(): Promise<number | undefined>;
   /** The line went away and could not be had again. Never rejects. */
   readonly closed: Promise<DeviceFault>;
 }

@@ -3,6 +3,8 @@
 import { afterEach, expect, it } from "vitest";
 import { silentLog } from "#base/log.ts";
 import type { Device } from "#contract/driver.ts";
+import { doctorCommand } from "#drivers/doctor-query.ts";
+import { createLineHealth } from "#drivers/line-health.ts";
 import { encodeAscii } from "#drivers/modbus/ascii.ts";
 import { requestAt } from "#drivers/modbus/doctor-line.ts";
 import { createLine, type ModbusLine } from "#drivers/modbus/line.ts";
@@ -232,4 +234,22 @@ it("Modbus over Serial Line 2.5: requests are found among any octets, our own an
     c.charCodeAt(0),
   );
   expect(listen(line, line)).toBe(2);
+});
+
+it("octets that the port itself reports with wrong parity are shown, and are the cause when nobody answers", async () => {
+  const clock = manualClock();
+  const tap = createTap(clock);
+  const health = createLineHealth(clock);
+  let errors = 40;
+  const silent = async () => {
+    health.timeout("unit 1");
+    errors += 12;
+  };
+  health.known("unit 1", silent);
+  const line = { bus: "modbus", way: "port", tap, health, requestAt, portErrors: async () => errors } as const;
+  const device = { commands: [doctorCommand(line, clock)], async [Symbol.asyncDispose]() {} };
+  const { messages, rows } = await settle(clock, ask(device, "Doctor", { seconds: 5 }));
+  expect(messages[0]).toBe("The parity or the number of stop bits is wrong.");
+  expect(messages[1]).toBe(`Octets that the port reports with wrong parity or framing: ${errors - 40}.`);
+  expect(rows[0]?.at(-1)).toBe(errors - 40);
 });
