@@ -212,7 +212,7 @@ export const openPerDomainMax = 5;
 /** Between two looks for questions that could not be sent; and when there are none, for those that have grown too old. */
 export const questionRoundMs = 60_000;
 export const questionIdleMs = 3_600_000;
-/** The registry's log: the same is said again after this; who changes more often than that many times in it, less often. */
+/** A log that runs for years: the same is said again after this; who changes more often than that many times in it, less often. */
 export const logRepeatMs = 3_600_000;
 export const logFlapsMax = 6;
 /** Lines of one kind at once, about however many senders; then one each so long. */

@@ -3,13 +3,13 @@
 
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
+import { createRate } from "#base/rate.ts";
 import { createScope } from "#base/scope.ts";
 import { Refusal } from "#contract/faults.ts";
 import type { NodeRef, Tag } from "#contract/node.ts";
 import { countedSendersMax, disownMs, guessDelayMs, guessesDelayedMax } from "#limits.ts";
 import { domainOf } from "#xmpp/jid.ts";
 import { disownedPush, type Pushes } from "./pushes.ts";
-import { createRate } from "./rate.ts";
 import type { RegistryStore, Thing } from "./store.ts";
 import { readRegistration } from "./tags.ts";
 import { beginDisown, claim, endDisown, notFound } from "./things.ts";

@@ -2,6 +2,7 @@
 // (PROVO-MGMT-05). One step, nothing to fill in; and how the command is found (XEP-0030).
 
 import { randomBytes } from "node:crypto";
+import { createRate } from "#base/rate.ts";
 import { countedSendersMax } from "#limits.ts";
 import { attr, element as codec, optional } from "#xml/codec.ts";
 import { type Element, element } from "#xml/element.ts";
@@ -9,7 +10,6 @@ import { text } from "#xml/scalars.ts";
 import * as disco from "#xmpp/iot/disco.wire.ts";
 import { type Route, route } from "#xmpp/router.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
-import { createRate } from "./rate.ts";
 import { ruleList } from "./rule-list.ts";
 import type { Service } from "./service.ts";
 

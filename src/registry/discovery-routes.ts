@@ -2,6 +2,7 @@
 
 import type { Clock } from "#base/clock.ts";
 import { TimeoutError, within } from "#base/deadline.ts";
+import { createRate, type Rate } from "#base/rate.ts";
 import { Refusal } from "#contract/faults.ts";
 import { type NodeRef, rootRef, sameNode, type Tag } from "#contract/node.ts";
 import * as wire from "#iot/discovery.wire.ts";
@@ -11,7 +12,6 @@ import type { Element } from "#xml/element.ts";
 import { domainOf } from "#xmpp/jid.ts";
 import { type IqRequest, type Route, route } from "#xmpp/router.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
-import { createRate, type Rate } from "./rate.ts";
 import { criteriaOf } from "./search.ts";
 import type { Service } from "./service.ts";
 import type { Criterion, Page, Thing } from "./store.ts";

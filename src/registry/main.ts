@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { type Clock, systemClock } from "#base/clock.ts";
 import { within } from "#base/deadline.ts";
 import { createLog, formatLogEvent, type Log } from "#base/log.ts";
+import { createQuietLog } from "#base/quiet-log.ts";
 import { ConfigError, readYaml } from "#config.ts";
 import { shutdownMs } from "#limits.ts";
 import { DatabaseFault } from "#store/database.ts";
@@ -22,7 +23,6 @@ import {
   titleOf,
   variableOf,
 } from "./config.ts";
-import { createQuietLog } from "./quiet-log.ts";
 import { createRegistry, type Registry } from "./registry.ts";
 import { checkListed } from "./self-check.ts";
 import { openRegistryStore } from "./sqlite/store.ts";

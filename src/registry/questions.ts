@@ -4,6 +4,7 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
+import { createRate } from "#base/rate.ts";
 import { createScope } from "#base/scope.ts";
 import {
   countedSendersMax,
@@ -21,7 +22,6 @@ import type { Connection } from "#xmpp/connection.ts";
 import { domainOf } from "#xmpp/jid.ts";
 import type { Peers } from "./peers.ts";
 import { noticeMessage, questionMessage } from "./question-message.ts";
-import { createRate } from "./rate.ts";
 import type { Question, Records, RegistryStore, Thing } from "./store.ts";
 
 export interface QuestionsDeps {

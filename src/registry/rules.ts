@@ -2,13 +2,13 @@
 // sections 2 and 3). An answer counts only from the present owner of the thing that the key stands for.
 
 import type { Clock } from "#base/clock.ts";
+import { createRate } from "#base/rate.ts";
 import { Refusal } from "#contract/faults.ts";
 import { allCategories, categoryMask } from "#contract/field.ts";
 import { type NodeRef, rootRef, sameNode } from "#contract/node.ts";
 import { countedSendersMax, questionLifeMs, rulesPerThingMax } from "#limits.ts";
 import { domainOf } from "#xmpp/jid.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
-import { createRate } from "./rate.ts";
 import type { DecisionKind, Limit, Origin, Question, Records, RegistryStore, Thing } from "./store.ts";
 import { hasOwner, notFound, pendingClear } from "./things.ts";
 

@@ -1,7 +1,7 @@
 // How often one sender may do a thing: a bucket each that fills steadily, forgotten when it is full again or too many are
 // counted. Kept in memory; a restart forgives.
 
-import type { Clock } from "#base/clock.ts";
+import type { Clock } from "./clock.ts";
 
 export interface Rate {
   /** True when one more is allowed; does not count it. */

@@ -1,8 +1,8 @@
-// What the registry's log says of devices that flap, brokers that are away and senders that make names up.
+// What a log says of devices that flap, brokers that are away and senders that make names up.
 
 import { beforeEach, describe, expect, it } from "vitest";
 import { createLog, type Log, type LogEvent } from "#base/log.ts";
-import { createQuietLog, type QuietLog } from "../../src/registry/quiet-log.ts";
+import { createQuietLog, type QuietLog } from "#base/quiet-log.ts";
 import { type ManualClock, manualClock } from "../support/manual-clock.ts";
 
 let clock: ManualClock;

@@ -1,9 +1,9 @@
 // A log for a program that runs for years before devices that come and go: what stays as it is, is said once; what keeps
 // changing, every now and then; and nobody fills a disk by making up names. What was held back is counted.
 
-import type { Clock } from "#base/clock.ts";
-import { describe, type Log, type LogFacts, type LogLevel } from "#base/log.ts";
 import { logEventGapMs, logEventsAtOnceMax, logFlapsMax, logRepeatMs, logSubjectsMax } from "#limits.ts";
+import type { Clock } from "./clock.ts";
+import { describe, type Log, type LogFacts, type LogLevel } from "./log.ts";
 import { createRate } from "./rate.ts";
 
 export interface QuietLog {
