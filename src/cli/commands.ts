@@ -79,6 +79,11 @@ export const commands: readonly Listed[] = [
   { name: "roles grant", summary: "Give somebody a role.", load: async () => (await roles()).rolesGrant },
   { name: "roles revoke", summary: "Take a role back.", load: async () => (await roles()).rolesRevoke },
   {
+    name: "search",
+    summary: "Find public things in a registry, by what they say of themselves.",
+    load: async () => (await import("./commands/search.ts")).search,
+  },
+  {
     name: "owner claim",
     summary: "Claim a thing with the code of its label.",
     load: async () => (await owner()).claim,

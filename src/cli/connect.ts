@@ -6,6 +6,7 @@ import { silentLog } from "#base/log.ts";
 import { type Commands, createCommands } from "#client/commands.ts";
 import { type ConsentAnswer, createContacts } from "#client/contacts.ts";
 import { createEditing, type Editing } from "#client/editing.ts";
+import { createFinder, type Finder } from "#client/finder.ts";
 import { createInbox } from "#client/inbox.ts";
 import { createOwner, type Owner, type Services } from "#client/owner.ts";
 import { createQueries, type Queries } from "#client/queries.ts";
@@ -47,6 +48,7 @@ export interface Client extends AsyncDisposable {
   readonly subscriptions: Subscriptions;
   readonly sourceEvents: SourceEvents;
   readonly owner: Owner;
+  readonly finder: Finder;
   /** Full JID of the appliance, asking for its presence where we do not have it. Throws `CommandError` when it is not given. */
   appliance(signal: AbortSignal, jid?: string): Promise<string>;
   /** Asks for presence and waits for the answer, a while. */
@@ -77,15 +79,11 @@ export async function connectClient(identity: Identity, signal: AbortSignal, lan
   const contacts = createContacts({ inbox, connection: session, acceptFrom: () => true, sleep: systemClock.sleep });
   const running = session.run(life);
   const services = rememberPerKey((domain, inner) => discover(session, domain, silentLog, inner));
-  const owner = createOwner({
-    connection: session,
-    inbox,
-    services,
-    registryAt: async (jid, inner) => {
-      const found = await askService(session, jid, inner);
-      return namespaces("discovery").some(ns => found.features.has(ns)) ? found : undefined;
-    },
-  });
+  const registryAt = async (jid: string, inner: AbortSignal) => {
+    const found = await askService(session, jid, inner);
+    return namespaces("discovery").some(ns => found.features.has(ns)) ? found : undefined;
+  };
+  const owner = createOwner({ connection: session, inbox, services, registryAt });
   const close = async () => {
     stop.abort();
     await running;
@@ -113,6 +111,7 @@ export async function connectClient(identity: Identity, signal: AbortSignal, lan
     subscriptions: createSubscriptions({ ...asking, sleep: systemClock.sleep }),
     sourceEvents: createSourceEvents({ ...asking, sleep: systemClock.sleep }),
     owner,
+    finder: createFinder({ connection: session, services, registryAt }),
     askPresence,
     async appliance(inner, jid = identity.appliance) {
       if (jid === undefined) throw new CommandError("Say with --of which appliance is meant.");

@@ -4,17 +4,23 @@ import { systemClock } from "#base/clock.ts";
 import type { OwnerQuestion } from "#client/questions.ts";
 import { type Category, categories, categoryNames } from "#contract/field.ts";
 import { describeNode, parseNode, rootRef, sameNode } from "#contract/node.ts";
-import { confirm } from "../ask.ts";
+import { confirm, isAsking } from "../ask.ts";
+import { readCode } from "../codes.ts";
 import { type CommandBody, CommandError, type Invocation, UsageError } from "../command.ts";
 import { type Client, personOptions, withClient } from "../connect.ts";
 
 export const claim: CommandBody = {
-  usage: "URI [--private]",
+  usage: "URI [--private] [--yes]",
   details: "URI is the text of the label's code: iotdisco:… Quote it, it holds semicolons.",
-  options: { ...personOptions, private: { type: "boolean", help: "Do not list the thing in searches." } },
+  options: {
+    ...personOptions,
+    private: { type: "boolean", help: "Do not list the thing in searches." },
+    yes: { type: "boolean", help: "Do not ask whether the code is the right one." },
+  },
   words: [1, 1],
   run: call =>
     withClient(call, async client => {
+      if (isAsking(call) && !call.flag("yes")) await confirmClaim(call, client);
       const claimed = await client.owner.claim(call.words[0] ?? "", !call.flag("private"), call.signal);
       call.out.value(claimed);
       const { ref, jid } = claimed;
@@ -22,6 +28,18 @@ export const claim: CommandBody = {
       return 0;
     }),
 };
+
+/** A code on a label is anybody's text: where its KEY goes, and what it is said to be, is shown first (URI-SEC-03). */
+async function confirmClaim(call: Invocation, client: Client): Promise<void> {
+  const code = readCode(call.words[0] ?? "");
+  if (code.kind !== "claim") return;
+  const registry = await client.finder.registry(code.registry, call.signal);
+  const said = code.tags.filter(({ name }) => name.toUpperCase() !== "KEY");
+  call.out.line(`Registry: ${registry}`);
+  call.out.line(`Thing:    ${said.map(({ name, value }) => `${name}=${value}`).join(" ") || "says nothing of itself"}`);
+  call.out.line(`Listed:   ${call.flag("private") ? "no, only you know of it" : "yes, others find it in searches"}`);
+  await confirm("Claim it?", "--yes", call);
+}
 
 export const things: CommandBody = {
   usage: "",

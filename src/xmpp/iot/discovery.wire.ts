@@ -8,7 +8,9 @@ import {
   group,
   many,
   mapped,
+  maybe,
   mixed,
+  one,
   optional,
   type Part,
   type Value,
@@ -186,6 +188,30 @@ const thing = element("thing", {
   tags: tagList(text),
 });
 export const found = element("found", { more: explicit("more", boolean, false), things: many(thing) });
+
+/**
+ * After the things of a distributed search, in a namespace of our own: which registries the asked one has asked, how many of
+ * the last things are theirs, in this order, and why one said nothing.
+ */
+export const askedNs = "urn:isthmus:registry:asked:1";
+export const asked = element("asked", {
+  registries: many(
+    element("registry", {
+      jid: attr("jid", bareAddress),
+      things: attrOr("things", unsigned, 0),
+      fault: optional("fault", boundedText),
+    }),
+  ),
+});
+
+// Distributed search (DEBBY): a registry below asks the one above; what is found comes back in `result`.
+export const query = element("query", {
+  qid: attr("qid", boundedText),
+  created: optional("created", boundedText),
+  source: optional("source", boundedText),
+  search: one(search),
+});
+export const result = element("result", { qid: attr("qid", boundedText), found: maybe(found) });
 
 export type Register = Value<typeof register>;
 export type Mine = Value<typeof mine>;
