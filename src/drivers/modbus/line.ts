@@ -19,8 +19,6 @@ import { type Answer, describeRequest, type Request } from "./pdu.ts";
 import { type Manner, type Session, unitName } from "./session.ts";
 import { createUnitLink, leavable, type UnitCounters, type UnitLink } from "./unit-link.ts";
 
-export type { UnitLink } from "./unit-link.ts";
-
 export interface ModbusLine extends Device {
   readonly clock: Clock;
   /** `gapMs`: the least pause this unit wants before a request. */

@@ -6,7 +6,7 @@ import type { Device } from "#contract/driver.ts";
 import { DeviceFault } from "#contract/faults.ts";
 import { type Ask, type Field, isAsked, type Sample } from "#contract/field.ts";
 import { textFact } from "../device-facts.ts";
-import type { ModbusLine, UnitLink } from "./line.ts";
+import type { ModbusLine } from "./line.ts";
 import { unitName } from "./session.ts";
 import { modelsCommand } from "./sunspec-command.ts";
 import { failedField, fieldOf, type NamedPoint, shownUnit } from "./sunspec-field.ts";
@@ -16,6 +16,7 @@ import type { PointValue } from "./sunspec-value.ts";
 import { type Ask as AskUnit, findBase, type SunspecMap, usualBases, walkModels } from "./sunspec-walk.ts";
 import { type Fresh, parameterOf } from "./sunspec-write.ts";
 import { unitCommands } from "./unit-commands.ts";
+import type { UnitLink } from "./unit-link.ts";
 
 export interface SunspecPlan {
   /** Where the map begins, where it is not at one of the usual places. */
