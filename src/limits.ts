@@ -37,6 +37,10 @@ export const reconnectFirstMs = 1_000;
 export const reconnectMsMax = 300_000;
 /** A wrong password does not become right by asking often (ACC-SASL-03). */
 export const loginRefusedMs = 300_000;
+/** Further apart, and a form is signed with the time of the broker: half of what it tolerates is lost on the way at most. */
+export const brokerTimeOffSecondsMax = 120;
+/** A link that fits a QR code people can scan. */
+export const inviteCharsMax = 2_048;
 /** Stanzas unacknowledged or waiting for a connection; a full outbox refuses. */
 export const outboxStanzasMax = 2_000;
 export const outboxBytesMax = 16 * 1_048_576;
@@ -149,6 +153,11 @@ export const searchColumnsMax = 32;
 export const searchBlockRows = 8_192;
 /** A search takes so long at most; right after a start it waits for what is read into memory, ten seconds for a million things. */
 export const searchMs = 12_000;
+/** Other registries asked in one search, each for so long: the searcher gives up after 15 s. */
+export const federationPeersMax = 8;
+export const federationMs = 5_000;
+/** Questions between registries that are known when they come again. */
+export const federationQueriesRemembered = 10_000;
 /** DISCO-SEARCH-06. States of one pattern; and of its automaton remembered. */
 export const regexCharsMax = 128;
 export const regexRepeatMax = 1_000;

@@ -5,7 +5,7 @@ import type { TLSSocket } from "node:tls";
 import type { Clock } from "#base/clock.ts";
 import { describe, type Log } from "#base/log.ts";
 import { announcedBytesMax, announcedBytesMin, stanzaBytesMax } from "#limits.ts";
-import { type CredentialStore, type RegisterOptions, register } from "./registration.ts";
+import { bundleOf, type CredentialStore, type RegisterOptions, register } from "./registration.ts";
 import { randomId } from "./requests.ts";
 import { enableText, isManagement, type Management, resumeText, type Sent, smNs } from "./resume.ts";
 import { type Credentials, LoginError, login, mechanisms } from "./sasl.ts";
@@ -73,7 +73,7 @@ export async function negotiate(
   try {
     if (signal.aborted) onAbort();
     await stream.restart();
-    await authenticate(stream, await readFeatures(stream), socket, options, memory, deps.log);
+    await authenticate(stream, await readFeatures(stream), socket, options, memory, deps);
     await stream.restart();
     const features = await readFeatures(stream);
     const managed = child(features, "sm", smNs) !== undefined;
@@ -108,15 +108,31 @@ async function readFeatures(stream: XmlStream): Promise<Element> {
   throw new StreamEnded(`the broker sent <${node.name}/> where its features were due`);
 }
 
+/** Throws `LoginError` where there is nothing to log in with, so that the broker is not troubled. */
+export function requireAccount({ credentials, register: wanted }: NegotiateOptions): void {
+  if (credentials.load() !== undefined) return;
+  const retired = credentials.retired?.();
+  if (retired !== undefined && (wanted === undefined || retired === bundleOf(wanted))) {
+    throw new LoginError(
+      "no-account",
+      "the account was given back when this appliance was taken out of service; a new invite or API key puts it back into service",
+    );
+  }
+  if (wanted === undefined) {
+    throw new LoginError("no-account", "no user name and password are configured, and registration is not switched on");
+  }
+}
+
 async function authenticate(
   stream: XmlStream,
   features: Element,
   socket: TLSSocket,
   options: NegotiateOptions,
   memory: Memory,
-  log: Log,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<void> {
   const store = options.credentials;
+  const { domain } = options;
   const logIn = async (credentials: Credentials) => {
     const known = memory.keys?.password === credentials.password ? memory.keys.scram : undefined;
     const plain = options.allowPlain ?? false;
@@ -124,27 +140,56 @@ async function authenticate(
     if (done.keys) memory.keys = { password: credentials.password, scram: done.keys };
     remember(store, credentials, done.mechanism, log);
   };
-  const makeAccount = async () => {
-    if (options.register === undefined) {
-      throw new LoginError(
-        "no-account",
-        "no user name and password are configured, and registration is not switched on",
-      );
-    }
-    const made = await register(stream, clientNs, features, options.register, store);
-    log.notice("account-registered", { account: `${made.username}@${options.domain}` });
+  const makeAccount = async (wanted: RegisterOptions, lost?: Credentials) => {
+    const at = { stream, ns: clientNs, domain, features, now: clock.now() };
+    const made = await register(at, wanted, store, lost);
+    log.notice(lost === undefined ? "account-registered" : "account-recreated", {
+      account: `${made.username}@${domain}`,
+    });
     return made;
   };
+  requireAccount(options);
   const credentials = store.load();
-  if (credentials === undefined) return await logIn(await makeAccount());
+  const wanted = options.register;
+  if (credentials === undefined) return wanted && (await logIn(await makeAccount(wanted)));
   try {
     await logIn(credentials);
   } catch (error) {
-    // Only an account that the broker never confirmed may be asked for again; any other refusal is for a person to look at.
-    if (!credentials.unconfirmed || !(error instanceof LoginError) || error.condition !== "not-authorized") throw error;
-    await logIn(await makeAccount());
+    if (!(error instanceof LoginError) || error.condition !== "not-authorized") throw error;
+    if (credentials.leaving) return gone(options);
+    if (credentials.next !== undefined) return await logInWithNext(credentials, logIn, error);
+    if (wanted === undefined) throw error;
+    // Only an account that the broker never confirmed may be asked for again; any other refusal is for a person to look at,
+    // who says that it is to be made anew by bringing something else to make it with.
+    if (credentials.unconfirmed) return await logIn(await makeAccount(wanted));
+    const bundle = bundleOf(wanted);
+    if (bundle === "" || bundle === (credentials.bundle ?? "")) throw error;
+    await logIn(await makeAccount(wanted, withoutMethod(credentials)));
   }
 }
+
+/** The answer to a change of password was lost: the broker may have made it. */
+async function logInWithNext(
+  { next = "", ...credentials }: Credentials,
+  logIn: (credentials: Credentials) => Promise<void>,
+  refused: LoginError,
+): Promise<void> {
+  try {
+    await logIn({ ...credentials, password: next, next });
+  } catch (error) {
+    if (error instanceof LoginError && error.condition === "not-authorized") throw refused;
+    throw error;
+  }
+}
+
+/** The answer to giving the account back was lost: now it is known to be gone. */
+function gone(options: NegotiateOptions): never {
+  options.credentials.retire?.();
+  requireAccount(options);
+  throw new LoginError("no-account", "the account was given back");
+}
+
+const withoutMethod = ({ username, password }: Credentials): Credentials => ({ username, password });
 
 function remember(
   store: CredentialStore,
@@ -153,9 +198,10 @@ function remember(
   log: Log,
 ): void {
   const better = used.mechanism === undefined || mechanisms.indexOf(mechanism) < mechanisms.indexOf(used.mechanism);
-  if (!better && !used.unconfirmed) return;
+  if (!better && !used.unconfirmed && used.next === undefined) return;
+  const { unconfirmed: _, next: __, ...kept } = used;
   try {
-    store.save({ username: used.username, password: used.password, mechanism });
+    store.save({ ...kept, mechanism });
   } catch (error) {
     log.warning("login-method-not-stored", { reason: describe(error) });
   }

@@ -32,6 +32,14 @@ export interface Credentials {
   readonly mechanism?: Mechanism;
   /** Chosen by us and stored, but the broker has not confirmed the account yet. */
   readonly unconfirmed?: true;
+  /** A new password that was asked for and not confirmed yet: tried when the other is refused. */
+  readonly next?: string;
+  /** When the password was made, as far as known. Milliseconds since 1970. */
+  readonly since?: number;
+  /** What the account was made with (`bundleOf` of registration.ts), where that was more than the asking. */
+  readonly bundle?: string;
+  /** The account is being given back: when the broker knows it no longer, that is done. */
+  readonly leaving?: true;
 }
 
 export interface Binding {

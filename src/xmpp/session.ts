@@ -16,9 +16,9 @@ import {
 } from "#limits.ts";
 import { type Connection, Disconnected, type Inbound } from "./connection.ts";
 import { type DialDeps, type DialOptions, dial } from "./dial.ts";
-import { type Memory, type Negotiated, type NegotiateOptions, negotiate } from "./negotiate.ts";
+import { type Memory, type Negotiated, type NegotiateOptions, negotiate, requireAccount } from "./negotiate.ts";
 import { createOutbox, noOutboxStore, type OutboxStore } from "./outbox.ts";
-import { RegistrationError } from "./registration.ts";
+import { RegistrationError } from "./registration-form.ts";
 import { LoginError } from "./sasl.ts";
 import { createServing, type ServingOptions } from "./serving.ts";
 import { clientNs } from "./stanza.ts";
@@ -90,6 +90,7 @@ export function createSession(options: SessionOptions, inbound: Inbound, deps: S
   const { before } = serving;
 
   const connect = async (signal: AbortSignal): Promise<Negotiated> => {
+    requireAccount(options);
     const socket = await dial(options, deps, signal);
     return await within(clock, options.connectMs ?? connectMs, "the broker, during log-in", signal, inner =>
       negotiate(socket, options, memory, before, deps, inner),
@@ -182,7 +183,11 @@ function createWaits(firstMs: number) {
     },
     after(error: unknown): number {
       // Another process with our account: to insist would only have us throw each other out in turns.
-      const replaced = error instanceof StreamEnded && error.byPeer && error.condition === "conflict";
+      // An account that was removed or suspended while it was in use ends with not-authorized.
+      const replaced =
+        error instanceof StreamEnded &&
+        error.byPeer &&
+        (error.condition === "conflict" || error.condition === "not-authorized");
       const login = error instanceof LoginError && error.condition !== "temporary-auth-failure";
       if (replaced || login) return Math.round(loginRefusedMs * (1 + 0.25 * Math.random()));
       if (error instanceof RegistrationError) return next(refused);

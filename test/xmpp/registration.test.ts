@@ -9,7 +9,7 @@ import { type Authority, type Certificate, createAuthority } from "#lab/certific
 import { type Prosody, startProsody } from "#lab/prosody.ts";
 import { textOf } from "#xml/element.ts";
 import { parse } from "#xml/parser.ts";
-import { fill } from "#xmpp/registration.ts";
+import { fill } from "#xmpp/registration-form.ts";
 import {
   type Line,
   mechanismsOf,
