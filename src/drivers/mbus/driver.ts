@@ -7,6 +7,7 @@ import { DeviceFault } from "#contract/faults.ts";
 import type { ByteChannel } from "../byte-channel.ts";
 import { identityTags } from "../identity.ts";
 import { owning } from "../line-ownership.ts";
+import { suggestSerialPorts } from "../serial-list.ts";
 import { openSerialChannel, serialLineKey } from "../serial-port.ts";
 import { openTcpChannel, tcpLineKey } from "../tcp-channel.ts";
 import { openUdpChannel, udpLineKey } from "../udp-channel.ts";
@@ -38,6 +39,7 @@ const lineDevice = (channel: ByteChannel, setup: LineSetup, env: Env): LineDevic
 
 const serial: NodeType<typeof serialSettings, unknown, LineDevice> = {
   name: "mbus.serial",
+  suggestions: { serialDevice: suggestSerialPorts },
   title: "M-Bus line on a serial port",
   parents: [""],
   settings: serialSettings,
