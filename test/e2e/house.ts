@@ -33,6 +33,8 @@ export interface HouseOptions {
   readonly components?: readonly string[];
   /** Lines of the broker's configuration for the domain, such as another component. */
   readonly hostConfig?: string;
+  /** Lines of the broker's configuration for all of it. */
+  readonly extraConfig?: string;
   /** Boot settings over the usual ones. */
   readonly boot?: Readonly<Record<string, unknown>>;
 }
@@ -77,6 +79,7 @@ export async function startHouse({
   site,
   people,
   components = [],
+  extraConfig = "",
   hostConfig = "",
   boot = {},
 }: HouseOptions): Promise<House> {
@@ -96,6 +99,7 @@ export async function startHouse({
       passwordHash: "SHA-256",
       registration: true,
       hostConfig,
+      extraConfig,
     }),
   );
   const line = started.use(await startTcpProxy({ targetPort: prosody.ports.tls }));
