@@ -1,7 +1,8 @@
 // The log: one structured line an event, to whatever sink the composition root gives. Secrets never get this far; what
-// looks like one by its name is masked all the same.
+// looks like one, by the name of its fact or inside a text (redaction.ts), is masked all the same.
 
 import { logValueCharsMax } from "#limits.ts";
+import { redact } from "./redaction.ts";
 
 export type LogLevel = "debug" | "info" | "notice" | "warning" | "error";
 export type LogFacts = Readonly<Record<string, unknown>>;
@@ -42,10 +43,14 @@ export function createLog(sink: (event: LogEvent) => void, base: LogFacts = {}):
 export const silentLog: Log = createLog(() => {});
 
 /** Key=value text of one event, always one line: see `describe` and `quote`. */
-export function formatLogEvent({ level, event, facts }: LogEvent): string {
-  const parts = Object.entries(facts).map(([name, value]) => `${name}=${quote(shorten(describe(value)))}`);
-  return [level.padEnd(7), event, ...parts].join(" ");
-}
+export const formatLogEvent = (event: LogEvent): string => `${event.level.padEnd(7)} ${formatFacts(event)}`;
+
+/** The same without its level. */
+export const formatFacts = ({ event, facts }: LogEvent): string =>
+  [event, ...Object.entries(facts).map(([name, value]) => `${name}=${quote(shown(value))}`)].join(" ");
+
+/** Text of a fact as it may leave the program: of bounded length, and without secrets. */
+export const shown = (value: unknown): string => redact(shorten(describe(value)));
 
 /** Text of any value; an error gives its message. Never throws: a log that fails in the middle of a failure helps nobody. */
 export function describe(value: unknown): string {

@@ -6,7 +6,8 @@ import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Clock, systemClock } from "#base/clock.ts";
 import { within } from "#base/deadline.ts";
-import { createLog, formatLogEvent, type Log } from "#base/log.ts";
+import { createLog, type Log } from "#base/log.ts";
+import { foundFormat, type LogFormat, logFormats, logLine } from "#base/log-output.ts";
 import { createQuietLog } from "#base/quiet-log.ts";
 import { ConfigError, readYaml } from "#config.ts";
 import { shutdownMs } from "#limits.ts";
@@ -61,7 +62,8 @@ export async function runRegistry(
   };
   const { host, port, jid, localDomains, allowWeakKey, friendOnAccept } = settings;
   const component = createComponent({ host, port, jid, secret }, inbound, { clock, log });
-  const options = { jid, localDomains, allowWeakKey, friendOnAccept };
+  const { peerRegistries: peers, parentRegistry: parent, childRegistries: children } = settings;
+  const options = { jid, localDomains, allowWeakKey, friendOnAccept, federation: { peers, parent, children } };
   const served = createRegistry({ options, store, connection: component, clock, log, signal: life });
   registry = served;
   const tasks = [component.run(life), served.run(life), quiet.run(life)];
@@ -79,7 +81,7 @@ export async function runRegistry(
 
 const help = `Thing Registry and provisioning service, a component of an XMPP broker.
 
-  isthmus-registry --config FILE [--SETTING VALUE …] [--debug]
+  isthmus-registry --config FILE [--SETTING VALUE …] [--debug] [--log text|json|journal]
 
 Settings, in FILE (YAML, one a line as name: value), in the environment, or here; the later wins:
 
@@ -124,8 +126,11 @@ function readProgram(args: readonly string[]): { wantsHelp: boolean; program: ()
       const file = typeof values.config === "string" ? values.config : undefined;
       const content = file === undefined ? {} : fileSettings(file);
       const settings = readSettings(content, process.env, values as Record<string, string | undefined>);
+      const format = formatOf(values.log);
+      process.stderr.on("error", () => {});
       const log = createLog(event => {
-        if (event.level !== "debug" || values.debug === true) process.stderr.write(`${formatLogEvent(event)}\n`);
+        if (event.level !== "debug" || values.debug === true)
+          process.stderr.write(logLine(format, event, systemClock.now()));
       });
       return { settings, secret: readSecret(settings), clock: systemClock, log };
     },
@@ -134,12 +139,25 @@ function readProgram(args: readonly string[]): { wantsHelp: boolean; program: ()
 
 function readWords(args: readonly string[]): Record<string, string | boolean | undefined> {
   const options = Object.fromEntries(settingNames.map(name => [optionOf(name), { type: "string" as const }]));
-  const more = { config: { type: "string" }, help: { type: "boolean" }, debug: { type: "boolean" } } as const;
+  const more = {
+    config: { type: "string" },
+    help: { type: "boolean" },
+    debug: { type: "boolean" },
+    log: { type: "string" },
+  } as const;
   try {
     return parseArgs({ args: [...args], options: { ...options, ...more } }).values;
   } catch (error) {
     throw new SettingsError(`${error instanceof Error ? error.message : error}\nTry --help.`);
   }
+}
+
+/** journal below systemd, else text, unless said. */
+function formatOf(said: string | boolean | undefined): LogFormat {
+  if (said === undefined) return foundFormat(process.env);
+  const format = logFormats.find(one => one === said);
+  if (format === undefined) throw new SettingsError(`--log is ${logFormats.join(", ")}, not "${said}"`);
+  return format;
 }
 
 /** Paths in the file are taken from the folder it lies in. */

@@ -1,10 +1,11 @@
 // `isthmus run`: the appliance itself.
 
 import { systemClock } from "#base/clock.ts";
-import { createLog, formatLogEvent } from "#base/log.ts";
+import { createLog } from "#base/log.ts";
+import { foundFormat, type LogFormat, logFormats, logLine } from "#base/log-output.ts";
 import { ConfigError, readBootSettings } from "#config.ts";
 import { runEdge } from "../../main.ts";
-import { type CommandBody, CommandError } from "../command.ts";
+import { type CommandBody, CommandError, type Invocation, UsageError } from "../command.ts";
 import { printCodes, printStatus } from "../status-text.ts";
 
 /** EX_TEMPFAIL: asked over the network to restart, it stops in order and leaves starting to whoever watches over it. */
@@ -18,14 +19,23 @@ export const run: CommandBody = {
     config: { type: "string", value: "FILE", help: "Boot settings (YAML): domain, dataFolder, siteFile …" },
     codes: { type: "string", value: "WHEN", help: "Print claim codes: once (unless said), or never." },
     debug: { type: "boolean", help: "Log more." },
+    log: {
+      type: "string",
+      value: "FORMAT",
+      help: "text, json or journal; unless said, journal below systemd, else text.",
+    },
   },
   words: [0, 0],
   async run(call) {
     const file = call.text("config");
     if (file === undefined)
       throw new CommandError("Say with --config FILE which boot settings to use; the README shows one.");
+    const format = formatOf(call);
+    // Who reads the log may go away; that is no reason to stop reading meters.
+    process.stderr.on("error", () => {});
     const log = createLog(event => {
-      if (event.level !== "debug" || call.flag("debug")) process.stderr.write(`${formatLogEvent(event)}\n`);
+      if (event.level !== "debug" || call.flag("debug"))
+        process.stderr.write(logLine(format, event, systemClock.now()));
     });
     const restart = new AbortController();
     try {
@@ -48,3 +58,11 @@ export const run: CommandBody = {
     }
   },
 };
+
+function formatOf(call: Invocation): LogFormat {
+  const said = call.text("log");
+  if (said === undefined) return foundFormat(process.env);
+  const format = logFormats.find(one => one === said);
+  if (format === undefined) throw new UsageError(`--log is ${logFormats.join(", ")}, not "${said}".`);
+  return format;
+}
