@@ -37,10 +37,11 @@ export const reconnectFirstMs = 1_000;
 export const reconnectMsMax = 300_000;
 /** A wrong password does not become right by asking often (ACC-SASL-03). */
 export const loginRefusedMs = 300_000;
-/** Further apart, and a form is signed with the time of the broker: half of what it tolerates is lost on the way at most. */
+/** Further apart, and a form is signed with the time of the broker, which tolerates five minutes. */
 export const brokerTimeOffSecondsMax = 120;
 /** A link that fits a QR code people can scan. */
 export const inviteCharsMax = 2_048;
+export const apiKeyCharsMax = 128;
 /** Stanzas unacknowledged or waiting for a connection; a full outbox refuses. */
 export const outboxStanzasMax = 2_000;
 export const outboxBytesMax = 16 * 1_048_576;

@@ -2,11 +2,21 @@
 // file, then the environment, then the command line; the later wins. The secret never stands on a command line.
 
 import * as z from "zod";
+import { federationPeersMax } from "#limits.ts";
 import { isDomainJid, parseJid } from "#xmpp/jid.ts";
 
 const domain = z.string().refine(text => isDomainJid(text), "is not a domain, such as things.hub.example");
 const switched = () => z.union([z.stringbool(), z.boolean()], { error: "is true or false" }).default(false);
 const port = "is a number from 1 to 65535";
+
+const domains = () =>
+  z
+    .preprocess(
+      value => (typeof value === "string" ? value.split(/[\s,]+/).filter(one => one !== "") : value),
+      z.array(domain),
+    )
+    .default([]);
+const others = () => domains().refine(list => list.length <= federationPeersMax, `are ${federationPeersMax} at most`);
 
 export const registrySettings = z.strictObject({
   /** The component link has no encryption of its own: loopback, or a tunnel (DISCO-THR-08). */
@@ -24,15 +34,15 @@ export const registrySettings = z.strictObject({
   secretFile: z.string().min(1).optional().meta({ title: "File that holds the secret shared with the broker" }),
   database: z.string().min(1).default("registry.db").meta({ title: "Database file" }),
   /** Without them: the domain that the component's own lies below. */
-  localDomains: z
-    .preprocess(
-      value => (typeof value === "string" ? value.split(/[\s,]+/).filter(one => one !== "") : value),
-      z.array(domain),
-    )
-    .default([])
-    .meta({ title: "Domains whose accounts may register things; unless said, the one that jid is below" }),
+  localDomains: domains().meta({
+    title: "Domains whose accounts may register things; unless said, the one that jid is below",
+  }),
   allowWeakKey: switched().meta({ title: "Allow claims with a KEY under 16 characters" }),
   friendOnAccept: switched().meta({ title: "Tell devices to befriend whom their owner accepted" }),
+  /** Distributed search; without them it is a local one (DISCO-DEBBY-01). */
+  peerRegistries: others().meta({ title: "Registries that are asked too when somebody searches everywhere" }),
+  parentRegistry: domain.optional().meta({ title: "Registry of the broker above, asked when nothing is found" }),
+  childRegistries: others().meta({ title: "Registries of brokers below, who may ask" }),
 });
 export type RegistrySettings = z.output<typeof registrySettings>;
 export type SettingName = keyof RegistrySettings;

@@ -9,8 +9,8 @@ import type { Codec } from "#xml/codec.ts";
 import { type Element, element } from "#xml/element.ts";
 import { type InboundMessage, type MessageRoute, type Route, route } from "#xmpp/router.ts";
 import { componentNs } from "#xmpp/stanza.ts";
-import { foundElement, page } from "./discovery-routes.ts";
 import type { Answer, AnswerOrigin } from "./rules.ts";
+import { foundElement, page } from "./search-routes.ts";
 import type { Service } from "./service.ts";
 
 /** Changes what the owner says; the result is what remains to be done once he has his answer. */

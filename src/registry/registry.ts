@@ -32,6 +32,7 @@ import { createPeers } from "./peers.ts";
 import { createPushes } from "./pushes.ts";
 import { createQuestions } from "./questions.ts";
 import { createRules } from "./rules.ts";
+import { searchRoutes } from "./search-routes.ts";
 import type { RegistryOptions, Service } from "./service.ts";
 import type { RegistryStore } from "./store.ts";
 
@@ -118,6 +119,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
   const door = createDoor(service);
   const served = [
     ...discoveryRoutes(service),
+    ...searchRoutes(service),
     ...deviceRoutes(service),
     ...ownerRoutes(service),
     ...commandRoutes(service),

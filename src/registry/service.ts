@@ -5,6 +5,7 @@ import type { Log } from "#base/log.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import type { IqRequest } from "#xmpp/router.ts";
 import type { Claims } from "./claims.ts";
+import type { FederationOptions } from "./federation.ts";
 import type { Peers } from "./peers.ts";
 import type { Pushes } from "./pushes.ts";
 import type { Questions } from "./questions.ts";
@@ -20,6 +21,8 @@ export interface RegistryOptions {
   readonly allowWeakKey: boolean;
   /** A device is told to befriend whom its owner accepted (PROVO-RULE-09); otherwise the other asks again. */
   readonly friendOnAccept: boolean;
+  /** Other registries; none unless said. */
+  readonly federation?: FederationOptions;
 }
 
 export interface Service {
@@ -33,6 +36,8 @@ export interface Service {
   readonly rules: Rules;
   readonly clock: Clock;
   readonly log: Log;
+  /** The life of the component. */
+  readonly signal: AbortSignal;
   readonly isLocal: (domain: string) => boolean;
   /** Runs when the answer to this request was sent: pushes come after the result that they follow from (DISCO-MINE-03). */
   after(request: Pick<IqRequest, "from" | "id">, what: string, work: () => Promise<void>): void;

@@ -690,12 +690,32 @@ describe("limits", () => {
   });
 
   it("DISCO-THR-06: thirty searches a minute, whatever the generation", async () => {
-    for (let n = 0; n < 30; n++) expect(outcome(await search("<strEq name='A' value='b'/>"))).toBe("result");
-    const other = "<search xmlns='urn:nfi:iot:disco:1.0'><strEq name='A' value='b'/></search>";
+    await claimedMeter(pipe);
+    const meters = "<strEq name='CLASS' value='HeatMeter'/>";
+    for (let n = 0; n < 30; n++) expect(outcome(await search(meters))).toBe("result");
+    const other = `<search xmlns='urn:nfi:iot:disco:1.0'>${meters}</search>`;
     expect(outcome(await pipe.iq("get", `${bob}/other`, other))).toBe("resource-constraint");
     await pipe.clock.advance(2_100);
-    expect(outcome(await search("<strEq name='A' value='b'/>"))).toBe("result");
+    expect(outcome(await search(meters))).toBe("result");
   });
+
+  for (const [why, operators] of Object.entries({
+    "finds nothing": "<strEq name='CLASS' value='none'/>",
+    "wants everything": "<strMask name='*' nameWildcard='*' value='**' wildcard='*'/>",
+    "wants everything, by a pattern": "<strRegEx name='CLASS' value='.*'/>",
+  }))
+    it(`DISCO-THR-06: who ${why} again and again is slowed down sooner, and others are not`, async () => {
+      await claimedMeter(pipe);
+      for (let n = 0; n < 20; n++) {
+        expect(outcome(await search(operators))).toBe("result");
+        await pipe.clock.advance(10);
+      }
+      expect(outcome(await search(operators))).toBe("resource-constraint");
+      expect(outcome(await search("<strEq name='CLASS' value='HeatMeter'/>"))).toBe("resource-constraint");
+      expect(outcome(await search(operators, "", "else@city.example"))).toBe("result");
+      await pipe.clock.advance(10_100);
+      expect(outcome(await search("<strEq name='CLASS' value='HeatMeter'/>"))).toBe("result");
+    });
 });
 
 describe("malformed and misdirected", () => {
