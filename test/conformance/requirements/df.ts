@@ -45,4 +45,9 @@ export const df: Family = {
     "DF-MERGE-01 M": "Merged forms keep what is alike, the first node's values, and a mark where they differ.",
     "DF-MERGE-02 M": "Secrets in a merged form are always marked as differing.",
   },
+  exempt: {
+    "DF-MEDIA-01": "No node type and no command asks for anything that a picture would explain; words and options do.",
+    "DF-DYN-05":
+      "Not sent: what may have changed while a form is open is marked as uncertain, comes back only if it was edited, and is checked anew.",
+  },
 };

@@ -18,4 +18,10 @@ export const hi: Family = {
     "HI-TYPE-01 M": "Kinds, ranges and options are judged as the interface declares them.",
     "HI-PUB-01 Y": "Interfaces of our own have names of our own.",
   },
+  exempt: {
+    "HI-ENUM-01":
+      "No interface of our table demands an enumeration: there is no field or parameter whose type could be such a URN. Enumerations of profiles go by the name of their field.",
+    "HI-PUB-01":
+      "We publish none: what fits no harmonised interface is still read, controlled and described field by field.",
+  },
 };

@@ -19,4 +19,7 @@ export const pub: Family = {
       "Changes are published, not too often and never not at all; a failure is tried again with the last value.",
     "PUB-RECV-01 S": "What is received is taken from the expected service and trusted as far as that.",
   },
+  exempt: {
+    "PUB-PEP-01": "Not used: personal eventing reaches every contact, which a concentrator must not (PUB-PEP-02).",
+  },
 };

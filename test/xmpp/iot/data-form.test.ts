@@ -39,6 +39,16 @@ describe("colours", () => {
   });
 });
 
+it("DF-CT-01: the syntax of an editor says nothing here, in a form or in what comes back", () => {
+  const content = "<xdd:contentType xmlns:xdd='urn:xmpp:xdata:dynamic'>text/markdown</xdd:contentType>";
+  const form = (more: string) =>
+    `<x xmlns='jabber:x:data' type='form'><field var='t' type='text-multi' label='T'>${more}<value>a</value><value>b</value></field></x>`;
+  expect(wire.form.decode(parse(form(content)))).toEqual(wire.form.decode(parse(form(""))));
+  const submission = (more: string) => form(more).replace("'form'", "'submit'");
+  expect(wire.submission.decode(parse(submission(content)))).toEqual(wire.submission.decode(parse(submission(""))));
+  expect(wire.submission.decode(parse(submission(content))).fields).toEqual([{ name: "t", values: ["a", "b"] }]);
+});
+
 it("DF-VAL-03, DF-VAL-01, DF-FORM-01: every field of every node type says what any client can check, and its default passes", async () => {
   await using it = await createEditingScene();
   const { catalogue } = it.tree;
