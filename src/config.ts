@@ -6,7 +6,9 @@ import { dirname, join, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import * as z from "zod";
 import type { SiteNode } from "#concentrator/tree.ts";
-import { downloadDelayMsMax, identifierCharsMax, nodesMax } from "#limits.ts";
+import { apiKeyCharsMax, downloadDelayMsMax, identifierCharsMax, nodesMax } from "#limits.ts";
+import { parseInvite } from "#xmpp/invite.ts";
+import { parseJid } from "#xmpp/jid.ts";
 
 export const bootSettings = z.strictObject({
   /** XMPP domain of the broker: the account, the registry and the decisions live there. */
@@ -24,6 +26,20 @@ export const bootSettings = z.strictObject({
     .regex(/^[a-z0-9-]{1,20}$/)
     .default("isthmus")
     .meta({ title: "Name prefix of an account to be created" }),
+  // With what an account is created, where the broker does not create them for anyone (docs/accounts.md).
+  invite: z
+    .string()
+    .superRefine((text, context) => {
+      const fault = inviteFault(text);
+      if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+    })
+    .optional()
+    .meta({ title: "Invite to an account" }),
+  apiKey: z.string().min(1).max(apiKeyCharsMax).optional().meta({ title: "API key that signs the registration" }),
+  apiSecretFile: z.string().optional().meta({ title: "File that holds the secret of the API key" }),
+  allowUnsigned: z.boolean().default(false).meta({ title: "Register unsigned where no signature is asked for" }),
+  /** Only of an account of our own making. */
+  passwordDays: z.int().min(0).max(3_650).default(0).meta({ title: "Days until the password is changed; 0: never" }),
   /** Where the databases, the credentials and the status socket lie. */
   dataFolder: z.string().default("data").meta({ title: "Data folder" }),
   /** Nodes to create at start where they do not exist yet. */
@@ -69,7 +85,8 @@ export class ConfigError extends Error {
 
 /** Reads and checks a boot file; paths in it are taken from the folder it lies in. Throws `ConfigError`. */
 export function readBootSettings(file: string): BootSettings {
-  const settings = check(bootSettings, readYaml(file), file);
+  const settings = check(bootSettings, withInvitedDomain(readYaml(file)), file);
+  requireOneWay(settings, file);
   const from = dirname(resolve(file));
   const absolute = (path: string | undefined) => (path === undefined ? undefined : resolve(from, path));
   const dataFolder = resolve(from, settings.dataFolder);
@@ -80,10 +97,42 @@ export function readBootSettings(file: string): BootSettings {
     ...present({
       caFile: absolute(settings.caFile),
       passwordFile: absolute(settings.passwordFile),
+      apiSecretFile: absolute(settings.apiSecretFile),
       siteFile: absolute(settings.siteFile),
       updateKeyFile: absolute(settings.updateKeyFile),
     }),
   };
+}
+
+/** An invite says whose it is; a domain that was configured comes first (ACC-FIND-01). */
+function withInvitedDomain(content: unknown): unknown {
+  if (typeof content !== "object" || content === null || "domain" in content) return content;
+  if (!("invite" in content) || typeof content.invite !== "string" || inviteFault(content.invite)) return content;
+  return { ...content, domain: parseInvite(content.invite).domain };
+}
+
+function inviteFault(text: string): string | undefined {
+  try {
+    parseInvite(text);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Two ways to the account would leave open which one made it. */
+function requireOneWay({ domain, account, invite, apiKey, apiSecretFile }: BootSettings, file: string): void {
+  const invited = invite && parseInvite(invite).domain;
+  const ways = Object.entries({ account, invite, apiKey }).filter(([, value]) => value !== undefined);
+  const fault =
+    invited !== undefined && invited !== parseJid(domain)?.domain
+      ? `invite: it is for ${invited}, and domain says ${domain}`
+      : ways.length > 1
+        ? `${ways.map(([name]) => name).join(" and ")}: only one of them can make the account`
+        : (apiKey === undefined) !== (apiSecretFile === undefined)
+          ? "apiKey and apiSecretFile: one is of no use without the other"
+          : undefined;
+  if (fault !== undefined) throw new ConfigError(`${file} is not right:\n  ${fault}`);
 }
 
 const siteNode: z.ZodType<SiteNode> = z.strictObject({

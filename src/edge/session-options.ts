@@ -1,10 +1,11 @@
 // How the appliance finds its broker and proves who it is, from its boot settings.
 
 import type { BootSettings } from "#config.ts";
-import { readAuthority, type Stores } from "./stores.ts";
+import { readAuthority, registerOptions } from "./account-file.ts";
+import type { Stores } from "./stores.ts";
 
 export function sessionOptions(settings: BootSettings, stores: Stores) {
-  const { domain, host, port, security, account, accountPrefix } = settings;
+  const { domain, host, port, security, account } = settings;
   return {
     domain,
     ...(host === undefined ? {} : { host }),
@@ -12,6 +13,6 @@ export function sessionOptions(settings: BootSettings, stores: Stores) {
     ...(host === undefined && port === undefined ? {} : { tls: security === "tls" ? ("direct" as const) : security }),
     ...(settings.caFile === undefined ? {} : { ca: [readAuthority(settings.caFile)] }),
     credentials: stores.credentials,
-    ...(account === undefined ? { register: { prefix: accountPrefix } } : {}),
+    ...(account === undefined ? { register: registerOptions(settings) } : {}),
   };
 }

@@ -15,7 +15,7 @@ import { createSoftware } from "#iot/software.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import type { Service } from "#xmpp/disco.ts";
 import type { MessageRoute } from "#xmpp/router.ts";
-import { readAuthority } from "./stores.ts";
+import { readAuthority } from "./account-file.ts";
 import { createUpdates } from "./updates.ts";
 
 export interface SoftwareUpdatesDeps {

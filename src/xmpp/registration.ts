@@ -65,7 +65,9 @@ export async function register(
   store: CredentialStore,
   lost?: Credentials,
 ): Promise<Credentials> {
-  const { prefix, invite } = options;
+  const { prefix, invite, apiKey } = options;
+  if (apiKey?.secret === "")
+    throw new RegistrationError("the secret of the API key is no longer here (apiSecretFile), and no account either");
   if (invite !== undefined) await present(at, invite);
   else if (child(at.features, "register", featureNs) === undefined) throw new RegistrationError(notOffered);
   const kept = store.load();
