@@ -420,6 +420,8 @@ export const decisionClockBackMs = 300_000;
 export const decisionAnswerMs = 4_500;
 export const decisionQuestionsMax = 8;
 export const decisionQueueMax = 100;
+/** Questions of which it is known, for who asks why, that they had no answer. */
+export const decisionFailuresMax = 500;
 /** Up to so many nodes are asked for one by one, which tells most; more in chunks of the second. */
 export const decisionNodesAloneMax = 16;
 export const decisionNodesPerQuestionMax = 50;
