@@ -21,6 +21,7 @@ export interface Catalogue {
 export interface Sizes {
   /** Names that more things have get a column at the start. */
   readonly fewRows: number;
+  /** At most 65,535: places are numbers of 16 bits. */
   readonly blockRows: number;
 }
 

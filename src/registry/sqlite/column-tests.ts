@@ -1,5 +1,5 @@
 // Operators over columns in memory: which things of a block pass. Numbers are compared where they lie; texts are known by
-// their numbers, and read only when nothing else tells.
+// their numbers, and read only when nothing else tells. Each loop does one thing, for it runs a million times.
 
 import { Refusal } from "#contract/faults.ts";
 import { searchTextsMax } from "#limits.ts";
@@ -11,76 +11,101 @@ import type { Block } from "./listing.ts";
 import type { Asked } from "./search.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
+/** Places in a block, in order. */
+export type Places = Uint16Array<ArrayBuffer>;
+
 export interface RowTest {
   /** 0: by what is in memory · 1: texts have to be read. */
   readonly cost: 0 | 1;
-  /** Places of the block, in order; those of them that pass. */
-  filter(block: Block, places: Uint16Array<ArrayBuffer>): Uint16Array<ArrayBuffer>;
-  /** The last filter has read texts: others may have their turn. */
+  /** Those places that pass; good until the next call. */
+  filter(block: Block, places: Places): Places;
+  /** Of what it was given, how much passed so far: who lets least through goes first. */
+  readonly share: number;
+  /** The last filter has read many texts: others may have their turn. */
   wasSlow(): boolean;
 }
 
-/** Of one name: whether the thing at that place passes. Undefined: nothing in this block does. */
-type Open = (block: Block, places: Uint16Array) => ((at: number) => boolean) | undefined;
+/** Writes the places that pass into `out`, and says how many. */
+type Filter = (block: Block, places: Places, out: Places) => number;
 
 interface NameTest {
   readonly cost: 0 | 1;
-  readonly open: Open;
+  readonly filter: Filter;
+}
+
+interface Budget {
+  read: number;
 }
 
 /** Texts read beyond this in one block are a turn of their own. */
 const slowTexts = 1_000;
 
-export function createColumnTests(database: Database): (asked: Asked, words: Vocabulary) => RowTest {
+export function createColumnTests(database: Database, blockRows: number): (asked: Asked, words: Vocabulary) => RowTest {
   const largest = database.prepare<[], number | null>("SELECT max(id) FROM term").pluck();
   return ({ criterion, names }, words) => {
-    const budget = { read: 0 };
+    const budget: Budget = { read: 0 };
+    const size = () => (largest.get() ?? 0) + 1;
     const tests = names.map(name =>
-      criterion.type === "num"
-        ? numberTest(name, criterion)
-        : textTest(name, criterion, words, () => (largest.get() ?? 0) + 1, budget),
+      criterion.type === "num" ? numberTest(name, criterion) : textTest(name, criterion, words, size, budget),
     );
+    const [only] = tests;
+    const filter = tests.length === 1 && only !== undefined ? only.filter : anyOf(tests, blockRows);
+    const out = new Uint16Array(blockRows);
     let before = 0;
+    let [given, passed] = [0, 0];
     return {
       cost: tests.some(({ cost }) => cost === 1) ? 1 : 0,
       filter(block, places) {
         before = budget.read;
-        const open = tests.flatMap(test => test.open(block, places) ?? []);
-        const [first] = open;
-        if (first === undefined) return places.subarray(0, 0);
-        // One name is the rule, and a million calls of `some` are felt.
-        return those(places, open.length === 1 ? first : at => open.some(passes => passes(at)));
+        const count = filter(block, places, out);
+        given += places.length;
+        passed += count;
+        return out.subarray(0, count);
+      },
+      get share() {
+        return given === 0 ? 1 : passed / given;
       },
       wasSlow: () => budget.read - before > slowTexts,
     };
   };
 }
 
-function those(places: Uint16Array, passes: (at: number) => boolean): Uint16Array<ArrayBuffer> {
-  const found = new Uint16Array(places.length);
-  let count = 0;
-  for (const at of places) if (passes(at)) found[count++] = at;
-  return found.subarray(0, count);
+/** A wildcard in the name: one of the tags suffices. */
+function anyOf(tests: readonly NameTest[], blockRows: number): Filter {
+  const passes = new Uint8Array(blockRows);
+  const some = new Uint16Array(blockRows);
+  return (block, places, out) => {
+    passes.fill(0);
+    for (const { filter } of tests) {
+      const count = filter(block, places, some);
+      for (let at = 0; at < count; at++) passes[some[at] as number] = 1;
+    }
+    let count = 0;
+    for (const place of places) if (passes[place] === 1) out[count++] = place;
+    return count;
+  };
 }
 
 function numberTest(name: number, { min, max, outside }: Interval): NameTest {
   const low = min === undefined ? Number.NEGATIVE_INFINITY : Number(min.value);
   const high = max === undefined ? Number.POSITIVE_INFINITY : Number(max.value);
-  const [lowIn, highIn] = [min?.included ?? true, max?.included ?? true];
-  const isWithin = (value: number) =>
-    (value > low || (lowIn && value === low)) && (value < high || (highIn && value === high));
+  // Bounds that do not belong to the interval are compared apart: rarely equal, they cost nothing.
+  const [withLow, withHigh] = [min?.included ?? true, max?.included ?? true];
   return {
     cost: 0,
-    open(block) {
+    filter(block, places, out) {
       const nums = block.columns.get(name)?.nums;
-      if (nums === undefined) return undefined;
-      // NaN is no number: the thing does not have the tag.
-      return outside
-        ? at => {
-            const value = nums[at] ?? Number.NaN;
-            return !Number.isNaN(value) && !isWithin(value);
-          }
-        : at => isWithin(nums[at] ?? Number.NaN);
+      if (nums === undefined) return 0;
+      let count = 0;
+      for (let at = 0; at < places.length; at++) {
+        const place = places[at] as number;
+        const value = nums[place] as number;
+        let isWithin = value >= low && value <= high;
+        if (isWithin && ((!withLow && value === low) || (!withHigh && value === high))) isWithin = false;
+        // NaN is no number: the thing does not have the tag.
+        if (isWithin !== outside && !Number.isNaN(value)) out[count++] = place;
+      }
+      return count;
     },
   };
 }
@@ -88,43 +113,65 @@ function numberTest(name: number, { min, max, outside }: Interval): NameTest {
 function textTest(
   name: number,
   criterion: Exclude<Criterion, { type: "num" }> | Interval,
-  vocabulary: Vocabulary,
+  words: Vocabulary,
   size: () => number,
-  budget: { read: number },
+  budget: Budget,
 ): NameTest {
-  const terms = vocabulary.matching(name, criterion);
+  const terms = words.matching(name, criterion);
   const outside = "outside" in criterion && criterion.outside;
-  const of = (passes: (term: number) => boolean): NameTest => ({
-    cost: 0,
-    open(block) {
-      const column = block.columns.get(name)?.terms;
-      return column && (at => passes(column[at] ?? 0));
-    },
-  });
-  if (terms === undefined) return readTest(name, criterion, vocabulary, budget);
-  const [only = 0] = terms;
-  if (terms.length <= 1) return of(outside ? term => term !== 0 && term !== only : term => term !== 0 && term === only);
+  if (terms === undefined) return { cost: 1, filter: readTest(name, criterion, words, budget) };
+  const [only] = terms;
+  // No text has the number 0: that is where there is none.
+  if (terms.length <= 1) return { cost: 0, filter: oneTermTest(name, only ?? (outside ? 0 : -1), outside) };
   const bits = new Uint8Array((size() >> 3) + 1);
-  for (const term of terms) bits[term >> 3] = (bits[term >> 3] ?? 0) | (1 << (term & 7));
-  const isIn = (term: number) => ((bits[term >> 3] ?? 0) & (1 << (term & 7))) !== 0;
-  return of(outside ? term => term !== 0 && !isIn(term) : isIn);
+  for (const term of terms) bits[term >> 3] = (bits[term >> 3] as number) | (1 << (term & 7));
+  return { cost: 0, filter: termsTest(name, bits, outside) };
+}
+
+function oneTermTest(name: number, term: number, outside: boolean): Filter {
+  return (block, places, out) => {
+    const terms = block.columns.get(name)?.terms;
+    if (terms === undefined) return 0;
+    let count = 0;
+    for (let at = 0; at < places.length; at++) {
+      const place = places[at] as number;
+      const its = terms[place] as number;
+      if (outside ? its !== 0 && its !== term : its === term) out[count++] = place;
+    }
+    return count;
+  };
+}
+
+function termsTest(name: number, bits: Uint8Array, outside: boolean): Filter {
+  return (block, places, out) => {
+    const terms = block.columns.get(name)?.terms;
+    if (terms === undefined) return 0;
+    let count = 0;
+    for (let at = 0; at < places.length; at++) {
+      const place = places[at] as number;
+      const its = terms[place] as number;
+      // A text that is newer than the bits is not among them.
+      const isIn = ((bits[its >> 3] ?? 0) & (1 << (its & 7))) !== 0;
+      if (isIn !== outside && its !== 0) out[count++] = place;
+    }
+    return count;
+  };
 }
 
 /** Reads the texts of the things that are left, each text once in a search. */
-function readTest(name: number, criterion: Criterion, { texts }: Vocabulary, budget: { read: number }): NameTest {
+function readTest(name: number, criterion: Criterion, { texts }: Vocabulary, budget: Budget): Filter {
   const verdicts = new Map<number, boolean>([[0, false]]);
-  return {
-    cost: 1,
-    open(block, places) {
-      const column = block.columns.get(name)?.terms;
-      if (column === undefined) return undefined;
-      const unknown = new Set<number>();
-      for (const at of places) if (!verdicts.has(column[at] ?? 0)) unknown.add(column[at] ?? 0);
-      budget.read += unknown.size;
-      if (budget.read > searchTextsMax)
-        throw new Refusal("busy", "too many texts would have to be read for this search: narrow it");
-      for (const { id, str } of texts([...unknown])) verdicts.set(id, holds(str, criterion));
-      return at => verdicts.get(column[at] ?? 0) === true;
-    },
+  return (block, places, out) => {
+    const terms = block.columns.get(name)?.terms;
+    if (terms === undefined) return 0;
+    const unknown = new Set<number>();
+    for (const place of places) if (!verdicts.has(terms[place] as number)) unknown.add(terms[place] as number);
+    budget.read += unknown.size;
+    if (budget.read > searchTextsMax)
+      throw new Refusal("busy", "too many texts would have to be read for this search: narrow it");
+    for (const { id, str } of texts([...unknown])) verdicts.set(id, holds(str, criterion));
+    let count = 0;
+    for (const place of places) if (verdicts.get(terms[place] as number) === true) out[count++] = place;
+    return count;
   };
 }

@@ -6,8 +6,8 @@ import { searchNamesMax } from "#limits.ts";
 import type { Database } from "#store/database.ts";
 import { satisfies } from "../criterion.ts";
 import type { Criterion, Page, Thing } from "../store.ts";
-import type { Catalogue } from "./catalogue.ts";
-import { createColumnTests, type RowTest } from "./column-tests.ts";
+import type { Catalogue, Sizes } from "./catalogue.ts";
+import { createColumnTests } from "./column-tests.ts";
 import { globOf } from "./conditions.ts";
 import type { Block } from "./listing.ts";
 import { createNarrow } from "./narrow.ts";
@@ -17,8 +17,6 @@ import { createVocabulary, remembering, type Vocabulary } from "./vocabulary.ts"
 
 /** Blocks looked through in one turn: some milliseconds. */
 const blocksAtOnce = 16;
-/** Places in a block are numbers of 16 bits. */
-const blockRowsMax = 65_535;
 
 export interface Search {
   search(criteria: readonly Criterion[], page: Page, signal: AbortSignal): Promise<readonly Thing[]>;
@@ -33,7 +31,7 @@ export interface Asked {
 export function createSearch(
   database: Database,
   catalogue: Catalogue,
-  fewRows: number,
+  sizes: Sizes,
   settled: () => Promise<void>,
 ): Search {
   const byPattern = database
@@ -45,10 +43,10 @@ export function createSearch(
      WHERE ${listedSql} ORDER BY thing.id`,
   );
   const tagsOf = tagReader(database);
-  const narrow = createNarrow(database, fewRows);
-  const columnTests = createColumnTests(database);
+  const narrow = createNarrow(database, sizes.fewRows);
+  const columnTests = createColumnTests(database, sizes.blockRows);
   const vocabulary = createVocabulary(database);
-  const every = new Uint16Array(blockRowsMax).map((_, at) => at);
+  const every = new Uint16Array(sizes.blockRows).map((_, at) => at);
 
   const things = (ids: readonly number[]): Thing[] => listedThings.all(JSON.stringify(ids)).map(asThing);
   const askedOf = (criterion: Criterion): Asked => {
@@ -74,21 +72,26 @@ export function createSearch(
     signal: AbortSignal,
   ): Promise<number[]> => {
     await catalogue.ready([...new Set(asked.flatMap(({ names }) => names))], signal);
-    const tests = asked.map(one => columnTests(one, words)).sort((a, b) => a.cost - b.cost);
+    const tests = asked.map(one => columnTests(one, words));
     const ids: number[] = [];
     const { listing } = catalogue;
-    let turn = 0;
-    let last = 0;
+    let [turn, last, skipped] = [0, 0, 0];
     for (let block = listing.after(last); block !== undefined; block = listing.after(last)) {
-      last = block.ids[block.count - 1] ?? 0;
-      ids.push(...idsIn(block, tests, every));
-      if (ids.length >= offset + count) break;
+      const { ids: idsOf } = block;
+      last = idsOf[block.count - 1] ?? 0;
+      // Who reads texts goes last, and of the others first who lets least through.
+      tests.sort((a, b) => a.cost - b.cost || a.share - b.share);
+      const left = tests.reduce((places, test) => test.filter(block as Block, places), every.subarray(0, block.count));
+      const skip = Math.min(left.length, offset - skipped);
+      skipped += skip;
+      for (const at of left.subarray(skip, skip + count - ids.length)) ids.push(idsOf[at] as number);
+      if (ids.length >= count) break;
       if (++turn % blocksAtOnce > 0 && !tests.some(one => one.wasSlow())) continue;
       await new Promise(resolve => setImmediate(resolve));
       await settled();
       signal.throwIfAborted();
     }
-    return ids.slice(offset, offset + count);
+    return ids;
   };
 
   return {
@@ -107,14 +110,4 @@ export function createSearch(
       return among(await through(asked, words, page, signal), criteria, { offset: 0, count: page.count });
     },
   };
-}
-
-/** Ids of the block that pass every test. */
-function idsIn(block: Block, tests: readonly RowTest[], every: Uint16Array<ArrayBuffer>): number[] {
-  let left = every.subarray(0, block.count);
-  for (const test of tests) {
-    if (left.length === 0) break;
-    left = test.filter(block, left);
-  }
-  return Array.from(left, at => block.ids[at] ?? 0);
 }

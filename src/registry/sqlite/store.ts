@@ -49,7 +49,7 @@ export function openRegistryStore(path: string, log: Log, sizes: Sizes = standar
       counts.clear();
     },
   });
-  const { search } = createSearch(database, catalogue, sizes.fewRows, settled);
+  const { search } = createSearch(database, catalogue, sizes, settled);
 
   return {
     ...(waiting as unknown as Promised<Reads>),
