@@ -161,6 +161,13 @@ const rooms: readonly Room[] = [
       below("src/base/", contract, "src/xmpp/", "src/registry/")(path) || path === "src/store/database.ts",
     packages: ["better-sqlite3", "zod"],
   },
+  {
+    name: "labels",
+    holds: below("src/labels/"),
+    mayImport: (path, _typeOnly) =>
+      below("src/base/", contract, "src/labels/")(path) || /^src\/xmpp\/iot\/iotdisco(-[a-z]+)?\.ts$/.test(path),
+    packages: ["qrcode", "jsqr", "harfbuzzjs", "bidi-js"],
+  },
   { name: "link", holds: below("src/link/"), mayImport: below("src/base/", contract, "src/link/"), packages: [] },
   {
     name: "lab",
