@@ -12,6 +12,18 @@ export interface BrokerPorts {
   component: number;
 }
 
+/** Federation over encrypted streams whose certificates are verified, both ways (RFC 6120 section 13.7). */
+export interface Servers {
+  /** Where others connect; chosen by the caller, for each must know those of the others. */
+  port: number;
+  /** By domain the port on the loopback interface. A domain that is not named does not exist: no name server is asked. */
+  peers: Readonly<Record<string, number>>;
+  /** Of the authority that signs for all of them. */
+  caPath: string;
+  /** A broker set up carelessly: others may come without encryption and without a certificate. */
+  careless?: boolean;
+}
+
 export interface BrokerOptions {
   /** Where everything is kept; belongs to the caller, who removes it. */
   folder: string;
@@ -30,6 +42,8 @@ export interface BrokerOptions {
   registration?: boolean;
   /** How long an interrupted stream may be resumed (XEP-0198). */
   resumeSeconds?: number;
+  /** Other servers (s2s); without them the broker talks to none. */
+  servers?: Servers;
   /** What a client may send in one stanza; 256 KiB unless said. Prosody announces it then, as it does by itself from 13 on. */
   stanzaBytes?: number;
 }

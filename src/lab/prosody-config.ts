@@ -1,7 +1,7 @@
 // The configuration file of the lab's Prosody (Lua). What it says and why was found by trial; see the comments in it.
 
 import { join } from "node:path";
-import type { BrokerPorts } from "./broker.ts";
+import type { BrokerPorts, Servers } from "./broker.ts";
 import type { ProsodyOptions } from "./prosody.ts";
 
 /** mam is left out on purpose: with file storage it slows plain messages to a fraction. */
@@ -22,14 +22,18 @@ const modules = [
 
 export function prosodyConfig(options: ProsodyOptions, ports: BrokerPorts): string {
   const { folder, domain, certificate } = options;
-  const { stanzaBytes } = options;
+  const { stanzaBytes, servers } = options;
   const enabled = [
     ...modules,
     ...(options.pep ? ["pep"] : []),
     ...(options.clientRate ? ["limits"] : []),
     ...(stanzaBytes ? [announcingModule] : []),
+    ...(servers ? [namingModule] : []),
+    ...(servers?.careless ? ["dialback"] : []),
   ];
-  const tls = `{ certificate = ${text(certificate.certificatePath)}, key = ${text(certificate.keyPath)} }`;
+  const authority = servers === undefined ? "" : `, cafile = ${text(servers.caPath)}`;
+  const plugins = stanzaBytes !== undefined || servers !== undefined;
+  const tls = `{ certificate = ${text(certificate.certificatePath)}, key = ${text(certificate.keyPath)}${authority} }`;
   const components = options.components ?? [];
   // Prosody lists a component among the items of a host by itself only when its name is below that host's.
   const strangers = components.filter(each => !each.jid.endsWith(`.${domain}`));
@@ -48,7 +52,7 @@ component_ports = { ${ports.component || ""} }
 http_ports = { }
 https_ports = { }
 modules_enabled = { ${list(enabled)} }
-modules_disabled = { "s2s" }
+${servers === undefined ? 'modules_disabled = { "s2s" }' : serversConfig(servers)}
 ssl = ${tls}
 c2s_direct_tls_ssl = ${tls}
 c2s_require_encryption = true
@@ -58,7 +62,8 @@ password_hash = ${text(options.passwordHash ?? "SHA-1")}
 storage = "internal"
 allow_registration = ${options.registration ?? false}
 smacks_hibernation_time = ${options.resumeSeconds ?? 300}
-${stanzaBytes ? `plugin_paths = { ${text(join(folder, "modules"))} }\nc2s_stanza_size_limit = ${stanzaBytes}` : ""}
+${plugins ? `plugin_paths = { ${text(join(folder, "modules"))} }` : ""}
+${stanzaBytes ? `c2s_stanza_size_limit = ${stanzaBytes}` : ""}
 limits = { ${options.clientRate ? `c2s = { rate = ${text(options.clientRate)}; burst = "2s" }` : ""} }
 ${options.extraConfig ?? ""}
 
@@ -67,6 +72,36 @@ disco_items = { ${strangers.map(each => `{ ${text(each.jid)} }`).join(", ")} }
 ${options.hostConfig ?? ""}
 ${components.map(each => `\nComponent ${text(each.jid)}\ncomponent_secret = ${text(each.secret)}\n`).join("")}`;
 }
+
+const serversConfig = ({ port, peers, careless = false }: Servers): string => `
+s2s_ports = { ${port} }
+s2s_direct_tls_ports = { }
+s2s_require_encryption = ${!careless}
+s2s_secure_auth = ${!careless}
+${namingModule} = { ${Object.entries(peers)
+  .map(([domain, at]) => `[${text(domain)}] = ${at}`)
+  .join(", ")} }
+`;
+
+/**
+ * Where other servers are, instead of a name server: Prosody 0.12 asks only port 53 of one, which a test cannot serve. Only the
+ * address is ours; streams, encryption and certificates are Prosody's. By the function that makes resolvers, because the event
+ * for it came with 0.12.4.
+ */
+export const namingModule = "lab_names";
+export const naming = `
+local function part(name)
+  local found, value = pcall(require, "prosody." .. name)
+  return found and value or require(name)
+end
+local service, manual = part("net.resolvers.service"), part("net.resolvers.manual")
+local ports = module:get_option("${namingModule}")
+service.new = function (domain, name, kind, extra)
+  local at = name == "xmpp-server" and ports[domain]
+  return manual.new(at and { { "tcp4", "127.0.0.1", at, extra } } or {}, kind, extra)
+end
+module:set_global()
+`;
 
 /** XEP-0478, for Prosody before 13: a module `mod_<name>.lua` in the folder's `modules`. */
 export const announcingModule = "announce_stanza_size";

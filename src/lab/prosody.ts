@@ -9,7 +9,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Broker, BrokerOptions, BrokerPorts } from "./broker.ts";
 import { type Child, findProgram, LabError, startChild } from "./child.ts";
 import { choosingPorts, freePorts, requireFreePorts, untilPortAnswers } from "./ports.ts";
-import { announcing, announcingModule, prosodyConfig } from "./prosody-config.ts";
+import { announcing, announcingModule, naming, namingModule, prosodyConfig } from "./prosody-config.ts";
 
 export interface ProsodyOptions extends BrokerOptions {
   /** Bytes a second a client may send, such as "10kb/s"; absent: as many as it likes. */
@@ -34,7 +34,8 @@ async function startOnce(options: ProsodyOptions): Promise<Prosody> {
   const ports = await choosePorts(options);
   const configPath = await writeFolder(options, ports);
   for (const user of options.users ?? []) await control(configPath, ["register", user.name, domain, user.password]);
-  let child: Child = await start(program, configPath, ports, clock, signal);
+  const uses = usesOf(options, ports);
+  let child: Child = await start(program, configPath, uses, clock, signal);
   const stop = () => child.stop();
   return {
     domain,
@@ -45,7 +46,7 @@ async function startOnce(options: ProsodyOptions): Promise<Prosody> {
     kill: () => child.kill(),
     restart: async () => {
       await child.stop();
-      child = await start(program, configPath, ports, clock, new AbortController().signal);
+      child = await start(program, configPath, uses, clock, new AbortController().signal);
     },
     log: () => child.output(),
     pid: () => child.pid,
@@ -65,12 +66,20 @@ async function writeFolder(options: ProsodyOptions, ports: BrokerPorts): Promise
   await writeFile(configPath, prosodyConfig(options, ports), { mode: 0o600 });
   await mkdir(join(options.folder, "modules"), { recursive: true });
   await writeFile(join(options.folder, "modules", `mod_${announcingModule}.lua`), announcing);
+  await writeFile(join(options.folder, "modules", `mod_${namingModule}.lua`), naming);
   return configPath;
 }
 
-async function start(program: string, configPath: string, ports: BrokerPorts, clock: Clock, signal: AbortSignal) {
-  const uses: Record<string, number> = { "XMPP clients": ports.c2s, "XMPP clients, TLS": ports.tls };
+type Uses = Record<string, number>;
+
+function usesOf({ servers }: ProsodyOptions, ports: BrokerPorts): Uses {
+  const uses: Uses = { "XMPP clients": ports.c2s, "XMPP clients, TLS": ports.tls };
   if (ports.component !== 0) uses["XMPP components"] = ports.component;
+  if (servers !== undefined) uses["XMPP servers"] = servers.port;
+  return uses;
+}
+
+async function start(program: string, configPath: string, uses: Uses, clock: Clock, signal: AbortSignal) {
   // Prosody itself would only note a taken port in its log and serve the others.
   await requireFreePorts(uses);
   return await startChild(
