@@ -225,6 +225,8 @@ export const questionIdleMs = 3_600_000;
 /** A log that runs for years: the same is said again after this; who changes more often than that many times in it, less often. */
 export const logRepeatMs = 3_600_000;
 export const logFlapsMax = 6;
+/** The same of events that concern security: who is under attack learns sooner how often. */
+export const logSecurityRepeatMs = 600_000;
 /** Lines of one kind at once, about however many senders; then one each so long. */
 export const logEventsAtOnceMax = 60;
 export const logEventGapMs = 10_000;
@@ -642,3 +644,74 @@ export const profileBytesMax = 262_144;
 export const profileFaultsMax = 20;
 /** Of the owner, in one folder. */
 export const profileFilesMax = 500;
+
+// Accounts by API key (src/registry/accounts; ACC-SRV-03, -04).
+export const keyAccountsMax = 1_000_000;
+export const keyNetworksMax = 64;
+export const keyPrefixCharsMax = 20;
+export const keyRatePerMinuteMax = 6_000;
+/** Keys whose rate is known at the same time. */
+export const ratedKeysMax = 1_000;
+export const signatureTimeMs = 300_000;
+/** For keys whose devices have no clock. */
+export const signatureClocklessMs = 86_400_000;
+/** Longer than a form may be early and late together, so that it cannot outlive the memory of its nonce. */
+export const nonceKeepMs = (clockless: boolean): number => 3 * (clockless ? signatureClocklessMs : signatureTimeMs);
+/** Remembered for minutes, for keys without a clock for three days: so many accounts in that time. */
+export const accountNoncesMax = 100_000;
+export const accountNameCharsMax = 64;
+/** Of one key, on a terminal. */
+export const listedAccountsMax = 1_000;
+export const formFieldsMax = 64;
+export const formValueCharsMax = 1_024;
+
+// Labels (src/labels, src/edge/label-commands.ts).
+/** URI-SEC-04: 97 modules a side; more are too small on any label. */
+export const codeVersionMax = 20;
+/** Fonts of all Chinese characters have some 20 MB. */
+export const fontBytesMax = 64 * 1_048_576;
+
+// Tokens (src/base/certificates.ts, src/xmpp/iot/token-*.ts, src/registry/token*.ts, src/client/tokens.ts).
+export const rsaBitsMin = 2_048;
+/** A certificate with a key of 8192 bits has 2,400. */
+export const certificateBytesMax = 8_192;
+/** Of a challenge before it is encrypted; a key of 2048 bits takes 214 with OAEP and SHA-1. */
+export const tokenPlainBytes = 32;
+/** A holder decrypts nothing longer or shorter: he is no oracle for other messages (TOK-CHAL-04). */
+export const challengeBytesMin = 16;
+export const challengeBytesMax = 128;
+/** The answer to `getToken`'s challenge may come this long. */
+export const tokenRequestMs = 120_000;
+export const tokenRequestsPerJidMax = 5;
+export const tokenRequestsMax = 10_000;
+/** Requests for tokens and certificates, of one JID, a minute. */
+export const tokenQuestionsPerMinute = 30;
+/** Different certificates of one account that have a token. */
+export const tokensPerAccountMax = 20;
+/** A challenge is answered within this, or the token counts for nothing (TOK-CHAL-01). */
+export const tokenChallengeMs = 30_000;
+/** Who passes a challenge on waits so much less than who sent it to him (TOK-CHAL-03). */
+export const tokenHopMs = 5_000;
+export const tokenHopsMax = 4;
+/** A proof is good for so long. */
+export const tokenProofMs = 86_400_000;
+/** A proof that is older is renewed when the token is shown again, while it still counts. */
+export const tokenProofFreshMs = 43_200_000;
+/** A challenge that failed is not repeated sooner. */
+export const tokenFailedMs = 60_000;
+export const tokenProofsMax = 5_000;
+/** A holder answers, and who got a token passes on, for so long after it was sent (TOK-CHAL-02). */
+export const tokenSentMs = 60_000;
+export const tokensSentMax = 2_000;
+/** Of one sender, within `tokenSentMs`: so many different tokens are looked at. */
+export const tokensPerSenderMax = 24;
+/** Challenges to one sender, a minute. */
+export const tokenChallengesPerMinute = 24;
+/** A request waits so long for the proof of its tokens, then goes on without (decisionMs is for this and the decision). */
+export const tokenWaitMs = 4_000;
+/** The service asks back within the time a device waits for its decision (decisionAnswerMs). */
+export const tokenServiceWaitMs = 3_000;
+/** Certificates that have expired are looked for this often. */
+export const tokenRoundMs = 3_600_000;
+/** Of a name; what is longer is cut before it is measured. */
+export const labelTextCharsMax = 400;

@@ -15,6 +15,7 @@ import * as harmonized from "#iot/harmonized.wire.ts";
 import * as nodes from "#iot/nodes.wire.ts";
 import * as provisioningDevice from "#iot/provisioning-device.wire.ts";
 import * as provisioningOwner from "#iot/provisioning-owner.wire.ts";
+import * as provisioningTokens from "#iot/provisioning-tokens.wire.ts";
 import * as pubsub from "#iot/pubsub.wire.ts";
 import * as queries from "#iot/queries.wire.ts";
 import * as sensorData from "#iot/sensor-data.wire.ts";
@@ -41,6 +42,7 @@ export const families: Readonly<Record<string, { module: Module; family?: Family
   discovery: { module: discovery, family: "discovery" },
   "provisioning-device": { module: provisioningDevice, family: "provisioningDevice" },
   "provisioning-owner": { module: provisioningOwner, family: "provisioningOwner" },
+  "provisioning-tokens": { module: provisioningTokens, family: "provisioningTokens" },
   disco: { module: disco },
   software: { module: software, family: "softwareUpdates" },
   pubsub: { module: pubsub },
