@@ -6,10 +6,12 @@ import { within } from "#base/deadline.ts";
 import type { Log } from "#base/log.ts";
 import { createScope } from "#base/scope.ts";
 import { decisionMs } from "#limits.ts";
+import type { Basis } from "./basis.ts";
 import type { Caller } from "./contract/caller.ts";
 import { Refusal } from "./contract/faults.ts";
-import { type Ask, allCategories, type Categories, intersect, isEmpty } from "./contract/field.ts";
+import { type Ask, allCategories, type Categories } from "./contract/field.ts";
 import { type NodeRef, nodeKey } from "./contract/node.ts";
+import { narrowed } from "./narrowing.ts";
 
 /**
  * view is a condition of every other (COM-AUTH-02) · read and control are decided by who owns the node · edit, add (below the
@@ -36,17 +38,24 @@ export interface Grant {
   readonly names: readonly string[];
 }
 
-/** One rule's opinion on one node of the question. `deny` says why, for the log and for `isthmus why`, never for the caller. */
-export type Opinion = { readonly node: NodeRef } & ({ readonly grant: Grant } | { readonly deny: string });
+/**
+ * One rule's opinion on one node of the question. `deny` says why, for the log and for `isthmus why`, never for the caller.
+ * `because` is there when it is to be explained.
+ */
+export type Opinion = { readonly node: NodeRef; readonly because?: Basis } & (
+  | { readonly grant: Grant }
+  | { readonly deny: string }
+);
 
 export interface Rule {
   /** For the log: "owner", "local", "provisioning". */
   readonly name: string;
   /**
    * Nodes left out of the answer go on to the next rule. Throwing counts as no opinion, which in the end refuses. A rule that
-   * knows at once answers at once, without a promise: no timer is set for it.
+   * knows at once answers at once, without a promise: no timer is set for it. `explaining`: it says what it would, and by what,
+   * at once; it asks nobody and notes nothing. What it would ask others about it denies, and says so in `because`.
    */
-  ask(question: Question, signal: AbortSignal): Promise<readonly Opinion[]> | readonly Opinion[];
+  ask(question: Question, signal: AbortSignal, explaining?: boolean): Promise<readonly Opinion[]> | readonly Opinion[];
 }
 
 const admitted: unique symbol = Symbol("admitted");
@@ -63,6 +72,16 @@ export interface AdmittedControl {
   readonly [admitted]: "control";
   readonly caller: Caller;
   readonly targets: readonly { readonly node: NodeRef; readonly names: readonly string[] }[];
+}
+
+/** What decided on one node: undefined when no rule had an opinion on it, which refuses. */
+export interface Explained {
+  /** Name of the rule. */
+  readonly rule: string;
+  readonly because: Basis | undefined;
+  /** What is left of what was asked; undefined when nothing is. */
+  readonly granted: Grant | undefined;
+  readonly deny: string | undefined;
 }
 
 export interface AdmissionDeps {
@@ -100,11 +119,17 @@ export interface Admission {
     names: readonly string[],
     signal: AbortSignal,
   ): Promise<AdmittedControl>;
+  /** Runs the very rules on the question's one node, without asking anybody. Who may hear this is for others to decide. */
+  explain(question: Question, signal: AbortSignal): Promise<Explained | undefined>;
 }
 
 export function createAdmission({ rules, find, clock, log }: AdmissionDeps): Admission {
   /** What the rules grant, by node; what no rule has an opinion on is not in it. */
-  const decide = async (question: Question, signal: AbortSignal): Promise<Map<string, Grant>> => {
+  const decide = async (
+    question: Question,
+    signal: AbortSignal,
+    explained?: (what: Explained) => void,
+  ): Promise<Map<string, Grant>> => {
     const granted = new Map<string, Grant>();
     // By object, which nearly every rule hands back; the key of a text is made ten thousand times in one request.
     const open = new Set(question.nodes);
@@ -117,14 +142,16 @@ export function createAdmission({ rules, find, clock, log }: AdmissionDeps): Adm
     for (const rule of rules) {
       if (open.size === 0) break;
       const nodes = open.size === question.nodes.length ? question.nodes : [...open];
-      for (const opinion of await opinionsOf(rule, { ...question, nodes }, signal)) {
+      for (const opinion of await opinionsOf(rule, { ...question, nodes }, signal, explained !== undefined)) {
         const node = asked(opinion.node);
         // Only of what was asked, and only the first word on it: a rule never adds nodes.
         if (node === undefined || !open.delete(node)) continue;
-        if ("grant" in opinion) {
-          const grant = narrowed(question, opinion.grant);
-          if (grant !== undefined) granted.set(nodeKey(node), grant);
-        } else {
+        const grant = "grant" in opinion ? narrowed(question, opinion.grant) : undefined;
+        if (grant !== undefined) granted.set(nodeKey(node), grant);
+        if (explained !== undefined) {
+          const deny = "deny" in opinion ? opinion.deny : undefined;
+          explained({ rule: rule.name, because: opinion.because, granted: grant, deny });
+        } else if ("deny" in opinion) {
           log.debug("denied", {
             right: question.right,
             caller: question.caller.bareJid,
@@ -137,11 +164,16 @@ export function createAdmission({ rules, find, clock, log }: AdmissionDeps): Adm
     return granted;
   };
 
-  const opinionsOf = async (rule: Rule, question: Question, signal: AbortSignal): Promise<readonly Opinion[]> => {
+  const opinionsOf = async (
+    rule: Rule,
+    question: Question,
+    signal: AbortSignal,
+    explaining: boolean,
+  ): Promise<readonly Opinion[]> => {
     try {
       signal.throwIfAborted();
       using scope = createScope(signal);
-      const said = rule.ask(question, scope.signal);
+      const said = rule.ask(question, scope.signal, explaining);
       return "then" in said ? await within(clock, decisionMs, `rule ${rule.name}`, scope.signal, () => said) : said;
     } catch (error) {
       signal.throwIfAborted();
@@ -169,11 +201,21 @@ export function createAdmission({ rules, find, clock, log }: AdmissionDeps): Adm
     decide({ right, caller, nodes, categories: allCategories, names: [] }, signal);
   const see = (caller: Caller, nodes: readonly NodeRef[], signal: AbortSignal) => having(caller, "view", nodes, signal);
 
+  /** A request as a whole was refused (LOG-AUD-01): lists that leave out what is not to be seen refuse nothing. */
+  const noted = (caller: Caller, right: Right, nodes: readonly NodeRef[], had: { has(key: string): boolean }) => {
+    const missing = nodes.filter(node => !had.has(nodeKey(node)));
+    const more = missing.length > 1 ? { nodes: missing.length } : {};
+    log.warning("DecisionDenied", { caller: caller.bareJid, right, node: missing[0], ...more });
+  };
+
   /** The nodes as they are called here, each once, all of them visible: else the whole request is not-found (SD-REQ-07). */
   const requireVisible = async (caller: Caller, refs: readonly NodeRef[], signal: AbortSignal): Promise<NodeRef[]> => {
     const nodes = canonical(refs);
-    if (nodes.length > 0 && (await see(caller, nodes, signal)).size < nodes.length) throw unknownNode();
-    return nodes;
+    if (nodes.length === 0) return nodes;
+    const seen = await see(caller, nodes, signal);
+    if (seen.size === nodes.length) return nodes;
+    noted(caller, "view", nodes, seen);
+    throw unknownNode();
   };
 
   const holding = async (caller: Caller, right: Right, refs: readonly NodeRef[], signal: AbortSignal) => {
@@ -193,6 +235,7 @@ export function createAdmission({ rules, find, clock, log }: AdmissionDeps): Adm
       return grant === undefined ? [] : [{ node, grant }];
     });
     if (left.length === 0 && question.nodes.length > 0) {
+      noted(question.caller, question.right, question.nodes, granted);
       throw denied(question.right);
     }
     return left;
@@ -206,8 +249,10 @@ export function createAdmission({ rules, find, clock, log }: AdmissionDeps): Adm
     async require(caller, right, refs, signal) {
       const nodes = await requireVisible(caller, refs, signal);
       if (right === "view" || nodes.length === 0) return nodes;
-      if ((await having(caller, right, nodes, signal)).size < nodes.length) throw denied(right);
-      return nodes;
+      const had = await having(caller, right, nodes, signal);
+      if (had.size === nodes.length) return nodes;
+      noted(caller, right, nodes, had);
+      throw denied(right);
     },
     async read(caller, refs, ask, signal) {
       const nodes = await requireVisible(caller, refs, signal);
@@ -228,20 +273,14 @@ export function createAdmission({ rules, find, clock, log }: AdmissionDeps): Adm
         targets: Object.freeze(left.map(({ node, grant }) => Object.freeze({ node, names: grant.names }))),
       });
     },
+    async explain(question, signal) {
+      let what: Explained | undefined;
+      await decide(question, signal, one => {
+        what ??= one;
+      });
+      return what;
+    },
   };
-}
-
-/** Granted and asked for, both; undefined when nothing is left of something. `names` empty = all, on either side. */
-function narrowed(question: Question, grant: Grant): Grant | undefined {
-  // The usual case, ten thousand times in one request: all that was asked.
-  if (grant.categories === question.categories && grant.names === question.names) return grant;
-  const categories = intersect(question.categories, grant.categories);
-  if (isEmpty(categories) && !isEmpty(question.categories)) return undefined;
-  if (question.names.length === 0) return { categories, names: grant.names };
-  if (grant.names.length === 0) return { categories, names: question.names };
-  const allowed = new Set(grant.names);
-  const names = question.names.filter(name => allowed.has(name));
-  return names.length === 0 ? undefined : { categories, names };
 }
 
 const refusedTo: Readonly<Record<Right, string>> = {

@@ -12,6 +12,7 @@ import type { DisplayParameter, NodeMessage, NodeRef, NodeState, Tag } from "./c
 import { createControl } from "./control.ts";
 import { type CurrentValues, createCurrentValues } from "./current-values.ts";
 import { createEditing, type Editing } from "./editing.ts";
+import { createExplaining, type ExplainSources } from "./explaining.ts";
 import type { TreeNode } from "./forest.ts";
 import { createInterfaces, type Interfaces } from "./interfaces.ts";
 import { createLookup } from "./lookup.ts";
@@ -23,11 +24,13 @@ import { createReads } from "./reads.ts";
 import type { EventLog, Readings } from "./records.ts";
 import { roleCommands } from "./role-commands.ts";
 import type { Roles } from "./roles.ts";
+import type { Owners } from "./rules.ts";
 import { createSniffers, type Sniffers } from "./sniffers.ts";
 import { createSourceEvents, type SourceEvents } from "./source-events.ts";
 import { createSubscriptions, type Subscriptions } from "./subscriptions.ts";
 import type { Tree } from "./tree.ts";
 import { watchAll } from "./watch.ts";
+import { whyCommands } from "./why-command.ts";
 
 export interface SourceInfo {
   readonly sourceId: string;
@@ -143,6 +146,8 @@ export interface ConcentratorDeps {
   readonly heard?: Subscriptions["heard"];
   /** Given, they are managed by commands on the nodes. */
   readonly roles?: Roles;
+  /** Given, owners may ask of their nodes why somebody may or may not. */
+  readonly explaining?: Pick<Owners, "rootOwner"> & ExplainSources;
   readonly clock: Clock;
   readonly log: Log;
   /** False until the appliance knows the time: its samples are marked as offset. Default: it knows. */
@@ -200,11 +205,14 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
   });
   tree.whenChanged(sourceEvents.changed);
   const ownerOf = deps.ownerOf ?? (() => undefined);
+  const sources = deps.explaining;
+  const explaining = sources && createExplaining({ admission, sources, ownerOf, rootOwner: sources.rootOwner });
   const commandsOf = (node: TreeNode, caller: Caller) => [
     ...nodeCommands({ tree, admission, readout }, node, caller),
     ...(node.opened?.device.commands ?? []),
     ...(deps.commandsOf?.(node, caller) ?? []),
     ...(deps.roles === undefined ? [] : roleCommands(deps.roles, clock.now, node, caller)),
+    ...(explaining === undefined ? [] : whyCommands(explaining, node, caller)),
   ];
   const executing = { tree, admission, commandsOf, ownerOf, clock, log };
   return {

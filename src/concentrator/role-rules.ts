@@ -2,6 +2,7 @@
 // give at this moment: it ends with his ownership, and nobody gives away the readings of a node that somebody else owns.
 
 import type { Right, Rule } from "./admission.ts";
+import type { Basis } from "./basis.ts";
 import type { NodeRef } from "./contract/node.ts";
 import type { Grant, Role } from "./grants.ts";
 import { grantWhere, type Owners } from "./rules.ts";
@@ -34,10 +35,15 @@ export function roleRule(deps: RoleRuleDeps): Rule {
 
   return {
     name: "roles",
-    ask(question) {
+    ask(question, _signal, explaining) {
       const grants = deps.of(question.caller.bareJid);
       if (grants.length === 0) return [];
-      return grantWhere(question, ref => grants.some(grant => allows(grant, question.right, ref)));
+      const found = (ref: NodeRef) => grants.find(grant => allows(grant, question.right, ref));
+      const because = (ref: NodeRef): Basis | undefined => {
+        const role = found(ref);
+        return role && { kind: "role", role };
+      };
+      return grantWhere(question, ref => found(ref) !== undefined, explaining ? because : undefined);
     },
   };
 }

@@ -50,6 +50,8 @@ export interface Roles {
   mayGrant(caller: Caller, node: NodeRef): readonly Role[];
   /** Has any role that has not ended. */
   holds(bareJid: string): boolean;
+  /** Roles of his that have not ended. */
+  of(bareJid: string): readonly Grant[];
   /** Another owner, or none: what was given in the last one's name is over. To be called inside the commit that says so. */
   ownerChanged(thing: NodeRef): void;
   /** The node is gone for good; another one of its name is another one. */
@@ -172,6 +174,7 @@ export function createRoles(deps: RolesDeps): Roles {
     },
     mayGrant,
     holds: jid => of(jid).length > 0,
+    of,
 
     ownerChanged(thing) {
       const ended = isWhole(thing)

@@ -2,6 +2,7 @@
 // after these; a node nobody owns and no rule speaks for is closed (COM-AUTH-06).
 
 import type { Grant, Opinion, Question, Right, Rule } from "./admission.ts";
+import type { Basis } from "./basis.ts";
 import { meteringTopology, type NodeRef } from "./contract/node.ts";
 
 export interface Owners {
@@ -25,17 +26,21 @@ export function ownerRule({ ownerOf, rootOwner }: Owners, { ownersEdit = false }
   const ownRights = new Set<Right>(["view", "execute", "read", "control", ...(ownersEdit ? (["edit"] as const) : [])]);
   return {
     name: "owner",
-    ask(question) {
+    ask(question, _signal, explaining) {
       const { bareJid } = question.caller;
       const isRootOwner = rootOwner() === bareJid;
       const isManaging = question.right !== "read" && question.right !== "control";
       const isOwnRight = ownRights.has(question.right);
-      return grantWhere(question, node => {
+      const because = explaining
+        ? (node: NodeRef): Basis => ({ kind: "owner", of: ownerOf(node) === bareJid ? "node" : "appliance" })
+        : undefined;
+      const holds = (node: NodeRef) => {
         const owner = ownerOf(node);
         return (
           (owner === bareJid && isOwnRight) || (isRootOwner && (isManaging || owner === undefined || owner === bareJid))
         );
-      });
+      };
+      return grantWhere(question, holds, because);
     },
   };
 }
@@ -49,15 +54,25 @@ export const contactsMayView = (
   sources: readonly string[] = [meteringTopology],
 ): Rule => ({
   name: "contacts may view",
-  ask(question) {
+  ask(question, _signal, explaining) {
     if (question.right !== "view" || !isContact(question.caller.bareJid)) return [];
-    return grantWhere(question, node => sources.includes(node.sourceId));
+    const because = explaining ? (): Basis => ({ kind: "contact" }) : undefined;
+    return grantWhere(question, node => sources.includes(node.sourceId), because);
   },
 });
 
-/** All that was asked, on those nodes of the question; no opinion on the others. */
-export function grantWhere(question: Question, holds: (node: NodeRef) => boolean): Opinion[] {
+/** All that was asked, on those nodes of the question; no opinion on the others. `because` where it is to be explained. */
+export function grantWhere(
+  question: Question,
+  holds: (node: NodeRef) => boolean,
+  because?: (node: NodeRef) => Basis | undefined,
+): Opinion[] {
   // All that was asked; the same object for ten thousand nodes.
   const grant: Grant = { categories: question.categories, names: question.names };
-  return question.nodes.filter(holds).map(node => ({ node, grant }));
+  const nodes = question.nodes.filter(holds);
+  if (because === undefined) return nodes.map(node => ({ node, grant }));
+  return nodes.map(node => {
+    const basis = because(node);
+    return basis === undefined ? { node, grant } : { node, grant, because: basis };
+  });
 }

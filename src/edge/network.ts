@@ -15,13 +15,14 @@ import { createAllLanguages } from "#languages/all.ts";
 import * as limits from "#limits.ts";
 import { createDisco } from "#xmpp/disco.ts";
 import { bareJid } from "#xmpp/jid.ts";
-import { type Consent, createGate, createPresence } from "#xmpp/presence.ts";
+import { createGate, createPresence } from "#xmpp/presence.ts";
 import { createRoster } from "#xmpp/roster.ts";
 import { createRouter, type Router } from "#xmpp/router.ts";
 import { createSession } from "#xmpp/session.ts";
 import { payloadMessage } from "#xmpp/stanza.ts";
 import { createAnnouncing } from "./announcing.ts";
 import { createApplianceCommands } from "./appliance-commands.ts";
+import { createLettingIn } from "./consent.ts";
 import { createFaces } from "./faces.ts";
 import { followClock } from "./following.ts";
 import { createKnownServices } from "./known-services.ts";
@@ -158,6 +159,9 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     log,
   });
 
+  const lettingIn = createLettingIn({ roles, provisioning });
+  const gate = createGate({ connection: session, roster, services: () => services.all });
+
   const following = followClock({ settings, connection: session, tree, clock, log });
   const publishing = createValuePublishing({
     stores,
@@ -184,6 +188,13 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     eventLog: stores.history.events,
     rules: rules(provisioning.rule),
     roles,
+    explaining: {
+      ...owners,
+      letIn: jid => (contactsKnown ? gate(jid) : undefined),
+      friend: lettingIn.explain,
+      remembered: provisioning.remembered,
+      bareJid,
+    },
     ownerOf: discovery.ownerOf,
     commandsOf: (node, caller) => [...applianceCommands(node), ...publishing.commands(node, caller)],
     heard: publishing.heard,
@@ -221,7 +232,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
   const router: Router = createRouter({
     routes: [...disco.routes, ...roster.routes, ...faces.routes, ...discovery.routes, ...provisioning.routes],
     messages: [...provisioning.messages, ...faces.messages, ...updates.messages],
-    gate: createGate({ connection: session, roster, services: () => services.all }),
+    gate,
     reply: stanza => session.send(stanza),
     languages,
     clock,
@@ -236,8 +247,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
   const presence = createPresence({
     connection: session,
     roster,
-    decide: async (jid, inner) =>
-      roles.holds(jid) ? "accept-and-subscribe" : consentOf(await provisioning.decideSubscription(jid, inner)),
+    decide: lettingIn.decide,
     caps: disco.caps,
     gone: faces.gone,
     withdrawn: faces.withdrawn,
@@ -245,18 +255,17 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     log,
     signal,
   });
-  const announce = createAnnouncing(presence.announce, clock, log, signal);
+  /** Not before the first log-in of this run. */
+  let contactsKnown = false;
+  const announcePresence = async (inner: AbortSignal) => {
+    await presence.announce(inner);
+    contactsKnown = true;
+  };
+  const announce = createAnnouncing(announcePresence, clock, log, signal);
 
   const tasks = [session.run, discovery.run, services.run, roles.run, following.run, updates.run, publishing.run];
   return { session, discovery, provisioning, roles, tasks };
 }
-
-type Decided = Awaited<ReturnType<ReturnType<typeof createProvisioning>["decideSubscription"]>>;
-
-const consentOf = (decided: Decided): Consent => {
-  if (decided.kind === "accept") return decided.subscribeBack ? "accept-and-subscribe" : "accept";
-  return decided.kind === "decline" && decided.unanswered ? "decline-for-now" : decided.kind;
-};
 
 const applianceTags = ({ name, room }: BootSettings): Tag[] => [
   { name: "CLASS", value: "Concentrator" },

@@ -2,6 +2,7 @@
 // subsumption, bounds and epochs of PROV-CACHE-01…09 are here and nowhere else.
 
 import type { Clock } from "#base/clock.ts";
+import type { Remembered } from "#concentrator/basis.ts";
 import type { Decision, DecisionKey, DecisionStore } from "#concentrator/decision-cache.ts";
 import { type NodeRef, nodeKey } from "#contract/node.ts";
 import {
@@ -18,6 +19,8 @@ export type Answer = Pick<Decision, "allow" | "grantedCategories" | "grantedName
 
 export interface Known {
   readonly answer: Answer;
+  /** What it was taken from: the answer to this question, or to a broader one. */
+  readonly decision: Decision;
   /** Learned before a longer absence or a restart: to be asked for again where that is possible. */
   readonly stale: boolean;
 }
@@ -26,6 +29,10 @@ export interface DecisionMemory {
   /** What is kept of this service about this account; anything else is gone. */
   open(service: string, account: string): void;
   find(key: DecisionKey): Known | undefined;
+  /** The same, without counting as a use. */
+  look(key: DecisionKey): Known | undefined;
+  /** All that holds of this caller, the newest first. */
+  about(caller: string): readonly Remembered[];
   /** To be taken when a question goes out, and given back with its answer. */
   readonly epoch: number;
   /** Nothing was forgotten since that would have been about this key. */
@@ -106,6 +113,18 @@ export function createDecisionMemory(store: DecisionStore, clock: Clock): Decisi
     return found;
   };
 
+  const lookUp = (key: DecisionKey): { entry: Entry; known: Known } | undefined => {
+    const exact = entries.get(rowKey(key));
+    if (exact !== undefined && isLive(exact)) {
+      const { decision, stale } = exact;
+      return { entry: exact, known: { answer: decision, decision, stale } };
+    }
+    const entry = broader(key);
+    if (entry === undefined) return undefined;
+    const answer = { allow: true, grantedCategories: key.categories, grantedNames: undefined };
+    return { entry, known: { answer, decision: entry.decision, stale: entry.stale } };
+  };
+
   const date = (key: DecisionKey, answer: Answer): Decision => {
     const now = clock.now();
     if (answer.allow) return { ...key, ...answer, fetchedAt: now, expiresAt: now + decisionAllowMs, denials: 0 };
@@ -146,18 +165,17 @@ export function createDecisionMemory(store: DecisionStore, clock: Clock): Decisi
       if (longGone.length > 0) store.delete(longGone);
     },
     find(key) {
-      const row = rowKey(key);
-      const exact = entries.get(row);
-      if (exact !== undefined && isLive(exact)) {
-        used(row, exact);
-        return { answer: exact.decision, stale: exact.stale };
-      }
-      const entry = broader(key);
-      if (entry === undefined) return undefined;
-      used(rowKey(entry.decision), entry);
-      const answer = { allow: true, grantedCategories: key.categories, grantedNames: undefined };
-      return { answer, stale: entry.stale };
+      const found = lookUp(key);
+      if (found === undefined) return undefined;
+      used(rowKey(found.entry.decision), found.entry);
+      return found.known;
     },
+    look: key => lookUp(key)?.known,
+    about: caller =>
+      [...(callers.get(caller)?.values() ?? [])]
+        .filter(isLive)
+        .map(({ decision, stale }) => ({ decision, isOlder: stale }))
+        .sort((a, b) => b.decision.fetchedAt - a.decision.fetchedAt),
     get epoch() {
       return clears.now;
     },

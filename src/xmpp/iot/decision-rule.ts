@@ -3,12 +3,13 @@
 
 import { createHash } from "node:crypto";
 import type { Opinion, Question, Rule } from "#concentrator/admission.ts";
+import type { Remembered, ServiceBasis } from "#concentrator/basis.ts";
 import type { DecisionKey } from "#concentrator/decision-cache.ts";
 import type { Tokens } from "#contract/caller.ts";
 import { categoriesOfMask, categoryMask } from "#contract/field.ts";
 import { type NodeRef, nodeKey, rootRef } from "#contract/node.ts";
 import { domainOf } from "../jid.ts";
-import type { Answer, DecisionMemory } from "./decision-memory.ts";
+import type { Answer, DecisionMemory, Known } from "./decision-memory.ts";
 import { isToken, tokensMax } from "./provisioning-device.wire.ts";
 import type { QuestionRate } from "./question-rate.ts";
 import type { Service } from "./registration.ts";
@@ -30,38 +31,90 @@ export type Decided = { readonly answer: Answer } | { readonly failed: string };
 export interface DecisionRule extends Rule {
   /** One question of any kind. Throws `Refusal` busy, or the abort reason. */
   decide(key: DecisionKey, tokens: Tokens, signal: AbortSignal): Promise<Decided>;
+  /** What `decide` would say at once, and by what; asks nobody. What would be asked has failed with `words.open`. */
+  explain(key: DecisionKey): Explaining;
 }
+
+export interface Explaining {
+  readonly decided: Decided;
+  readonly because: ServiceBasis | undefined;
+}
+
+/** Why something was not granted: for the log and for who asks why. */
+export const words = {
+  unowned: "Nobody owns this, so nobody can allow it.",
+  service: "The service decides for owners and has no rights itself.",
+  tokens: "The tokens that were shown are malformed.",
+  unknown: "No service is known that could decide.",
+  tooMany:
+    "There were too many new questions of this caller, of his domain or in all; for a while nothing new is asked.",
+  refused: "The owner's service says no.",
+  open: "The owner's service is asked when it is tried.",
+  away: "The owner's service cannot be reached.",
+  invalid: "The answer of the owner's service is not valid.",
+  error: "The owner's service answered with an error.",
+  overtaken: "Rights changed while the owner's service was being asked.",
+  undecided: "It was not decided.",
+};
 
 export function createDecisionRule(deps: DecisionRuleDeps): DecisionRule {
   const { memory, questions } = deps;
+
+  /** Whether what is known serves as an answer while the service is away (docs/decisions/0003). */
+  const servesAway = (key: DecisionKey, known: Known): boolean =>
+    known.answer.allow && key.kind === "canRead" && deps.staleRead;
+  /** Whether it serves without asking. */
+  const serves = (key: DecisionKey, known: Known): boolean =>
+    !known.stale || (questions.away && servesAway(key, known));
 
   /** What memory says of each key, and what is left open. The keys differ in their nodes only. */
   const look = (keys: readonly DecisionKey[]): Looked => {
     const looked: Looked = { decided: new Map(), older: new Map(), open: [], unheard: new Set() };
     for (const key of keys) {
       const known = memory.find(key);
-      const goesByOlder = known?.answer.allow && key.kind === "canRead" && deps.staleRead;
-      if (known !== undefined && (!known.stale || (goesByOlder && questions.away)))
-        looked.decided.set(key, { answer: known.answer });
+      if (known !== undefined && serves(key, known)) looked.decided.set(key, { answer: known.answer });
       else looked.open.push(key);
       if (known === undefined) looked.unheard.add(key);
-      else if (goesByOlder) looked.older.set(key, known.answer);
+      else if (servesAway(key, known)) looked.older.set(key, known.answer);
     }
     return looked;
+  };
+
+  /** The same for one key, with what `settle` would do but without doing it. */
+  const explain = (key: DecisionKey): Explaining => {
+    const known = memory.look(key);
+    const service = deps.service();
+    const because = (state: ServiceBasis["state"]): ServiceBasis | undefined =>
+      service && {
+        kind: "service",
+        service: service.jid,
+        state,
+        known: known && rememberedOf(known),
+        failed: questions.failedOf(service, key),
+        isAsked: questions.isAsked(service, key),
+      };
+    const refused = (failed: string): Explaining => ({ decided: { failed }, because: because("decided") });
+    if (known !== undefined && (serves(key, known) || (questions.offline && servesAway(key, known)))) {
+      return { decided: { answer: known.answer }, because: because("decided") };
+    }
+    if (service === undefined) return refused(words.unknown);
+    const isNew = known === undefined && !questions.isAsked(service, key);
+    if (isNew && deps.rate.isFull(key.caller, domainOf(deps.account()))) return refused(words.tooMany);
+    if (questions.offline) return refused(words.away);
+    return { decided: { failed: words.open }, because: because("open") };
   };
 
   /** Puts what is open to the service. */
   const settle = async ({ decided, older, open, unheard }: Looked, tokens: Tokens, signal: AbortSignal) => {
     const service = deps.service();
     if (service === undefined) {
-      for (const key of open) decided.set(key, { failed: "no provisioning service is known" });
+      for (const key of open) decided.set(key, { failed: words.unknown });
       return decided;
     }
     const fresh = open.filter(key => unheard.has(key) && !questions.isAsked(service, key));
     const tooMany = fresh.length > 0 && !deps.rate.take((fresh[0] as DecisionKey).caller, domainOf(deps.account()));
     const asked = tooMany ? open.filter(key => !fresh.includes(key)) : open;
-    if (tooMany)
-      for (const key of fresh) decided.set(key, { failed: "too many new questions of this caller, his domain or all" });
+    if (tooMany) for (const key of fresh) decided.set(key, { failed: words.tooMany });
     const outcomes = asked.length === 0 ? [] : await patiently(service, asked, tokens, signal);
     for (const [at, key] of asked.entries()) {
       const outcome = outcomes[at] as Outcome;
@@ -94,16 +147,18 @@ export function createDecisionRule(deps: DecisionRuleDeps): DecisionRule {
     async decide(key, tokens, signal) {
       const looked = look([key]);
       const decided = looked.open.length === 0 ? looked.decided : await settle(looked, tokens, signal);
-      return decided.get(key) ?? { failed: "not decided" };
+      return decided.get(key) ?? { failed: words.undecided };
     },
 
-    ask(question, signal) {
+    explain,
+
+    ask(question, signal, explaining) {
       const { right, caller, nodes } = question;
       // The service decides on reading and control, and on nothing else of the appliance (COM-AUTH-05).
       if (right !== "read" && right !== "control") return [];
       const deny = (why: string) => nodes.map((node): Opinion => ({ node, deny: why }));
-      if (caller.bareJid === deps.service()?.jid) return deny("the service decides and has no rights itself");
-      if (!areTokens(caller.tokens)) return deny("malformed tokens");
+      if (caller.bareJid === deps.service()?.jid) return deny(words.service);
+      if (!areTokens(caller.tokens)) return deny(words.tokens);
 
       const opinions: Opinion[] = [];
       /** One question a thing, however many of its nodes are asked for. */
@@ -112,10 +167,11 @@ export function createDecisionRule(deps: DecisionRuleDeps): DecisionRule {
       for (const node of nodes) {
         const thing = deps.thingOf(node);
         const owner = deps.ownerOf(thing);
-        if (owner === undefined) opinions.push({ node, deny: "nobody owns it" });
-        else if (owner === caller.bareJid)
-          opinions.push({ node, grant: { categories: question.categories, names: [] } });
-        else {
+        if (owner === undefined) opinions.push({ node, deny: words.unowned });
+        else if (owner === caller.bareJid) {
+          const because = explaining ? { because: { kind: "owner", of: "appliance" } as const } : {};
+          opinions.push({ node, grant: { categories: question.categories, names: [] }, ...because });
+        } else {
           const one = byThing.get(nodeKey(thing));
           if (one) one.nodes.push(node);
           else byThing.set(nodeKey(thing), { key: key(thing), nodes: [node] });
@@ -123,6 +179,14 @@ export function createDecisionRule(deps: DecisionRuleDeps): DecisionRule {
       }
       if (byThing.size === 0) return opinions;
       const asked = [...byThing.values()];
+      if (explaining) {
+        for (const { key, nodes } of asked) {
+          const { decided, because } = explain(key);
+          for (const node of nodes)
+            opinions.push({ ...opinionOf(question, node, decided), ...(because && { because }) });
+        }
+        return opinions;
+      }
       const told = (decided: ReadonlyMap<DecisionKey, Decided>): Opinion[] => {
         for (const one of asked)
           for (const node of one.nodes) opinions.push(opinionOf(question, node, decided.get(one.key)));
@@ -145,20 +209,22 @@ interface Looked {
 }
 
 const reasons = {
-  away: "the provisioning service cannot be reached",
-  invalid: "the provisioning service's answer is not valid",
-  refused: "the provisioning service answered with an error",
-  overtaken: "rights changed while the provisioning service was being asked",
+  away: words.away,
+  invalid: words.invalid,
+  refused: words.error,
+  overtaken: words.overtaken,
 } as const;
+
+export const rememberedOf = ({ decision, stale }: Known): Remembered => ({ decision, isOlder: stale });
 
 const isOvertaken = (outcome: Outcome | undefined): boolean =>
   outcome !== undefined && "failed" in outcome && outcome.failed === "overtaken";
 
 function opinionOf(question: Question, node: NodeRef, decided: Decided | undefined): Opinion {
-  if (decided === undefined) return { node, deny: "not decided" };
+  if (decided === undefined) return { node, deny: words.undecided };
   if ("failed" in decided) return { node, deny: decided.failed };
   const { allow, grantedCategories, grantedNames } = decided.answer;
-  if (!allow) return { node, deny: "the owner's service refused" };
+  if (!allow) return { node, deny: words.refused };
   // Categories mean nothing to control: as asked, so that whoever narrows finds nothing taken away.
   const categories = question.right === "read" ? categoriesOfMask(grantedCategories) : question.categories;
   return { node, grant: { categories, names: grantedNames ?? [] } };

@@ -14,19 +14,25 @@ import { domainOf } from "../jid.ts";
 export interface QuestionRate {
   /** Counts a new question of this caller; false when there were too many within the last minute. */
   take(caller: string, ownDomain: string): boolean;
+  /** The next one would be one too many; counts nothing. */
+  isFull(caller: string, ownDomain: string): boolean;
 }
 
 export function createQuestionRate(clock: Clock): QuestionRate {
   const callers = createCounts(clock, newQuestionsPerCallerMax);
   const domains = createCounts(clock, newQuestionsPerDomainMax);
   const total = createCounts(clock, newQuestionsMax);
+  const isFull = (caller: string, ownDomain: string): boolean => {
+    const domain = domainOf(caller);
+    return callers.full(caller) || (domain !== ownDomain && domains.full(domain)) || total.full("");
+  };
   return {
+    isFull,
     take(caller, ownDomain) {
+      if (isFull(caller, ownDomain)) return false;
       const domain = domainOf(caller);
-      const foreign = domain !== ownDomain;
-      if (callers.full(caller) || (foreign && domains.full(domain)) || total.full("")) return false;
       callers.count(caller);
-      if (foreign) domains.count(domain);
+      if (domain !== ownDomain) domains.count(domain);
       total.count("");
       return true;
     },

@@ -3,12 +3,14 @@
 
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
+import type { FailedQuestion } from "#concentrator/basis.ts";
 import type { DecisionKey } from "#concentrator/decision-cache.ts";
 import type { Tokens } from "#contract/caller.ts";
 import { Refusal } from "#contract/faults.ts";
 import { nodeKey } from "#contract/node.ts";
 import {
   decisionAnswerMs,
+  decisionFailuresMax,
   decisionNodesAloneMax,
   decisionNodesPerQuestionMax,
   decisionQuestionsMax,
@@ -25,7 +27,7 @@ import { isServiceAway } from "./service-errors.ts";
  * away: the service cannot be reached · invalid: it answered, but not this question · refused: it answered with an error
  * · overtaken: rights changed meanwhile.
  */
-export type Outcome = { readonly answer: Answer } | { readonly failed: "away" | "invalid" | "refused" | "overtaken" };
+export type Outcome = { readonly answer: Answer } | { readonly failed: FailedQuestion["failed"] };
 
 export interface ServiceQuestionsDeps {
   readonly connection: Pick<Connection, "online" | "request">;
@@ -44,8 +46,12 @@ export interface ServiceQuestions {
   ask(service: Service, keys: readonly DecisionKey[], tokens: Tokens): Promise<Outcome[]>;
   /** This very question is on its way. */
   isAsked(service: Service, key: DecisionKey): boolean;
+  /** Asked last, this question came to nothing. Forgotten with the next answer, over a restart, and beyond a bound. */
+  failedOf(service: Service, key: DecisionKey): FailedQuestion | undefined;
   /** It was not reached a moment ago. */
   readonly away: boolean;
+  /** There is no connection to ask over. */
+  readonly offline: boolean;
   /** A sign of life. */
   seen(): void;
 }
@@ -53,6 +59,7 @@ export interface ServiceQuestions {
 export function createServiceQuestions(deps: ServiceQuestionsDeps): ServiceQuestions {
   const { memory, clock, log } = deps;
   const pending = new Map<string, Promise<Outcome>>();
+  const failures = createFailures(clock);
   const waiting: (() => void)[] = [];
   let asking = 0;
   let awayUntil = 0;
@@ -117,19 +124,39 @@ export function createServiceQuestions(deps: ServiceQuestionsDeps): ServiceQuest
       for (const batch of batches) {
         const outcomes = put(service, batch, tokens);
         batch.forEach((key, at) => {
-          const one = outcomes.then(all => all[at] as Outcome).finally(() => pending.delete(name(key)));
+          const one = outcomes
+            .then(all => failures.note(name(key), all[at] as Outcome))
+            .finally(() => pending.delete(name(key)));
           pending.set(name(key), one);
         });
       }
       return await Promise.all(keys.map(key => pending.get(name(key)) as Promise<Outcome>));
     },
     isAsked: (service, key) => pending.has(pendingKey(service, key)),
+    failedOf: (service, key) => failures.of(pendingKey(service, key)),
+    get offline() {
+      return !deps.connection.online;
+    },
     get away() {
       return isKnownAway();
     },
     seen() {
       awayUntil = 0;
     },
+  };
+}
+
+/** For who asks why: the last outcome of each question that had no answer. */
+function createFailures(clock: Clock) {
+  const failures = new Map<string, FailedQuestion>();
+  return {
+    note(name: string, outcome: Outcome): Outcome {
+      failures.delete(name);
+      if ("failed" in outcome) failures.set(name, { at: clock.now(), failed: outcome.failed });
+      if (failures.size > decisionFailuresMax) failures.delete(failures.keys().next().value as string);
+      return outcome;
+    },
+    of: (name: string) => failures.get(name),
   };
 }
 
