@@ -6,6 +6,7 @@ import type { Clock } from "#base/clock.ts";
 import { within } from "#base/deadline.ts";
 import { backoff } from "#base/delays.ts";
 import type { Log } from "#base/log.ts";
+import { createQuietLog } from "#base/quiet-log.ts";
 import { supervise, type Task } from "#base/supervise.ts";
 import { createTree, type Tree } from "#concentrator/tree.ts";
 import { type BootSettings, ConfigError, readSite } from "#config.ts";
@@ -36,7 +37,9 @@ export interface EdgeOptions {
 }
 
 /** Resolves after an orderly stop. Throws `ConfigError` and `DatabaseFault` before anything runs. */
-export async function runEdge({ settings, clock, log, signal, announce, restart }: EdgeOptions): Promise<void> {
+export async function runEdge({ settings, clock, signal, announce, restart, ...options }: EdgeOptions): Promise<void> {
+  const quiet = createQuietLog(options.log, clock);
+  const { log } = quiet;
   // A time said without a zone is meant in the configured one, whoever says it (COM-LEX-02).
   process.env.TZ = settings.timeZone;
   const startedAt = clock.monotonic();
@@ -78,7 +81,14 @@ export async function runEdge({ settings, clock, log, signal, announce, restart 
       },
       signal,
     );
-  const tasks = [tree.run, stores.history.run, followTree(tree, network, clock), socket, ...network.tasks].map(keep);
+  const tasks = [
+    quiet.run,
+    tree.run,
+    stores.history.run,
+    followTree(tree, network, clock),
+    socket,
+    ...network.tasks,
+  ].map(keep);
   log.notice("ready", { nodes: tree.sources.values().reduce((sum, { nodes }) => sum + nodes.size, 0) });
   if (announce)
     void announceOnce(

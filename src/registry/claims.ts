@@ -72,12 +72,15 @@ export function createClaims(deps: ClaimsDeps): Claims {
         return thing;
       });
       if (found === "too many") {
-        log.warning("claim-guessing", { sender: owner });
+        log.warning("RateLimited", { sender: owner, element: "mine" });
         return refuseLate();
       }
       if (found === "several") log.error("claim-cloned", { sender: owner, why: "several things have the same KEY" });
-      if (found === undefined || found === "several") throw notFound();
-      log.notice("claimed", { thing: found.jid, node: found.ref.nodeId, owner, isPublic });
+      if (found === undefined || found === "several") {
+        log.warning("ClaimRejected", { sender: owner });
+        throw notFound();
+      }
+      log.notice("OwnerChanged", { thing: found.jid, node: found.ref.nodeId, owner, isPublic });
       return found;
     },
 
@@ -97,7 +100,7 @@ export function createClaims(deps: ClaimsDeps): Claims {
         // Not there any more, or registered anew: finished by its own call.
         const left = !changed && (await isFinished(thing, owner));
         if (!changed && !left) throw new Refusal("not-allowed", "the thing is offline or did not agree");
-        log.notice("disowned", { thing: jid, node: ref.nodeId, owner });
+        log.notice("Disowned", { thing: jid, node: ref.nodeId, owner });
         return thing;
       } finally {
         disowning.delete(thing.id);

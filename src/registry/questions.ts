@@ -101,7 +101,7 @@ export function createQuestions(deps: QuestionsDeps): Questions {
     }
     const limit = await tooMany(records, asked);
     if (limit !== undefined) {
-      log.info("question-suppressed", { thing: thing.jid, owner: thing.owner, limit });
+      log.info("RateLimited", { thing: thing.jid, owner: thing.owner, limit });
       unshown.set(thing.owner, (unshown.get(thing.owner) ?? 0) + 1);
       return undefined;
     }

@@ -91,7 +91,9 @@ export function createPresence(deps: PresenceDeps): Presence {
         deps.decide(jid, signal),
       );
       book.decided(jid, consent);
-      log.notice("presence-request", { from: jid, consent });
+      // Strangers may ask as often as they like; who was let in is for the operator to find again.
+      if (consent === "accept" || consent === "accept-and-subscribe") log.notice("presence-granted", { from: jid });
+      else log.info("presence-not-granted", { from: jid, consent });
       apply(jid, consent);
     } catch (error) {
       if (deps.signal.aborted) return;
@@ -103,14 +105,14 @@ export function createPresence(deps: PresenceDeps): Presence {
   const requested = (jid: string) => {
     const next = book.ask(jid, domainOf(jid));
     if (next === "decide") void decide(jid);
-    else if (next === "full") log.warning("presence-request-dropped", { from: jid, reason: "too many requests" });
+    else if (next === "full") log.warning("RateLimited", { from: jid, element: "presence" });
     else if (next !== "waiting") apply(jid, next);
   };
 
   const available = (from: string, bare: string) => {
     if (bare === ownBare()) {
       if (from === normalJid(connection.jid)) return;
-      log.warning("second-session", { jid: from, hint: "somebody else uses this account: change its password" });
+      log.warning("SecondResource", { jid: from, hint: "somebody else uses this account: change its password" });
       return;
     }
     // A stranger's presence tells nothing we asked for, and must not fill the table.

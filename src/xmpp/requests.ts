@@ -41,6 +41,8 @@ export function createRequests(
   clock: Clock,
   fromServer: (from: string | undefined) => boolean,
   max = pendingRequestsMax,
+  /** Told of somebody who answers, with the right id, what another was asked. */
+  forged: (from: string | undefined, asked: string | undefined) => void = () => {},
 ) {
   const pending = new Map<string, Pending>();
   let dropped = 0;
@@ -105,8 +107,10 @@ export function createRequests(
     settle(stanza) {
       const id = stanza.attrs.id ?? "";
       const one = pending.get(id);
-      if (one === undefined || !answers(one.ask, stanza.attrs.from)) {
+      const isOurs = one !== undefined && answers(one.ask, stanza.attrs.from);
+      if (!isOurs) {
         dropped++;
+        if (one !== undefined) forged(stanza.attrs.from, one.ask.to);
         return false;
       }
       take(id);

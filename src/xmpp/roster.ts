@@ -72,7 +72,10 @@ export function createRoster({ connection, log }: RosterDeps): Roster {
     routes: [
       route(["set"], rosterNs, query, async ({ items }, { from }) => {
         // A push from anybody else would let him write our list: RFC 6121 section 2.1.6, and the answer it asks for.
-        if (from !== bareJid(connection.jid)) throw new StanzaError("cancel", "service-unavailable");
+        if (from !== bareJid(connection.jid)) {
+          log.warning("SpoofedStanza", { element: "roster", from });
+          throw new StanzaError("cancel", "service-unavailable");
+        }
         for (const item of items) put(item);
         return undefined;
       }),

@@ -1,16 +1,15 @@
 // From {type, namespace, name} to a handler. One lookup, one reply an iq (COM-STZ-04): refusals become stanza errors here,
 // and what is routed is what disco announces.
 
-import { createHash } from "node:crypto";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { english, type Languages } from "#contract/language.ts";
 import { inOneGeneration } from "./iot/generations.ts";
 import { bareJid, normalJid } from "./jid.ts";
+import { createReplays } from "./replays.ts";
 import { asStanzaError, encodeError, StanzaError } from "./stanza.ts";
 import type { Codec } from "./xml/codec.ts";
-import { type Element, element, firstElement, format } from "./xml/element.ts";
-import { formattedBytes } from "./xml/size.ts";
+import { type Element, element, firstElement } from "./xml/element.ts";
 
 export interface IqRequest {
   readonly type: "get" | "set";
@@ -137,7 +136,10 @@ export function createRouter(deps: RouterDeps): Router {
 
   const find = (type: string, payload: Element, fromBare: string): Route => {
     const found = routes.get(key(payload.ns, payload.name));
-    if (found?.access !== "anyone" && !deps.gate(fromBare)) throw new StanzaError("auth", "forbidden");
+    if (found?.access !== "anyone" && !deps.gate(fromBare)) {
+      deps.log.info("stranger-refused", { from: fromBare, element: payload.name, ns: payload.ns });
+      throw new StanzaError("auth", "forbidden");
+    }
     if (found === undefined) {
       throw new StanzaError("cancel", served.has(payload.ns) ? "feature-not-implemented" : "service-unavailable");
     }
@@ -171,6 +173,8 @@ export function createRouter(deps: RouterDeps): Router {
       }
     } catch (error) {
       const said = asStanzaError(error);
+      if (said.condition === "resource-constraint")
+        deps.log.warning("RateLimited", { from: fromBare, element: payload?.name, why: said.text });
       // What our own end cuts short is no failure; nothing is said of it either.
       if (said.condition === "internal-server-error" && !deps.signal.aborted) {
         deps.log.error("request-failed", { element: payload?.name, ns: payload?.ns, from: fromBare, error });
@@ -215,7 +219,11 @@ export function createRouter(deps: RouterDeps): Router {
       for (const payload of stanza.children) {
         if (typeof payload === "string") continue;
         const found = messages.get(key(payload.ns, payload.name));
-        if (found === undefined || (found.access !== "anyone" && !deps.gate(fromBare))) continue;
+        if (found === undefined) continue;
+        if (found.access !== "anyone" && !deps.gate(fromBare)) {
+          deps.log.info("stranger-ignored", { from: fromBare, element: payload.name, ns: payload.ns });
+          continue;
+        }
         try {
           await found.handle({ from, fromBare, type: stanza.attrs.type ?? "normal", payload, stanza });
         } catch (error) {
@@ -251,42 +259,6 @@ function createPlaces({ concurrentMax, concurrentPerCallerMax = concurrentMax }:
       if (left > 0) taken.set(jid, left);
       else taken.delete(jid);
       all--;
-    },
-  };
-}
-
-/** A repeated request (same sender, id, type and content) gets the stored reply, not a second execution. */
-function createReplays({ clock, replayMs, replaysMax, replayBytesMax = Number.POSITIVE_INFINITY }: RouterDeps) {
-  const seen = new Map<string, { at: number; bytes: number; reply: Promise<Element> }>();
-  let bytes = 0;
-  const forget = () => {
-    for (const [one, { at, bytes: its }] of seen) {
-      if (seen.size <= replaysMax && bytes <= replayBytesMax && clock.monotonic() - at < replayMs) return;
-      seen.delete(one);
-      bytes -= its;
-    }
-  };
-  return {
-    once(from: string, id: string, stanza: Element, work: () => Promise<Element>): Promise<Element> {
-      forget();
-      // A digest, for a thousand requests kept whole would be a quarter of a gigabyte.
-      const one = createHash("sha256")
-        .update(`${from}\n${id}\n${format(stanza)}`)
-        .digest("base64");
-      const before = seen.get(one);
-      if (before) return before.reply;
-      const reply = work();
-      const entry = { at: clock.monotonic(), bytes: 0, reply };
-      seen.set(one, entry);
-      // A rejected form holds all that was submitted: a thousand of those would be another quarter of a gigabyte.
-      return reply.then(said => {
-        if (seen.get(one) === entry) {
-          entry.bytes = formattedBytes(said);
-          bytes += entry.bytes;
-          forget();
-        }
-        return said;
-      });
     },
   };
 }

@@ -73,6 +73,8 @@ export function createServing(options: ServingOptions, inbound: Inbound, deps: S
   const requests = createRequests(
     clock,
     from => from === undefined || from === ownBare || from === pingTo || bareJid(from) === ownBare,
+    undefined,
+    (from, asked) => log.warning("SpoofedStanza", { element: "iq", from, asked: asked ?? "the broker" }),
   );
   const ping = () => request("get", pingTo, element("ping", pingNs), { timeoutMs: slowestAnswerMsMax });
   const liveness = createLiveness({

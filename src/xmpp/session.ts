@@ -111,6 +111,8 @@ export function createSession(options: SessionOptions, inbound: Inbound, deps: S
       return waits.after(ended);
     } catch (error) {
       enter("waiting", describe(error));
+      if (error instanceof LoginError) log.warning("LoginFailed", { condition: error.condition, error });
+      if (error instanceof RegistrationError) log.warning("RegistrationFailed", { error });
       if (!signal.aborted && !isExpected(error)) log.error("xmpp-failed", { error });
       return waits.after(error);
     }

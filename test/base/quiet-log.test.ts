@@ -49,6 +49,23 @@ describe("a state is said once", () => {
   });
 });
 
+describe("an attack", () => {
+  it("of another kind, or of another sender, is a line of its own; the same again is summed up in ten minutes", async () => {
+    const stop = new AbortController();
+    const running = quiet.run(stop.signal);
+    for (const from of ["a@evil.example", "b@evil.example"])
+      for (const element of ["claimed", "disowned", "clearCache"])
+        for (let n = 0; n < 50; n++) log.warning("SpoofedStanza", { from, element });
+    expect(said.map(({ facts }) => `${facts.from} ${facts.element}`)).toHaveLength(6);
+    await clock.advance(620_000);
+    expect(said.slice(6).map(({ facts }) => facts.repeated)).toEqual(Array(6).fill(49));
+    await clock.advance(7_200_000);
+    expect(said).toHaveLength(12);
+    stop.abort();
+    await running;
+  });
+});
+
 describe("a flood is bounded", () => {
   it("who keeps changing is told of six times, then each ten minutes, with what was left out", async () => {
     for (let n = 0; n < 3_600; n++) {

@@ -113,7 +113,7 @@ describe("admission", () => {
     });
     const throwing = admission([seesAll, broken], events);
     expect(await kind(throwing.read(callerOf(stranger), [heat], askAll, never))).toBe("denied");
-    expect(events.map(one => one.event)).toEqual(["rule-failed"]);
+    expect(events.map(one => one.event)).toEqual(["rule-failed", "DecisionDenied"]);
 
     const clock = manualClock();
     const hanging: Rule = {

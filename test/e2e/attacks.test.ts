@@ -168,8 +168,9 @@ describe("DISCO-CLAIMED-02, PROV-TRUST-01: what only the service may say", () =>
     expect(state()).toBe(before);
     // What the program writes comes through a pipe: a moment later than the answer through the broker.
     for (const word of ["claimed", "removed", "disowned", "clearCache", "friend", "unfriend"]) {
-      await found(`three lines about ${word}`, async () =>
-        noted(attacker.jid).filter(line => line.includes(`element=${word} `)).length >= 3 ? true : undefined,
+      // Once each: the log counts what is repeated, and says so later.
+      await found(`a line about ${word}`, async () =>
+        noted(attacker.jid).some(line => line.includes(`element=${word} `)) ? true : undefined,
       );
     }
   });

@@ -287,13 +287,15 @@ describe("what never was right is said in a sentence, and not tried in a hurry",
     });
     expect(status.connection.reason).toMatch(reason);
     expect(status.connection.phase).not.toBe("online");
-    // Waiting grows from a second; with a password that is refused it is minutes at once.
+    // Waiting grows from a second; with a password that is refused it is minutes at once. It is said once, however often it is
+    // tried: the same every minute for years fills the disk.
     const waits = () =>
       [...(programs[at] as Program).output().matchAll(/xmpp-offline .*nextMs=(\d+)/g)].map(one => Number(one[1]));
-    await found("two waits", async () => (waits().length >= (slow ? 1 : 2) ? true : undefined));
+    await found("a wait", async () => (waits().length >= 1 ? true : undefined));
+    if (attempts() > 0) await found("two attempts", async () => (attempts() >= 2 ? true : undefined));
     if (slow) expect(waits()[0]).toBeGreaterThanOrEqual(300_000);
     else expect(waits()[0]).toBeGreaterThanOrEqual(500);
-    expect(attempts()).toBeLessThanOrEqual(waits().length + 1);
+    expect(waits()).toHaveLength(1);
     expect((programs[at] as Program).output()).not.toContain("not the password");
   });
 });

@@ -499,9 +499,9 @@ describe("the log", () => {
     await register(pipe);
     for (let n = 0; n < 50; n++) void mine(pipe, meterTags(`${n}`.padEnd(32, "k")));
     await pipe.clock.advance(5_000);
-    expect(pipe.log.filter(({ event }) => event === "claim-guessing")).toHaveLength(1);
+    expect(pipe.log.filter(({ event, facts }) => event === "RateLimited" && facts.element === "mine")).toHaveLength(1);
     await mine(pipe, meterTags(), "", "carol@home.example/x");
     for (let n = 0; n < 30; n++) await canRead(pipe, `<nd ${meter}/>`, `u${n}@d${n}.example`);
-    expect(pipe.log.filter(({ event }) => event === "question-suppressed")).toHaveLength(1);
+    expect(pipe.log.filter(({ event, facts }) => event === "RateLimited" && facts.thing !== undefined)).toHaveLength(1);
   });
 });

@@ -225,7 +225,7 @@ describe("requests to see us", () => {
     const { comes, clock, asked, events } = createScene();
     for (let index = 0; index < 15; index++) await comes("subscribe", `u${index}@flood.example`);
     expect(asked).toHaveLength(10);
-    expect(events.filter(one => one.event === "presence-request-dropped")).toHaveLength(5);
+    expect(events.filter(one => one.event === "RateLimited")).toHaveLength(5);
     await comes("subscribe", bob);
     expect(asked).toHaveLength(11);
     await clock.advance(60_000);
@@ -339,7 +339,7 @@ describe("who is there", () => {
     expect(events).toEqual([]);
     await comes("", "gw@hub.example/thief");
     expect(events).toMatchObject([
-      { level: "warning", event: "second-session", facts: { jid: "gw@hub.example/thief" } },
+      { level: "warning", event: "SecondResource", facts: { jid: "gw@hub.example/thief" } },
     ]);
   });
 

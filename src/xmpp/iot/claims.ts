@@ -85,7 +85,7 @@ export function createClaims(deps: ClaimsDeps): Claims {
   });
   const lost = (before: ThingRecord) => {
     if (before.owner === undefined) return;
-    log.notice("thing-disowned", { node: before.ref, owner: before.owner });
+    log.notice("Disowned", { node: before.ref, owner: before.owner });
     deps.disowned(before.ref, before.owner, owners.has(before.owner));
   };
 
@@ -137,7 +137,7 @@ export function createClaims(deps: ClaimsDeps): Claims {
       if (push && record.owner !== undefined) throw new Refusal("conflict", "it has another owner");
       putWithNewRights(next);
       lost(record);
-      log.notice("thing-claimed", { node: ref, owner, public: isPublic ?? "not said" });
+      log.notice("OwnerChanged", { node: ref, owner, public: isPublic ?? "not said" });
       deps.claimed(ref, owner);
     },
 

@@ -144,7 +144,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       claims.claim(ref, owner, value.isPublic, registry.jid, true);
     } catch (error) {
       if (error instanceof Refusal && error.kind === "conflict") {
-        log.warning("claim-conflict", { node: ref, owner: claims.get(ref)?.owner, said: owner });
+        log.warning("ClaimRejected", { node: ref, owner: claims.get(ref)?.owner, said: owner });
         registration.recheck(ref);
       }
       throw error;

@@ -223,7 +223,10 @@ export function createRegistration(deps: RegistrationDeps): Registration {
       const one = of(record.ref);
       one.notBefore = clock.monotonic() + registryRefusedMs;
       one.refused = deps.tags(record.ref) ?? [];
-      log.warning("thing-refused-by-registry", { node: record.ref, error });
+      // What it does not take of a thing is in its tags, unless it does not want the thing, or us, at all.
+      if (error instanceof StanzaError && error.type === "modify")
+        log.warning("RegistryTagRejected", { node: record.ref, error });
+      else log.warning("thing-refused-by-registry", { node: record.ref, error });
     }
   };
 
