@@ -6,6 +6,7 @@ import { within } from "#base/deadline.ts";
 import type { Log } from "#base/log.ts";
 import { createScope } from "#base/scope.ts";
 import { decisionMs } from "#limits.ts";
+import type { Basis } from "./basis.ts";
 import type { Caller } from "./contract/caller.ts";
 import { Refusal } from "./contract/faults.ts";
 import { type Ask, allCategories, type Categories } from "./contract/field.ts";
@@ -37,17 +38,24 @@ export interface Grant {
   readonly names: readonly string[];
 }
 
-/** One rule's opinion on one node of the question. `deny` says why, for the log and for `isthmus why`, never for the caller. */
-export type Opinion = { readonly node: NodeRef } & ({ readonly grant: Grant } | { readonly deny: string });
+/**
+ * One rule's opinion on one node of the question. `deny` says why, for the log and for `isthmus why`, never for the caller.
+ * `because` is there when it is to be explained.
+ */
+export type Opinion = { readonly node: NodeRef; readonly because?: Basis } & (
+  | { readonly grant: Grant }
+  | { readonly deny: string }
+);
 
 export interface Rule {
   /** For the log: "owner", "local", "provisioning". */
   readonly name: string;
   /**
    * Nodes left out of the answer go on to the next rule. Throwing counts as no opinion, which in the end refuses. A rule that
-   * knows at once answers at once, without a promise: no timer is set for it.
+   * knows at once answers at once, without a promise: no timer is set for it. `explaining`: it says what it would, and by what,
+   * at once; it asks nobody and notes nothing. What it would ask others about it denies, and says so in `because`.
    */
-  ask(question: Question, signal: AbortSignal): Promise<readonly Opinion[]> | readonly Opinion[];
+  ask(question: Question, signal: AbortSignal, explaining?: boolean): Promise<readonly Opinion[]> | readonly Opinion[];
 }
 
 const admitted: unique symbol = Symbol("admitted");
@@ -64,6 +72,16 @@ export interface AdmittedControl {
   readonly [admitted]: "control";
   readonly caller: Caller;
   readonly targets: readonly { readonly node: NodeRef; readonly names: readonly string[] }[];
+}
+
+/** What decided on one node: undefined when no rule had an opinion on it, which refuses. */
+export interface Explained {
+  /** Name of the rule. */
+  readonly rule: string;
+  readonly because: Basis | undefined;
+  /** What is left of what was asked; undefined when nothing is. */
+  readonly granted: Grant | undefined;
+  readonly deny: string | undefined;
 }
 
 export interface AdmissionDeps {
@@ -101,11 +119,17 @@ export interface Admission {
     names: readonly string[],
     signal: AbortSignal,
   ): Promise<AdmittedControl>;
+  /** Runs the very rules on the question's one node, without asking anybody. Who may hear this is for others to decide. */
+  explain(question: Question, signal: AbortSignal): Promise<Explained | undefined>;
 }
 
 export function createAdmission({ rules, find, clock, log }: AdmissionDeps): Admission {
   /** What the rules grant, by node; what no rule has an opinion on is not in it. */
-  const decide = async (question: Question, signal: AbortSignal): Promise<Map<string, Grant>> => {
+  const decide = async (
+    question: Question,
+    signal: AbortSignal,
+    explained?: (what: Explained) => void,
+  ): Promise<Map<string, Grant>> => {
     const granted = new Map<string, Grant>();
     // By object, which nearly every rule hands back; the key of a text is made ten thousand times in one request.
     const open = new Set(question.nodes);
@@ -118,14 +142,16 @@ export function createAdmission({ rules, find, clock, log }: AdmissionDeps): Adm
     for (const rule of rules) {
       if (open.size === 0) break;
       const nodes = open.size === question.nodes.length ? question.nodes : [...open];
-      for (const opinion of await opinionsOf(rule, { ...question, nodes }, signal)) {
+      for (const opinion of await opinionsOf(rule, { ...question, nodes }, signal, explained !== undefined)) {
         const node = asked(opinion.node);
         // Only of what was asked, and only the first word on it: a rule never adds nodes.
         if (node === undefined || !open.delete(node)) continue;
-        if ("grant" in opinion) {
-          const grant = narrowed(question, opinion.grant);
-          if (grant !== undefined) granted.set(nodeKey(node), grant);
-        } else {
+        const grant = "grant" in opinion ? narrowed(question, opinion.grant) : undefined;
+        if (grant !== undefined) granted.set(nodeKey(node), grant);
+        if (explained !== undefined) {
+          const deny = "deny" in opinion ? opinion.deny : undefined;
+          explained({ rule: rule.name, because: opinion.because, granted: grant, deny });
+        } else if ("deny" in opinion) {
           log.debug("denied", {
             right: question.right,
             caller: question.caller.bareJid,
@@ -138,11 +164,16 @@ export function createAdmission({ rules, find, clock, log }: AdmissionDeps): Adm
     return granted;
   };
 
-  const opinionsOf = async (rule: Rule, question: Question, signal: AbortSignal): Promise<readonly Opinion[]> => {
+  const opinionsOf = async (
+    rule: Rule,
+    question: Question,
+    signal: AbortSignal,
+    explaining: boolean,
+  ): Promise<readonly Opinion[]> => {
     try {
       signal.throwIfAborted();
       using scope = createScope(signal);
-      const said = rule.ask(question, scope.signal);
+      const said = rule.ask(question, scope.signal, explaining);
       return "then" in said ? await within(clock, decisionMs, `rule ${rule.name}`, scope.signal, () => said) : said;
     } catch (error) {
       signal.throwIfAborted();
@@ -241,6 +272,13 @@ export function createAdmission({ rules, find, clock, log }: AdmissionDeps): Adm
         caller,
         targets: Object.freeze(left.map(({ node, grant }) => Object.freeze({ node, names: grant.names }))),
       });
+    },
+    async explain(question, signal) {
+      let what: Explained | undefined;
+      await decide(question, signal, one => {
+        what ??= one;
+      });
+      return what;
     },
   };
 }

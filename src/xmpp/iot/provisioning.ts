@@ -4,16 +4,17 @@
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import type { Rule } from "#concentrator/admission.ts";
-import type { DecisionStore } from "#concentrator/decision-cache.ts";
+import type { Remembered } from "#concentrator/basis.ts";
+import type { DecisionKind, DecisionStore } from "#concentrator/decision-cache.ts";
 import type { OwnershipStore } from "#concentrator/ownership.ts";
 import { noTokens } from "#contract/caller.ts";
-import type { NodeRef } from "#contract/node.ts";
+import { type NodeRef, nodeKey } from "#contract/node.ts";
 import { decisionAbsenceMs, nodeClearsMax, nodeClearsMs } from "#limits.ts";
 import type { Connection } from "../connection.ts";
 import { isDomainJid } from "../jid.ts";
 import type { MessageRoute, Route } from "../router.ts";
 import { createDecisionMemory } from "./decision-memory.ts";
-import { createDecisionRule, friendKey } from "./decision-rule.ts";
+import { createDecisionRule, type Explaining, friendKey, words as why } from "./decision-rule.ts";
 import { generationNames } from "./generations.ts";
 import { createQuestionRate } from "./question-rate.ts";
 import type { Service } from "./registration.ts";
@@ -58,9 +59,18 @@ export type SubscriptionDecision =
   | { readonly kind: "decline"; readonly reason: string; readonly unanswered?: true }
   | { readonly kind: "pending"; readonly reason: string };
 
+export type SubscriptionExplained =
+  | { readonly kind: "service" | "owner" }
+  | { readonly kind: "unowned" | "unknown"; readonly reason: string }
+  | ({ readonly kind: "service's word" } & Explaining);
+
 export interface Provisioning {
   readonly rule: Rule;
   decideSubscription(bareJid: string, signal: AbortSignal): Promise<SubscriptionDecision>;
+  /** What `decideSubscription` would say at once, and by what; asks nobody. */
+  explainSubscription(bareJid: string): SubscriptionExplained;
+  /** What is remembered of this caller about the thing a node belongs to, the newest first. */
+  remembered(bareJid: string, kind: DecisionKind, ref: NodeRef): readonly Remembered[];
   readonly routes: readonly Route[];
   readonly messages: readonly MessageRoute[];
   /** Found by disco on the own domain, or pinned. Another one than before starts from nothing (PROV-TRUST-01). */
@@ -98,6 +108,17 @@ export function createProvisioning(deps: ProvisioningDeps): Provisioning {
     if (service !== undefined && account !== undefined) memory.open(service.jid, account);
   };
   open();
+
+  /** What is decided about being let in without the service's word. */
+  const known = (jid: string): "service" | "owner" | "unowned" | "unknown" | undefined => {
+    if (service !== undefined && jid === service.jid) return "service";
+    const owners = deps.owners();
+    if (owners.has(jid)) return "owner";
+    if (owners.size === 0) return "unowned";
+    return service === undefined ? "unknown" : undefined;
+  };
+  const isAbout = (about: NodeRef, kind: DecisionKind, ref: NodeRef): boolean =>
+    kind === "isFriend" || nodeKey(about) === nodeKey(deps.thingOf(ref));
 
   const decider = createDecisionRule({
     memory,
@@ -142,15 +163,30 @@ export function createProvisioning(deps: ProvisioningDeps): Provisioning {
   return {
     rule: decider,
     async decideSubscription(jid, signal) {
-      if (service !== undefined && jid === service.jid) return { kind: "accept", subscribeBack: false };
-      if (deps.owners().has(jid)) return { kind: "accept", subscribeBack: true };
-      if (deps.owners().size === 0) return { kind: "decline", reason: "nobody owns a thing here who could decide" };
-      if (service === undefined) return { kind: "pending", reason: "no provisioning service is known" };
-      const decided = await decider.decide(friendKey(jid), noTokens, signal);
-      if ("answer" in decided && decided.answer.allow) return { kind: "accept", subscribeBack: true };
-      if ("answer" in decided) return { kind: "decline", reason: "the owner's service refused" };
-      return { kind: "decline", reason: decided.failed, unanswered: true };
+      switch (known(jid)) {
+        case "service":
+          return { kind: "accept", subscribeBack: false };
+        case "owner":
+          return { kind: "accept", subscribeBack: true };
+        case "unowned":
+          return { kind: "decline", reason: why.unowned };
+        case "unknown":
+          return { kind: "pending", reason: why.unknown };
+        case undefined: {
+          const decided = await decider.decide(friendKey(jid), noTokens, signal);
+          if ("answer" in decided && decided.answer.allow) return { kind: "accept", subscribeBack: true };
+          if ("answer" in decided) return { kind: "decline", reason: why.refused };
+          return { kind: "decline", reason: decided.failed, unanswered: true };
+        }
+      }
     },
+    explainSubscription(jid) {
+      const kind = known(jid);
+      if (kind === "unowned" || kind === "unknown") return { kind, reason: why[kind] };
+      return kind === undefined ? { kind: "service's word", ...decider.explain(friendKey(jid)) } : { kind };
+    },
+    remembered: (jid, kind, ref) =>
+      memory.about(jid).filter(({ decision }) => decision.kind === kind && isAbout(decision.node, kind, ref)),
     ...words,
     serviceFound(found) {
       if (!isDomainJid(found.jid)) throw new Error(`a provisioning service is a domain, not ${found.jid}`);
