@@ -200,6 +200,11 @@ async function inParallel(count: number, atOnce: number, signal: AbortSignal, wo
 async function deciding(scene: Scene, database: string, note: Note, signal: AbortSignal): Promise<Figure[]> {
   const registry = await startRegistry(scene, database, scene.prosody.ports.component, signal);
   const device = await connectDevice(scene, gatewayOf(0, domain).split("@")[0] as string, signal);
+  // A component that still reads what searches need is not what is compared.
+  await device.request("get", service, parse(`<search xmlns='${disco}'><strEq name='CLASS' value='HeatMeter'/></search>`), {
+    timeoutMs: 60_000,
+    signal,
+  });
   let count = 0;
   const ask = async (to: string): Promise<Element> => {
     const { nodeId, sourceId } = nodeOf(count++ % 9);

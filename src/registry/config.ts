@@ -39,6 +39,8 @@ export const registrySettings = z.strictObject({
   }),
   allowWeakKey: switched().meta({ title: "Allow claims with a KEY under 16 characters" }),
   friendOnAccept: switched().meta({ title: "Tell devices to befriend whom their owner accepted" }),
+  legacy: switched().meta({ title: "Serve things that speak XEP-0347, too" }),
+  legacyExposeOwner: switched().meta({ title: "Tell them the owner of each thing they find" }),
   /** Distributed search; without them it is a local one (DISCO-DEBBY-01). */
   peerRegistries: others().meta({ title: "Registries that are asked too when somebody searches everywhere" }),
   parentRegistry: domain.optional().meta({ title: "Registry of the broker above, asked when nothing is found" }),

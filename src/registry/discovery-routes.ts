@@ -4,24 +4,31 @@ import { createRate, type Rate } from "#base/rate.ts";
 import { Refusal } from "#contract/faults.ts";
 import { rootRef, sameNode } from "#contract/node.ts";
 import * as wire from "#iot/discovery.wire.ts";
-import { generationOf, inEveryGeneration } from "#iot/generations.ts";
+import { inEveryGeneration, namespace } from "#iot/generations.ts";
 import { countedSendersMax } from "#limits.ts";
 import { domainOf } from "#xmpp/jid.ts";
 import { type IqRequest, type Route, route } from "#xmpp/router.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
+import { oldRoutes } from "./old-dialect.ts";
 import type { Service } from "./service.ts";
+import type { Dialect } from "./store.ts";
 import { readRegistration } from "./tags.ts";
 import { register, remove, unregister, updateByOwner, updateByThing } from "./things.ts";
 
 export const discoveryRoutes = (service: Service): Route[] => {
   // DISCO-THR-05; shared by the generations, or three dialects would have three allowances.
   const registers = createRate(service.clock, 500, 200, countedSendersMax);
-  return inEveryGeneration("discovery", ns => [...thingRoutes(service, registers, ns), ...ownerRoutes(service, ns)]);
+  const routesIn = (ns: string, dialect: Dialect) => [
+    ...thingRoutes(service, registers, ns, dialect),
+    ...ownerRoutes(service, ns, dialect),
+  ];
+  const old = service.options.oldDialect === undefined ? [] : routesIn(namespace("discovery", "nf"), "xsf");
+  return [...inEveryGeneration("discovery", routesIn), ...oldRoutes(old, undefined)];
 };
 
 const slowDown = () => new StanzaError("wait", "resource-constraint", "too many requests; try again later");
 
-function thingRoutes(service: Service, registers: Rate, ns: string): Route[] {
+function thingRoutes(service: Service, registers: Rate, ns: string, dialect: Dialect): Route[] {
   const { store, claims, clock, options } = service;
   const requireLocal = ({ fromBare }: IqRequest) => {
     if (!service.isLocal(domainOf(fromBare)))
@@ -42,9 +49,7 @@ function thingRoutes(service: Service, registers: Rate, ns: string): Route[] {
         claims.agreed(disowned);
         tellDevice(request);
       }
-      service.after(request, "first-contact", () =>
-        service.peers.befriend(request.fromBare, generationOf("discovery", ns) ?? "nf"),
-      );
+      service.after(request, "first-contact", () => service.peers.befriend(request.fromBare, dialect));
       return claimed && wire.claimed.encode({ jid: claimed.owner, ref, isPublic: claimed.isPublic }, ns);
     }),
     route(["set"], ns, wire.update, async ({ jid, ref, tags }, request) => {
@@ -68,7 +73,7 @@ function thingRoutes(service: Service, registers: Rate, ns: string): Route[] {
   ];
 }
 
-function ownerRoutes(service: Service, ns: string): Route[] {
+function ownerRoutes(service: Service, ns: string, dialect: Dialect): Route[] {
   const { store, claims, clock, pushes } = service;
   return [
     route(["set"], ns, wire.mine, async ({ ref, isPublic, tags }, request) => {
@@ -76,7 +81,7 @@ function ownerRoutes(service: Service, ns: string): Route[] {
       const thing = await claims.mine(request.fromBare, tags, narrow, isPublic);
       service.after(request, "claim", async () => {
         await pushes.deliver(thing.jid);
-        await service.peers.befriend(request.fromBare, generationOf("discovery", ns) ?? "nf");
+        await service.peers.befriend(request.fromBare, dialect);
       });
       return wire.claimed.encode({ jid: thing.jid, ref: thing.ref, isPublic }, ns);
     }),

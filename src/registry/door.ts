@@ -1,11 +1,13 @@
 // Before each answer: the sender's generation is noted, what his device has not acknowledged goes first, and nobody may
 // have too much at once.
 
-import { type Family, type Generation, generationOf } from "#iot/generations.ts";
+import { type Family, generationOf } from "#iot/generations.ts";
 import { registryRequestsPerSenderMax } from "#limits.ts";
 import type { Route } from "#xmpp/router.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
+import { oldDiscoveryNs } from "./old-dialect.ts";
 import type { Service } from "./service.ts";
+import type { Dialect } from "./store.ts";
 
 const families: readonly Family[] = ["discovery", "provisioningDevice", "provisioningOwner"];
 
@@ -37,5 +39,5 @@ export function createDoor({ peers, pushes }: Service): (route: Route) => Route 
   };
 }
 
-const generationIn = (ns: string): Generation | undefined =>
-  families.map(family => generationOf(family, ns)).find(found => found !== undefined);
+const generationIn = (ns: string): Dialect | undefined =>
+  ns === oldDiscoveryNs ? "xsf" : families.map(family => generationOf(family, ns)).find(found => found !== undefined);

@@ -56,6 +56,12 @@ export interface Federation {
 }
 
 const ns = namespace("discovery", "nf");
+const nothing: wire.Found = { things: [], more: false };
+
+function named(name: string, answer: Element): Element {
+  if (answer.name !== name) throw new StanzaError("cancel", "undefined-condition", `<${answer.name}/> is no answer`);
+  return answer;
+}
 
 export function createFederation(deps: FederationDeps): Federation {
   const { options, connection, clock, log, signal, jid } = deps;
@@ -73,7 +79,7 @@ export function createFederation(deps: FederationDeps): Federation {
   const harvest = async (registry: string, request: Element, read: (answer: Element) => wire.Found, count: number) => {
     try {
       const answer = await connection.request("get", registry, request, { timeoutMs: federationMs, signal });
-      const { things, more } = answer === undefined ? { things: [], more: false } : read(answer);
+      const { things, more } = answer === undefined ? nothing : read(answer);
       // Nobody else speaks for things of our own domains, nor tells who owns what.
       const foreign = things.filter(thing => !deps.isLocal(domainOf(thing.jid)));
       const kept = foreign.slice(0, count).map(thing => ({ ...thing, owner: undefined }));
@@ -96,7 +102,7 @@ export function createFederation(deps: FederationDeps): Federation {
     if (parent === undefined) return [];
     const created = new Date(clock.now()).toISOString();
     const request = wire.query.encode({ qid, created, source: jid, search: plain(search, count) }, ns);
-    const read = (answer: Element) => wire.result.decode(answer).found ?? { things: [], more: false };
+    const read = (answer: Element) => wire.result.decode(named("result", answer)).found ?? nothing;
     return [await harvest(parent, request, read, count)];
   };
 
@@ -108,7 +114,9 @@ export function createFederation(deps: FederationDeps): Federation {
     askParent,
     async ask(search, count, isNothing) {
       const request = wire.search.encode(plain(search, count), ns);
-      const found = await Promise.all(peers.map(one => harvest(one, request, wire.found.decode, count)));
+      const found = await Promise.all(
+        peers.map(one => harvest(one, request, answer => wire.found.decode(named("found", answer)), count)),
+      );
       const isStillNothing = isNothing && found.every(({ things }) => things.length === 0);
       if (!isStillNothing || parent === undefined) return found;
       const qid = randomBytes(16).toString("base64url");

@@ -63,7 +63,9 @@ export async function runRegistry(
   const { host, port, jid, localDomains, allowWeakKey, friendOnAccept } = settings;
   const component = createComponent({ host, port, jid, secret }, inbound, { clock, log });
   const { peerRegistries: peers, parentRegistry: parent, childRegistries: children } = settings;
-  const options = { jid, localDomains, allowWeakKey, friendOnAccept, federation: { peers, parent, children } };
+  const oldDialect = settings.legacy ? { exposeOwner: settings.legacyExposeOwner } : undefined;
+  const federation = { peers, parent, children };
+  const options = { jid, localDomains, allowWeakKey, friendOnAccept, federation, oldDialect };
   const served = createRegistry({ options, store, connection: component, clock, log, signal: life });
   registry = served;
   const tasks = [component.run(life), served.run(life), quiet.run(life)];

@@ -9,7 +9,7 @@ import { type Element, element } from "#xml/element.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { bareJid, domainOf, normalJid } from "#xmpp/jid.ts";
 import { componentNs } from "#xmpp/stanza.ts";
-import type { Peer, RegistryStore } from "./store.ts";
+import type { Dialect, Peer, RegistryStore } from "./store.ts";
 
 export interface PeersDeps {
   readonly store: RegistryStore;
@@ -37,12 +37,13 @@ export interface Peers {
   isSuspect(full: string): boolean;
   /** This resource has spoken; resolves when that is dealt with. */
   heard(full: string): Promise<void>;
-  /** What that JID speaks, nf when it never said (DISCO-NS-02). */
+  /** What that JID speaks, nf when it never said, or speaks what is older (DISCO-NS-02). */
   generation(bare: string): Promise<Generation>;
+  dialect(bare: string): Promise<Dialect>;
   /** A known peer used this generation. */
-  spoke(bare: string, generation: Generation): Promise<void>;
+  spoke(bare: string, generation: Dialect): Promise<void>;
   /** First contact of a device, first claim of an owner: asks for presence, and again when there was no answer. */
-  befriend(bare: string, generation: Generation): Promise<void>;
+  befriend(bare: string, generation: Dialect): Promise<void>;
   presence(stanza: Element): void;
   /** A new stream: nothing is known of who is online. Asks everybody, paced. */
   online(): void;
@@ -159,7 +160,11 @@ export function createPeers(deps: PeersDeps): Peers {
     },
     isSuspect,
     heard,
-    generation: async bare => (await store.peer(bare))?.generation ?? "nf",
+    async generation(bare) {
+      const spoken = (await store.peer(bare))?.generation ?? "nf";
+      return spoken === "xsf" ? "nf" : spoken;
+    },
+    dialect: async bare => (await store.peer(bare))?.generation ?? "nf",
     async spoke(bare, generation) {
       const peer = await store.peer(bare);
       if (peer !== undefined && peer.generation !== generation) await put({ ...peer, generation });

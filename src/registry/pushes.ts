@@ -7,7 +7,7 @@ import type { Log } from "#base/log.ts";
 import { createScope } from "#base/scope.ts";
 import { type NodeRef, rootRef } from "#contract/node.ts";
 import * as discovery from "#iot/discovery.wire.ts";
-import { type Family, type Generation, namespace } from "#iot/generations.ts";
+import type { Family } from "#iot/generations.ts";
 import * as device from "#iot/provisioning-device.wire.ts";
 import {
   clearBeforeAnswerMs,
@@ -20,9 +20,10 @@ import {
 import type { Element } from "#xml/element.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
+import { payloadIn } from "./old-dialect.ts";
 import type { Peers } from "./peers.ts";
 import { type Answer, type Round, startRound } from "./round.ts";
-import type { Pending, RegistryStore } from "./store.ts";
+import type { Dialect, Pending, RegistryStore } from "./store.ts";
 
 export interface PushesDeps {
   readonly store: RegistryStore;
@@ -31,6 +32,8 @@ export interface PushesDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Devices may speak what was before the generations. */
+  readonly speaksOld: boolean;
 }
 
 export interface Pushes {
@@ -77,12 +80,12 @@ export function createPushes(deps: PushesDeps): Pushes {
   const faults = new Map<string, Answer>();
   let wake = Promise.withResolvers<void>();
 
-  const askOne = async (bare: string, full: string, { family, make }: Push, timeoutMs: number): Promise<Answer> => {
-    const spoken = await peers.generation(bare);
+  const askOne = async (bare: string, full: string, push: Push, timeoutMs: number): Promise<Answer> => {
+    const spoken = await peers.dialect(bare);
     let last: Answer = "refused";
-    for (const generation of new Set<Generation>([spoken, "nf", "ieee"])) {
+    for (const generation of new Set<Dialect>([spoken, "nf", "ieee", ...(deps.speaksOld ? ["xsf" as const] : [])])) {
       try {
-        await connection.request("set", full, make(namespace(family, generation)), {
+        await connection.request("set", full, payloadIn(push, generation), {
           timeoutMs,
           signal: deps.signal,
         });

@@ -87,7 +87,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
       ),
     );
   const peers = createPeers({ ...base, available, revived });
-  const pushes = createPushes({ ...base, peers });
+  const pushes = createPushes({ ...base, peers, speaksOld: options.oldDialect !== undefined });
   const questions = createQuestions({ ...base, peers });
   const claims = createClaims({ ...base, pushes, allowWeakKey: options.allowWeakKey });
   const service: Service = {

@@ -2,6 +2,7 @@
 
 import { TimeoutError, within } from "#base/deadline.ts";
 import { createRate } from "#base/rate.ts";
+import type { NodeRef } from "#contract/node.ts";
 import * as wire from "#iot/discovery.wire.ts";
 import { inEveryGeneration } from "#iot/generations.ts";
 import { countedSendersMax, searchMs, searchRowsMax, searchRowsStandard } from "#limits.ts";
@@ -9,6 +10,7 @@ import type { Element } from "#xml/element.ts";
 import { type Route, route } from "#xmpp/router.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import { alone, createFederation, type Federation, merged } from "./federation.ts";
+import { oldRoutes } from "./old-dialect.ts";
 import { criteriaOf } from "./search.ts";
 import type { Service } from "./service.ts";
 import type { Criterion, Page, Thing } from "./store.ts";
@@ -25,7 +27,7 @@ export function searchRoutes(service: Service): Route[] {
     signal: service.signal,
   });
   const rates = ratesOf(service);
-  return inEveryGeneration("discovery", ns => [
+  const routes = inEveryGeneration("discovery", ns => [
     route(["get"], ns, wire.search, async (search, { fromBare, signal }) => {
       rates.take(fromBare, search.distributed && federation.isOpen);
       const own = await foundHere(service, search, signal);
@@ -39,6 +41,10 @@ export function searchRoutes(service: Service): Route[] {
     }),
     ...registryRoutes(service, federation, rates, ns),
   ]);
+  const { oldDialect } = options;
+  if (oldDialect === undefined) return routes;
+  const ownerOf = async (jid: string, ref: NodeRef) => (await service.store.thing(jid, ref))?.owner;
+  return [...routes, ...oldRoutes(routes, oldDialect.exposeOwner ? ownerOf : undefined)];
 }
 
 /** Between registries; anybody else is not told whether there is anything to ask (DISCO-DEBBY-02). */

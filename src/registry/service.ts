@@ -23,6 +23,8 @@ export interface RegistryOptions {
   readonly friendOnAccept: boolean;
   /** Other registries; none unless said. */
   readonly federation?: FederationOptions;
+  /** XEP-0347 is served too (DISCO-NS-04); also, on wish, with the owner of each thing found. */
+  readonly oldDialect?: { readonly exposeOwner: boolean } | undefined;
 }
 
 export interface Service {

@@ -83,11 +83,14 @@ export interface Pending {
   readonly tries: number;
 }
 
+/** xsf: XEP-0347, before the generations (DISCO-NS-04). */
+export type Dialect = Generation | "xsf";
+
 /** One entry of the component's roster. `to`: we receive their presence; `from`: they receive ours. */
 export interface Peer {
   readonly jid: string;
   /** Last used by this JID (DISCO-NS-02). */
-  readonly generation: Generation;
+  readonly generation: Dialect;
   readonly to: "none" | "asked" | "both";
   readonly from: boolean;
 }

@@ -12,6 +12,8 @@ it("stands on its own with a JID alone: loopback, the standard port, the parent 
     port: 5347,
     database: "registry.db",
     localDomains: ["hub.example"],
+    legacy: false,
+    legacyExposeOwner: false,
     peerRegistries: [],
     childRegistries: [],
     allowWeakKey: false,

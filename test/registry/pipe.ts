@@ -11,6 +11,7 @@ import { child, type Element, element, elements, firstElement, format } from "#x
 import { parse } from "#xml/parser.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { componentNs, decodeError, StanzaError } from "#xmpp/stanza.ts";
+import type { FederationOptions } from "../../src/registry/federation.ts";
 import { createRegistry, type Registry } from "../../src/registry/registry.ts";
 import { openRegistryStore } from "../../src/registry/sqlite/store.ts";
 import type { RegistryStore } from "../../src/registry/store.ts";
@@ -53,6 +54,10 @@ export interface PipeOptions {
   localDomains?: string[];
   allowWeakKey?: boolean;
   friendOnAccept?: boolean;
+  federation?: FederationOptions;
+  oldDialect?: { exposeOwner: boolean };
+  /** How other services answer what the registry asks them. */
+  services?: Readonly<Record<string, (payload: Element) => Element | undefined | Promise<Element | undefined>>>;
 }
 
 export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
@@ -79,6 +84,9 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
     async request(type, to, payload, { timeoutMs = 10_000, signal } = {}) {
       const stanza = element("iq", componentNs, { type, to, from: service, id: `push-${++ids}` }, [payload]);
       const arrived = firstElement(out(stanza)) as Element;
+      const other = options.services?.[to ?? ""];
+      if (other !== undefined)
+        return within(clock, timeoutMs, "service", signal ?? world.stop.signal, async () => other(arrived));
       const answering = answerers.get(to ?? "")?.(arrived) ?? "silent";
       return within(clock, timeoutMs, "push", signal ?? world.stop.signal, async () => {
         const answer = await answering;
@@ -104,6 +112,8 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
         localDomains: options.localDomains ?? ["hub.example"],
         allowWeakKey: options.allowWeakKey ?? false,
         friendOnAccept: options.friendOnAccept ?? false,
+        ...(options.federation && { federation: options.federation }),
+        ...(options.oldDialect && { oldDialect: options.oldDialect }),
       },
       store,
       connection,

@@ -1,8 +1,7 @@
 // Rows of pushes that wait for an acknowledgement, and of the component's roster.
 
-import type { Generation } from "#iot/generations.ts";
 import type { Database } from "#store/database.ts";
-import type { Peer, Pending, PushKind, Reads, Writes } from "../store.ts";
+import type { Dialect, Peer, Pending, PushKind, Reads, Writes } from "../store.ts";
 
 interface PendingRow {
   id: number;
@@ -114,7 +113,7 @@ const asPending = (row: PendingRow): Pending => ({
 
 const asPeer = (row: PeerRow): Peer => ({
   jid: row.jid,
-  generation: row.generation as Generation,
+  generation: row.generation as Dialect,
   to: row.presence_to as Peer["to"],
   from: row.presence_from === 1,
 });
