@@ -33,6 +33,8 @@ interface CellRow extends Cell {
 
 /** Things read in one turn: some three milliseconds, for others are answered meanwhile. */
 const piece = 250;
+/** Before anybody is answered. */
+const piecesAtOnce = 20;
 /** Names looked at for columns at the start; the usual ones are seen first. */
 const namesLookedAt = 200;
 
@@ -106,7 +108,7 @@ export function createCatalogue(database: Database, sizes: Sizes, settled: () =>
     columns.set(name, Promise.resolve());
   }
   // A registry of ordinary size is in memory at once.
-  readPiece();
+  for (let pieces = 0; pieces < piecesAtOnce && readPiece(); ) pieces++;
   const all = readAll();
   // Who needs it waits for it and hears why it failed; nobody may need it.
   all.catch(() => {});
