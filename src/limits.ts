@@ -673,6 +673,10 @@ export const fontBytesMax = 64 * 1_048_576;
 
 // Tokens (src/base/certificates.ts, src/xmpp/iot/token-*.ts, src/registry/token*.ts, src/client/tokens.ts).
 export const rsaBitsMin = 2_048;
+/** Of keys made here. */
+export const tokenKeyBits = 3_072;
+/** Of a common name (RFC 5280, upper bounds). */
+export const certificateNameCharsMax = 64;
 /** A certificate with a key of 8192 bits has 2,400. */
 export const certificateBytesMax = 8_192;
 /** Of a challenge before it is encrypted; a key of 2048 bits takes 214 with OAEP and SHA-1. */
@@ -715,3 +719,24 @@ export const tokenServiceWaitMs = 3_000;
 export const tokenRoundMs = 3_600_000;
 /** Of a name; what is longer is cut before it is measured. */
 export const labelTextCharsMax = 400;
+/** A phone in bad light; and what label printers print well. */
+export const codeModuleMmMin = 0.3;
+export const codeModuleMmWished = 0.36;
+/** Read from a metre away. */
+export const codeModuleMmMax = 1;
+/** Size of the type: below it nobody reads it on a ladder, above it is a poster. */
+export const labelTextMmMin = 1.6;
+export const labelTextMmMax = 6;
+
+// The event log (src/xmpp/iot/event-log.ts).
+/** Events that wait while nobody can be told: what a bad day makes; then the oldest go, and are counted. */
+export const eventLogWaitingMax = 1_000;
+/** Ten a second, after a hundred at once. */
+export const eventLogAtOnceMax = 100;
+export const eventLogGapMs = 100;
+/** Who sent one back is left alone so long. */
+export const eventLogRefusedMs = 600_000;
+/** Of one event, in UTF-8. */
+export const eventLogTextBytesMax = 4_096;
+export const eventLogStackBytesMax = 8_192;
+export const eventLogTagsMax = 32;

@@ -8,6 +8,7 @@ import * as dataForm from "#iot/data-form.wire.ts";
 import * as disco from "#iot/disco.wire.ts";
 import * as discovery from "#iot/discovery.wire.ts";
 import * as editing from "#iot/editing.wire.ts";
+import * as eventLog from "#iot/event-log.wire.ts";
 import * as events from "#iot/events.wire.ts";
 import * as fields from "#iot/fields.wire.ts";
 import type { Family } from "#iot/generations.ts";
@@ -44,6 +45,7 @@ export const families: Readonly<Record<string, { module: Module; family?: Family
   "provisioning-owner": { module: provisioningOwner, family: "provisioningOwner" },
   "provisioning-tokens": { module: provisioningTokens, family: "provisioningTokens" },
   disco: { module: disco },
+  "event-log": { module: eventLog },
   software: { module: software, family: "softwareUpdates" },
   pubsub: { module: pubsub },
   harmonized: { module: harmonized },
