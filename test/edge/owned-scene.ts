@@ -1,0 +1,231 @@
+// Everything of the appliance that decides, put together as on the network but for the network: real tree, real files, the rules
+// in their order, roles, decisions and ownership. What the registry and the owner's service say is written down by a test.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { silentLog } from "#base/log.ts";
+import { createAdmission } from "#concentrator/admission.ts";
+import { type Concentrator, createConcentrator } from "#concentrator/concentrator.ts";
+import { type Asked, createExplaining, type Explanation } from "#concentrator/explaining.ts";
+import { createTree, type Tree } from "#concentrator/tree.ts";
+import { type BootSettings, bootSettings } from "#config.ts";
+import { applianceSource, meteringTopology, type NodeRef, nodeKey, rootRef } from "#contract/node.ts";
+import { boardDriver } from "#drivers/board/driver.ts";
+import { simDriver } from "#drivers/sim/driver.ts";
+import { createLettingIn } from "#edge/consent.ts";
+import { createRights, type Rights } from "#edge/rights.ts";
+import { openStores, type Stores } from "#edge/stores.ts";
+import { createDiscovery, type Discovery } from "#iot/discovery.ts";
+import { namespace } from "#iot/generations.ts";
+import { createProvisioning, type Provisioning } from "#iot/provisioning.ts";
+import { bareJid } from "#xmpp/jid.ts";
+import { StanzaError } from "#xmpp/stanza.ts";
+import { type ManualClock, manualClock } from "../support/manual-clock.ts";
+import { createServiceLink, edgeBare, type Script, type ServiceLink } from "../xmpp/iot/discovery-service-link.ts";
+
+export const registry = "reg.hub.example";
+export const decider = "prov.hub.example";
+const discoNs = namespace("discovery", "nf");
+
+export const ref = (nodeId: string, partition = ""): NodeRef => ({ nodeId, sourceId: meteringTopology, partition });
+export const heat = ref("heat-3", "attic");
+export const water = ref("water-7", "attic");
+export const line = ref("attic");
+export const board: NodeRef = { nodeId: "board", sourceId: applianceSource, partition: "" };
+export { rootRef };
+
+export interface OwnedScene extends AsyncDisposable {
+  readonly clock: ManualClock;
+  readonly folder: string;
+  readonly link: ServiceLink;
+  readonly stores: Stores;
+  readonly tree: Tree;
+  readonly concentrator: Concentrator;
+  readonly discovery: Discovery;
+  readonly provisioning: Provisioning;
+  readonly rights: Rights;
+  /** Who may see our presence. */
+  readonly contacts: Set<string>;
+  /** How the owner's service answers; away unless said. */
+  decide: Script;
+  /** Said to the hooks, in order. */
+  readonly told: string[];
+  claim(thing: NodeRef, owner: string, isPublic?: boolean): Promise<void>;
+  disown(thing: NodeRef): Promise<void>;
+  /** Questions to the service so far. */
+  asked(): number;
+  /** Whoever may hear it. */
+  explain(node: NodeRef, asked: Asked): Promise<Explanation>;
+}
+
+export const says =
+  (attrs: string, children = ""): Script =>
+  ({ payload }) =>
+    `<${payload.name}Response xmlns='${payload.ns}' jid='${payload.attrs.jid}' ${attrs}>${children}</${payload.name}Response>`;
+export const yes = says("result='true' m='true' p='true' s='true' c='true' i='true' h='true'");
+export const no = says("result='false'");
+export const away: Script = () => {
+  throw new StanzaError("wait", "service-unavailable");
+};
+
+export const addressOf = ({ nodeId, sourceId, partition }: NodeRef): string =>
+  nodeId === "" ? "" : `id='${nodeId}' src='${sourceId}' pt='${partition}'`;
+
+export async function ownedScene(
+  boot: Partial<BootSettings> = {},
+  /** `asleep`: no device is opened, and nothing is read. */
+  given: { clock?: ManualClock; folder?: string; asleep?: true } = {},
+): Promise<OwnedScene> {
+  const clock = given.clock ?? manualClock();
+  const folder = given.folder ?? mkdtempSync(join(tmpdir(), "isthmus-owned-"));
+  const settings = { ...bootSettings.parse({ domain: "hub.example", dataFolder: folder }), ...boot };
+  const link = createServiceLink(clock);
+  const { log } = link;
+  const stores = openStores(settings, clock, silentLog);
+  const tree = createTree({
+    drivers: [boardDriver, simDriver],
+    nodes: stores.nodes,
+    statuses: stores.history.statuses,
+    readings: stores.history.readings,
+    clock,
+    log: silentLog,
+    timeZone: "UTC",
+    roots: [{ ref: ref("site"), displayName: "House" }],
+  });
+  tree.import(applianceSource, [{ type: "board.appliance", id: "board", settings: { pollSeconds: 0 } }]);
+  const nodes = ["heat-3", "water-7"].map(id => ({ type: "sim.meter", id, settings: { pollSeconds: 0 } }));
+  tree.import(meteringTopology, [{ type: "sim.line", id: "attic", nodes }]);
+
+  const stop = new AbortController();
+  const contacts = new Set<string>();
+  const told: string[] = [];
+  const rightsChanged = () => {
+    told.push("rights");
+    concentrator.rightsChanged();
+  };
+  const discovery = createDiscovery({
+    connection: link.connection,
+    store: stores.ownership,
+    things: () => [{ ref: rootRef, tags: [{ name: "CLASS", value: "Concentrator" }] }, ...tree.things()],
+    forgetDecisions(thing) {
+      provisioning.forget(thing);
+      rights.roles.ownerChanged(thing);
+    },
+    hooks: {
+      claimed: (thing, owner) => {
+        told.push(`claimed ${thing.nodeId} ${owner}`);
+        rightsChanged();
+      },
+      disowned: (thing, owner, more) => {
+        told.push(`disowned ${thing.nodeId} ${owner} ${more}`);
+        rightsChanged();
+      },
+    },
+    clock,
+    log,
+    jitterMs: 0,
+  });
+  const rights = createRights({
+    settings,
+    stores,
+    tree,
+    discovery,
+    isContact: jid => contacts.has(jid),
+    hooks: { granted: rightsChanged, ended: rightsChanged },
+    clock,
+    log,
+  });
+  const provisioning: Provisioning = createProvisioning({
+    connection: link.connection,
+    decisions: stores.decisions,
+    store: stores.ownership,
+    account: () => edgeBare,
+    thingOf: one => (tree.things().some(thing => nodeKey(thing.ref) === nodeKey(one)) ? one : rootRef),
+    ownerOf: discovery.ownerOf,
+    owners: () => new Set(discovery.list().flatMap(({ owner }) => owner ?? [])),
+    hooks: {
+      rightsChanged,
+      friend: jid => told.push(`friend ${jid}`),
+      unfriend: jid => told.push(`unfriend ${jid}`),
+    },
+    clock,
+    log,
+  });
+  const lettingIn = createLettingIn({ roles: rights.roles, provisioning });
+  const rules = rights.rules(provisioning.rule);
+  const sources = {
+    ...rights.owners,
+    letIn: (jid: string) => contacts.has(jid),
+    friend: lettingIn.explain,
+    remembered: provisioning.remembered,
+    bareJid,
+  };
+  const admission = createAdmission({ rules, find: one => tree.find(one)?.ref, clock, log });
+  const explaining = createExplaining({ ...rights.owners, admission, sources });
+  const concentrator: Concentrator = createConcentrator({
+    tree,
+    readings: stores.history.readings,
+    eventLog: stores.history.events,
+    rules,
+    roles: rights.roles,
+    explaining: sources,
+    ownerOf: discovery.ownerOf,
+    clock,
+    log,
+  });
+  const scene = { decide: away };
+  link.script = sent => (sent.to === decider ? scene.decide(sent) : "");
+  link.serve([...discovery.routes, ...provisioning.routes], provisioning.messages);
+  const running = Promise.all(
+    [...(given.asleep ? [] : [tree.run, stores.history.run]), discovery.run, rights.roles.run].map(run =>
+      run(stop.signal),
+    ),
+  );
+  discovery.serviceFound({ jid: registry, generation: "nf" });
+  provisioning.serviceFound({ jid: decider, generation: "nf" });
+  provisioning.online(false);
+  discovery.online(false);
+  await clock.advance(2_000);
+
+  const push = async (payload: string) => {
+    const answer = await link.push(registry, payload);
+    if (answer !== "result") throw new Error(`the appliance said ${answer}`);
+    await clock.advance(0);
+  };
+  return {
+    clock,
+    folder,
+    link,
+    stores,
+    tree,
+    concentrator,
+    discovery,
+    provisioning,
+    rights,
+    contacts,
+    get decide() {
+      return scene.decide;
+    },
+    set decide(script) {
+      scene.decide = script;
+    },
+    told,
+    claim: (thing, owner, isPublic = true) =>
+      push(`<claimed xmlns='${discoNs}' jid='${owner}' ${addressOf(thing)} public='${isPublic}'/>`),
+    disown: thing => push(`<disowned xmlns='${discoNs}' ${addressOf(thing)}/>`),
+    async explain(node, asked) {
+      const found = tree.find(node);
+      if (found === undefined) throw new Error("no such node");
+      return await explaining.why(found, asked, stop.signal);
+    },
+    asked: () => link.sent.filter(({ to }) => to === decider).length,
+    async [Symbol.asyncDispose]() {
+      stop.abort(new Error("the test is over"));
+      await clock.advance(60_000);
+      await running;
+      stores[Symbol.dispose]();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
