@@ -40,9 +40,9 @@ export const validityOf = ({ validFrom, validTo }: X509Certificate): { from: num
   to: Date.parse(validTo),
 });
 
-/** A certificate signed by its own key. */
+/** A certificate signed by its own key, in its own name; whether that key may sign others does not matter. */
 export const isSelfSigned = (certificate: X509Certificate): boolean =>
-  certificate.checkIssued(certificate) && certificate.verify(certificate.publicKey);
+  certificate.subject === certificate.issuer && certificate.verify(certificate.publicKey);
 
 /** Signed by that authority, which is one, and is valid itself. */
 export const isIssuedBy = (certificate: X509Certificate, authority: X509Certificate, at: number): boolean => {
