@@ -1,7 +1,7 @@
 // The configuration file of the lab's ejabberd (YAML, of which JSON is a part). What it says was found by trial with 23.01.
 
 import { join } from "node:path";
-import type { BrokerOptions, BrokerPorts } from "./broker.ts";
+import type { BrokerOptions, BrokerPorts, Servers } from "./broker.ts";
 import { loopback } from "./ports.ts";
 
 /** As Prosody's default: longer stanzas end the stream. */
@@ -39,13 +39,16 @@ export function ejabberdConfig(options: BrokerOptions, ports: BrokerPorts): stri
         { port: ports.c2s, ...clients, starttls_required: true },
         { port: ports.tls, ...clients, tls: true },
         ...(ports.component === 0 ? [] : [component]),
+        ...(options.servers === undefined
+          ? []
+          : [{ port: options.servers.port, ip: loopback, module: "ejabberd_s2s_in" }]),
         {
           port: `unix:${controlSocket(folder)}`,
           module: "ejabberd_http",
           request_handlers: { "/api": "mod_http_api" },
         },
       ],
-      s2s_access: "none",
+      ...serversConfig(options.servers),
       auth_method: "internal",
       auth_password_format: "scram",
       auth_scram_hash: options.passwordHash === "SHA-256" ? "sha256" : "sha",
@@ -63,6 +66,8 @@ export function ejabberdConfig(options: BrokerOptions, ports: BrokerPorts): stri
         mod_ping: {},
         mod_privacy: {},
         mod_roster: {},
+        // Who has no certificate proves himself by a call back; without this module he cannot.
+        ...(options.servers?.careless ? { mod_s2s_dialback: {} } : {}),
         mod_stream_mgmt: { resume_timeout: options.resumeSeconds ?? 300 },
         ...(options.registration ? { mod_register: { access: "all", ip_access: "all" } } : {}),
       },
@@ -71,3 +76,13 @@ export function ejabberdConfig(options: BrokerOptions, ports: BrokerPorts): stri
     2,
   );
 }
+
+function serversConfig(servers: Servers | undefined) {
+  if (servers === undefined) return { s2s_access: "none" };
+  const { careless, caPath } = servers;
+  return { s2s_access: "all", s2s_use_starttls: careless ? "optional" : "required", s2s_cafile: caPath };
+}
+
+/** For Erlang's own resolver: where other servers are is asked of the lab's name server, and of no other. */
+export const namesConfig = (nameServer: number): string =>
+  `{lookup, [native]}.\n{resolv_conf, ""}.\n{nameserver, {127,0,0,1}, ${nameServer}}.\n`;

@@ -9,7 +9,8 @@ import { join } from "node:path";
 import type { Clock } from "#base/clock.ts";
 import type { Broker, BrokerOptions, BrokerPorts } from "./broker.ts";
 import { type Child, findProgram, LabError, startChild } from "./child.ts";
-import { controlSocket, ejabberdConfig } from "./ejabberd-config.ts";
+import { controlSocket, ejabberdConfig, namesConfig } from "./ejabberd-config.ts";
+import { startNameServer } from "./name-server.ts";
 import { choosingPorts, freePorts, requireFreePorts, untilPortAnswers } from "./ports.ts";
 
 const controlMsMax = 15_000;
@@ -25,8 +26,12 @@ async function startOnce(options: BrokerOptions): Promise<Broker> {
   const ports = await choosePorts(options);
   await mkdir(join(folder, "data"), { recursive: true, mode: 0o700 });
   await writeFile(join(folder, "ejabberd.yml"), ejabberdConfig(options, ports), { mode: 0o600 });
+  await using started = new AsyncDisposableStack();
+  const names = started.use(await startNameServer(options.servers?.peers ?? {}));
+  await writeFile(join(folder, "names"), namesConfig(names.port));
+  const uses = usesOf(options, ports);
   const librariesPath = await findLibraries();
-  const begin = (until: AbortSignal) => start(folder, librariesPath, ports, clock, until);
+  const begin = (until: AbortSignal) => start(folder, librariesPath, uses, clock, until);
   let child: Child = await begin(signal);
   const register = async (name: string, password: string) => {
     const account = { user: name, host: domain };
@@ -34,19 +39,15 @@ async function startOnce(options: BrokerOptions): Promise<Broker> {
     if (made.status === conflict) await demand(folder, "change_password", { ...account, newpass: password });
     else if (made.status !== ok) throw new LabError(`ejabberd did not register ${name}: ${made.text}`);
   };
-  try {
-    for (const user of options.users ?? []) await register(user.name, user.password);
-  } catch (error) {
-    await child.stop();
-    throw error;
-  }
-  const stop = () => child.stop();
+  started.defer(() => child.stop());
+  for (const user of options.users ?? []) await register(user.name, user.password);
+  const all = started.move();
   return {
     domain,
     ports,
     register,
     removeUser: name => demand(folder, "unregister", { user: name, host: domain }),
-    stop,
+    stop: () => child.stop(),
     kill: () => child.kill(),
     restart: async () => {
       await child.stop();
@@ -54,7 +55,7 @@ async function startOnce(options: BrokerOptions): Promise<Broker> {
     },
     log: () => child.output(),
     pid: () => child.pid,
-    [Symbol.asyncDispose]: stop,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
 
@@ -65,9 +66,16 @@ async function choosePorts({ ports, components = [] }: BrokerOptions): Promise<B
 
 const socketPollMs = 20;
 
-async function start(folder: string, libraries: string, ports: BrokerPorts, clock: Clock, signal: AbortSignal) {
-  const uses: Record<string, number> = { "XMPP clients": ports.c2s, "XMPP clients, TLS": ports.tls };
+type Uses = Record<string, number>;
+
+function usesOf({ servers }: BrokerOptions, ports: BrokerPorts): Uses {
+  const uses: Uses = { "XMPP clients": ports.c2s, "XMPP clients, TLS": ports.tls };
   if (ports.component !== 0) uses["XMPP components"] = ports.component;
+  if (servers !== undefined) uses["XMPP servers"] = servers.port;
+  return uses;
+}
+
+async function start(folder: string, libraries: string, uses: Uses, clock: Clock, signal: AbortSignal) {
   await requireFreePorts(uses);
   // Left by one that was killed, it would be in the way.
   await rm(controlSocket(folder), { force: true });
@@ -82,6 +90,7 @@ async function start(folder: string, libraries: string, ports: BrokerPorts, cloc
         HOME: folder,
         ERL_LIBS: libraries,
         ERL_CRASH_DUMP_SECONDS: "0",
+        ERL_INETRC: join(folder, "names"),
         EJABBERD_CONFIG_PATH: join(folder, "ejabberd.yml"),
         EJABBERD_LOG_PATH: join(folder, "ejabberd.log"),
       },

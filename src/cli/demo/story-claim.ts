@@ -71,7 +71,8 @@ export async function claimSteps(world: World, { step, check }: Checks, signal: 
       const found = await until("owner shown", claimMs, signal, async () =>
         (await world.status()).nodes.find(one => one.ref.nodeId === node && one.thing?.owner !== undefined),
       );
-      demand(found.thing?.owner === `owner@${world.domain}` && found.thing.uri === undefined, ownership(found));
+      const owner = (await world.client("owner")).bareJid;
+      demand(found.thing?.owner === owner && found.thing.uri === undefined, ownership(found));
       return ownership(found);
     });
   }

@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { systemClock } from "#base/clock.ts";
 import { formatValue } from "#contract/field.ts";
 import { parseNode } from "#contract/node.ts";
-import type { StartBroker } from "#lab/broker.ts";
+import type { Servers, StartBroker } from "#lab/broker.ts";
 import { createAuthority } from "#lab/certificates.ts";
+import { freePorts } from "#lab/ports.ts";
 import { startProsody } from "#lab/prosody.ts";
 import { askStatus } from "#link/status-socket.ts";
 import { type Client, connectClient } from "../connect.ts";
@@ -50,6 +51,8 @@ const serviceJid = `things.${domain}`;
 export interface WorldOptions {
   /** Prosody unless said. */
   readonly startBroker?: StartBroker;
+  /** The people have their accounts on a server of their own, and come through that of the appliance. */
+  readonly peopleAt?: { readonly domain: string; readonly startBroker: StartBroker };
   /** The site file; that of the demonstration's house unless said. */
   readonly site?: (devices: Devices) => string;
 }
@@ -57,7 +60,7 @@ export interface WorldOptions {
 export async function startWorld(
   print: (line: string) => void,
   signal: AbortSignal,
-  { startBroker = startProsody, site = houseOf }: WorldOptions = {},
+  { startBroker = startProsody, peopleAt, site = houseOf }: WorldOptions = {},
 ): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "isthmus-demo-"));
   await using started = new AsyncDisposableStack();
@@ -66,19 +69,34 @@ export async function startWorld(
   const authority = await createAuthority(join(folder, "ca"), systemClock, signal);
   const secret = randomBytes(32).toString("hex");
   const passwords = new Map(people.map(name => [name, randomBytes(16).toString("base64url")]));
+  const users = [...passwords].map(([name, password]) => ({ name, password }));
+  const link = peopleAt === undefined ? undefined : await linkOf(peopleAt.domain, authority.caPath);
+  const common = { clock: systemClock, signal, passwordHash: "SHA-256" } as const;
   const broker = started.use(
     await startBroker({
+      ...common,
       folder: join(folder, "broker"),
       domain,
-      certificate: await authority.issue({ hosts: [domain, "localhost"] }),
-      clock: systemClock,
-      signal,
+      certificate: await authority.issue({ hosts: [domain, "localhost", serviceJid] }),
       components: [{ jid: serviceJid, secret }],
-      users: [...passwords].map(([name, password]) => ({ name, password })),
-      passwordHash: "SHA-256",
+      users: peopleAt === undefined ? users : [],
       registration: true,
+      ...(link && { servers: link.here }),
     }),
   );
+  const peoplesBroker =
+    peopleAt === undefined
+      ? broker
+      : started.use(
+          await peopleAt.startBroker({
+            ...common,
+            folder: join(folder, "other-broker"),
+            domain: peopleAt.domain,
+            certificate: await authority.issue({ hosts: [peopleAt.domain] }),
+            users,
+            ...(link && { servers: link.there }),
+          }),
+        );
   const devices = started.use(await startDevices(join(folder, "mosquitto"), systemClock, signal));
 
   const registry = started.use(
@@ -100,7 +118,10 @@ export async function startWorld(
 
   const identities = join(folder, "identities");
   const known = new Map(
-    [...passwords].map(([name, password]) => [name, identityOf(name, password, broker.ports.tls, authority.caPath)]),
+    [...passwords].map(([name, password]) => [
+      name,
+      identityOf(`${name}@${peoplesBroker.domain}`, password, peoplesBroker.ports.tls, authority.caPath),
+    ]),
   );
   for (const [name, identity] of known) saveIdentity(name, identity, identities);
   started.use(pointTo({ identities, dataFolder }));
@@ -222,8 +243,15 @@ function alsoAtExit(work: () => void): Disposable {
   };
 }
 
-const identityOf = (name: string, password: string, port: number, caFile: string): Identity => ({
-  jid: `${name}@${domain}`,
+/** Two servers that know where the other is, by the domains that each of them serves. */
+async function linkOf(other: string, caPath: string): Promise<{ here: Servers; there: Servers }> {
+  const [here = 0, there = 0] = await freePorts(2);
+  const peers = { [domain]: here, [serviceJid]: here, [other]: there };
+  return { here: { port: here, peers, caPath }, there: { port: there, peers, caPath } };
+}
+
+const identityOf = (jid: string, password: string, port: number, caFile: string): Identity => ({
+  jid,
   password,
   host: "127.0.0.1",
   port,
