@@ -5,7 +5,7 @@ import { Refusal } from "#contract/faults.ts";
 import { searchBlockRows, searchColumnsMax, searchFewRows } from "#limits.ts";
 import type { Database } from "#store/database.ts";
 import { type Cell, createListing, type Listing } from "./listing.ts";
-import { listedSql } from "./things.ts";
+import { listedReader, listedSql } from "./things.ts";
 
 export interface Catalogue {
   readonly listing: Listing;
@@ -50,7 +50,7 @@ export function createCatalogue(database: Database, sizes: Sizes, settled: () =>
   const page = database
     .prepare<[number, number], number>(`SELECT id FROM thing WHERE id > ? AND ${listedSql} ORDER BY id LIMIT ?`)
     .pluck();
-  const isListed = database.prepare<[number]>(`SELECT 1 FROM thing WHERE id = ? AND ${listedSql}`);
+  const isListed = listedReader(database);
   const cells = database.prepare<[number, number], CellRow>(
     "SELECT thing, name, term, num FROM tag WHERE thing BETWEEN ? AND ? ORDER BY thing",
   );
@@ -92,8 +92,8 @@ export function createCatalogue(database: Database, sizes: Sizes, settled: () =>
   const follow = (id: number) => {
     // What was not read yet is read with the rest.
     if (id > readTo) return;
-    if (isListed.get(id) === undefined) listing.drop(id);
-    else listing.put(id, cells.all(id, id));
+    if (isListed(id)) listing.put(id, cells.all(id, id));
+    else listing.drop(id);
   };
   const columnOf = (name: number): Promise<void> => {
     const known = columns.get(name);

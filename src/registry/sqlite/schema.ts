@@ -105,34 +105,42 @@ CREATE INDEX peer_presence ON peer (jid) WHERE presence_to = 'both';
   },
   {
     version: 2,
-    name: "texts of tags numbered, and indexed by their parts",
+    name: "tags in one piece, and an index of those that may be found",
     sql: `
--- Each text of a tag once, however many things have it; gone with the last of them.
+-- What a thing says of itself, [name, value] in turn, whoever may see it.
+CREATE TABLE saying (
+  thing INTEGER PRIMARY KEY REFERENCES thing (id) ON DELETE CASCADE,
+  tags TEXT NOT NULL
+) STRICT;
+INSERT INTO saying (thing, tags)
+  SELECT thing, json_group_array(json_array(coalesce(shown, tag_name.name), coalesce(str, num)))
+  FROM tag JOIN tag_name ON tag_name.id = tag.name GROUP BY thing;
+-- Each text of a tag that may be found, once, however many things have it; gone with the last of them.
 CREATE TABLE term (
   id INTEGER PRIMARY KEY,
   name INTEGER NOT NULL REFERENCES tag_name (id),
   str TEXT NOT NULL,
   UNIQUE (name, str)
 ) STRICT;
-INSERT INTO term (name, str) SELECT DISTINCT name, str FROM tag WHERE str IS NOT NULL;
+INSERT INTO term (name, str) SELECT DISTINCT name, str FROM tag WHERE str IS NOT NULL AND listed = 1;
 -- For masks that begin anywhere: which texts hold which three letters.
 CREATE VIRTUAL TABLE term_text USING fts5 (
   str, content = 'term', content_rowid = 'id', tokenize = 'trigram case_sensitive 1', detail = none, columnsize = 0
 );
 INSERT INTO term_text (term_text) VALUES ('rebuild');
--- Numbered tags; whether a thing may be found is said by its state alone.
-CREATE TABLE numbered_tag (
+-- Tags of things that may be found, and of no others.
+CREATE TABLE found_tag (
   thing INTEGER NOT NULL REFERENCES thing (id) ON DELETE CASCADE,
   name INTEGER NOT NULL REFERENCES tag_name (id),
-  shown TEXT,
   term INTEGER,
   num REAL,
   PRIMARY KEY (thing, name)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO numbered_tag (thing, name, shown, term, num)
-  SELECT thing, tag.name, shown, term.id, num FROM tag LEFT JOIN term ON term.name = tag.name AND term.str = tag.str;
+INSERT INTO found_tag (thing, name, term, num)
+  SELECT thing, tag.name, term.id, num FROM tag LEFT JOIN term ON term.name = tag.name AND term.str = tag.str
+  WHERE listed = 1;
 DROP TABLE tag;
-ALTER TABLE numbered_tag RENAME TO tag;
+ALTER TABLE found_tag RENAME TO tag;
 CREATE INDEX tag_term ON tag (term, thing) WHERE term IS NOT NULL;
 CREATE INDEX tag_num ON tag (name, num, thing) WHERE num IS NOT NULL;
 `,

@@ -12,7 +12,7 @@ import { registryMigrations } from "./schema.ts";
 import { createSearch } from "./search.ts";
 import { tagRecords } from "./tags.ts";
 import { createTerms, remembered } from "./terms.ts";
-import { thingRecords } from "./things.ts";
+import { listedReader, thingRecords } from "./things.ts";
 import { trafficRecords } from "./traffic.ts";
 
 /** Opens or creates the file. Throws `DatabaseFault`. `sizes`: for tests, which have fewer things. */
@@ -27,9 +27,10 @@ export function openRegistryStore(path: string, log: Log, sizes: Sizes = standar
   const catalogue = createCatalogue(database, sizes, settled);
   const terms = createTerms(database);
   const counts = remembered<string>();
+  const { index, ...tags } = tagRecords(database, terms, listedReader(database), catalogue.touched);
   const plain: Reads & Writes = {
-    ...thingRecords(database, terms, counts, catalogue.touched),
-    ...tagRecords(database, terms, catalogue.touched),
+    ...thingRecords(database, index, counts, catalogue.touched),
+    ...tags,
     ...decisionRecords(database),
     ...trafficRecords(database),
   };

@@ -3,7 +3,8 @@
 import type { NodeRef } from "#contract/node.ts";
 import type { Database } from "#store/database.ts";
 import type { Reads, Thing, ThingState, Writes } from "../store.ts";
-import type { remembered, Terms } from "./terms.ts";
+import type { TagIndex } from "./tags.ts";
+import type { remembered } from "./terms.ts";
 
 export interface ThingRow {
   id: number;
@@ -47,7 +48,7 @@ type ThingMethods =
 /** `counts`: things of a JID, as far as they were counted. `touched` is told of each thing that may be found now, or no longer. */
 export function thingRecords(
   database: Database,
-  terms: Terms,
+  index: TagIndex,
   counts: ReturnType<typeof remembered<string>>,
   touched: (id: number) => void,
 ): Pick<Reads & Writes, ThingMethods> {
@@ -84,6 +85,7 @@ export function thingRecords(
   const dropPending = database.prepare(
     "DELETE FROM pending WHERE jid = ? AND node = ? AND source = ? AND partition = ?",
   );
+  const isListed = listedReader(database);
   const one = (row: ThingRow | undefined) => row && asThing(row);
   const address = (ref: NodeRef) => [ref.nodeId, ref.sourceId, ref.partition];
 
@@ -109,14 +111,18 @@ export function thingRecords(
       return Number(row.lastInsertRowid);
     },
     setThing(id, state, owner, digest, claimedAt) {
+      const was = isListed(id);
       set.run(state, owner ?? null, digest ?? null, claimedAt ?? null, id);
+      const is = state === "public" || state === "selfOwned";
+      if (is && !was) index.list(id);
+      if (was && !is) index.unlist(id);
       touched(id);
     },
     beginDisown: id => void begin.run(id),
     restoreDisown: id => void restore.run(id),
     restoreDisowns: () => void restoreAll.run(),
     deleteThing(thing) {
-      terms.dropTags(thing.id);
+      index.unlist(thing.id);
       drop.run(thing.id);
       counts.forget(thing.jid);
       touched(thing.id);
@@ -128,3 +134,9 @@ export function thingRecords(
 /** Strangers may find it (DISCO-SEARCH-01); also while its disowning waits for its answer, for it may be restored. */
 export const listedSql =
   "(CASE thing.state WHEN 'disowning' THEN prior ELSE thing.state END) IN ('public','selfOwned')";
+
+/** Whether strangers may find the thing. */
+export function listedReader(database: Database): (id: number) => boolean {
+  const listed = database.prepare<[number]>(`SELECT 1 FROM thing WHERE id = ? AND ${listedSql}`);
+  return id => listed.get(id) !== undefined;
+}
