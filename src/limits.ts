@@ -740,3 +740,18 @@ export const eventLogRefusedMs = 600_000;
 export const eventLogTextBytesMax = 4_096;
 export const eventLogStackBytesMax = 8_192;
 export const eventLogTagsMax = 32;
+/** Of a label: below the first no code fits, above the second no printer prints. */
+export const labelSideMmMin = 15;
+export const labelSideMmMax = 300;
+export const labelDotsMin = 150;
+export const labelDotsMax = 1_200;
+export const labelCopiesMax = 100;
+/** 10,000 devices and their appliance; a file of more is no file for a printer. */
+export const labelsMax = 20_000;
+
+// Contacts of the appliance (src/edge/contacts.ts).
+/** Addresses kept out; whole domains are blocked as one. */
+export const blockedMax = 1_000;
+/** Pairing codes that nobody has used yet, and how long one is good at most. */
+export const pairingsMax = 16;
+export const pairingMsMax = 604_800_000;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Clock } from "#base/clock.ts";
 import { within } from "#base/deadline.ts";
 import { backoff } from "#base/delays.ts";
-import type { Log } from "#base/log.ts";
+import { type Log, type LogEvent, teeLog } from "#base/log.ts";
 import { createQuietLog } from "#base/quiet-log.ts";
 import { supervise, type Task } from "#base/supervise.ts";
 import { createTree, type Tree } from "#concentrator/tree.ts";
@@ -38,7 +38,12 @@ export interface EdgeOptions {
 
 /** Resolves after an orderly stop. Throws `ConfigError` and `DatabaseFault` before anything runs. */
 export async function runEdge({ settings, clock, signal, announce, restart, ...options }: EdgeOptions): Promise<void> {
-  const quiet = createQuietLog(options.log, clock);
+  // What is written is also what may be sent: folded already, and in the same words.
+  let send: (line: LogEvent) => void = () => {};
+  const quiet = createQuietLog(
+    teeLog(options.log, line => send(line)),
+    clock,
+  );
   const { log } = quiet;
   // A time said without a zone is meant in the configured one, whoever says it (COM-LEX-02).
   process.env.TZ = settings.timeZone;
@@ -61,10 +66,12 @@ export async function runEdge({ settings, clock, signal, announce, restart, ...o
   if (settings.siteFile !== undefined) takeSiteFile(tree, settings.siteFile);
 
   const network = createNetwork({ settings, stores, tree, clock, log, signal, restart });
+  send = network.events.take;
   const status = () =>
     describeStatus({
       ...network,
       name: settings.name,
+      language: settings.language,
       tree,
       upSeconds: () => Math.floor((clock.monotonic() - startedAt) / 1000),
     });

@@ -75,6 +75,16 @@ export const commands: readonly Listed[] = [
     summary: "Listen to what is said on a node's line.",
     load: async () => (await import("./commands/sniff.ts")).sniff,
   },
+  {
+    name: "labels",
+    summary: "Make labels with the codes to claim things with.",
+    load: async () => (await import("./commands/labels.ts")).labels,
+  },
+  {
+    name: "why",
+    summary: "Say why somebody may, or may not, read or control a node, or be let in.",
+    load: async () => (await import("./commands/why.ts")).why,
+  },
   { name: "roles list", summary: "List who else has rights here.", load: async () => (await roles()).rolesList },
   { name: "roles grant", summary: "Give somebody a role.", load: async () => (await roles()).rolesGrant },
   { name: "roles revoke", summary: "Take a role back.", load: async () => (await roles()).rolesRevoke },

@@ -3,6 +3,7 @@
 import QRCode from "qrcode";
 import type { NodeRef, NodeState } from "#contract/node.ts";
 import { describeNode } from "#contract/node.ts";
+import type { LabelFacts } from "#labels/facts.ts";
 import type { Output } from "./output.ts";
 
 export interface StatusNode {
@@ -12,11 +13,20 @@ export interface StatusNode {
   readonly state: NodeState;
   readonly message: string;
   /** Undefined for what is not a thing of its own: lines belong to the appliance. */
-  readonly thing?: { readonly state: string; readonly owner?: string | undefined; readonly uri?: string | undefined };
+  readonly thing?: StatusThing;
+  /** NodeId of the node it hangs below. */
+  readonly parent?: string | undefined;
+}
+
+export interface StatusThing extends Partial<LabelFacts> {
+  readonly state: string;
+  readonly owner?: string | undefined;
+  readonly uri?: string | undefined;
 }
 
 export interface Status {
   readonly name: string;
+  readonly language?: string;
   readonly version: string;
   readonly upSeconds: number;
   readonly connection: {

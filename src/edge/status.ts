@@ -3,15 +3,18 @@
 import { isThing } from "#concentrator/forest.ts";
 import { faultText, stateOf } from "#concentrator/status.ts";
 import type { Tree } from "#concentrator/tree.ts";
-import { type NodeRef, nodeKey, rootRef } from "#contract/node.ts";
+import { type NodeRef, nodeKey, rootRef, type Tag } from "#contract/node.ts";
 import type { Discovery } from "#iot/discovery.ts";
 import type { Provisioning } from "#iot/provisioning.ts";
+import { labelFacts } from "#labels/facts.ts";
 import type { Session } from "#xmpp/session.ts";
 
 export const version = "0.1.0";
 
 export interface StatusDeps {
   readonly name: string;
+  /** The language the appliance speaks to who asks for none. */
+  readonly language: string;
   readonly tree: Tree;
   readonly session: Session;
   readonly discovery: Discovery;
@@ -21,18 +24,21 @@ export interface StatusDeps {
 }
 
 /** Plain data, as `Status` of cli/status-text.ts reads it. Holds claim codes: only for who may claim. */
-export function describeStatus({ name, tree, session, discovery, provisioning, upSeconds }: StatusDeps) {
+export function describeStatus({ name, language, tree, session, discovery, provisioning, upSeconds }: StatusDeps) {
   const things = new Map(discovery.list().map(one => [nodeKey(one.ref), one]));
+  const tags = new Map<string, readonly Tag[]>(tree.things().map(one => [nodeKey(one.ref), one.tags]));
   /** Before the registry was ever found a thing has no record yet. */
   const thing = (ref: NodeRef) => {
     const found = things.get(nodeKey(ref));
-    return { thing: { state: found?.state ?? "unregistered", owner: found?.owner, uri: found?.uri } };
+    const label = labelFacts(tags.get(nodeKey(ref)) ?? found?.tags ?? []);
+    return { thing: { state: found?.state ?? "unregistered", owner: found?.owner, uri: found?.uri, ...label } };
   };
   const nodes = [...tree.sources.values()].flatMap(source =>
     [...source.nodes.values()].map(node => ({
       ref: node.ref,
       name: node.record.displayName,
       type: node.record.type,
+      parent: node.parent?.ref.nodeId,
       state: stateOf(node),
       message: faultText(node) ?? "",
       ...(isThing(node) ? thing(node.ref) : {}),
@@ -40,6 +46,7 @@ export function describeStatus({ name, tree, session, discovery, provisioning, u
   );
   return {
     name,
+    language,
     version,
     upSeconds: upSeconds(),
     connection: { ...session.state(), jid: jidOf(session) },

@@ -25,6 +25,7 @@ async function follow(known: readonly string[] = []) {
             state: "registered",
             owner: undefined,
             uri: undefined,
+            tags: [],
           })),
       },
       roles: {

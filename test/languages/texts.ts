@@ -8,8 +8,8 @@ import { formOf } from "#contract/form.ts";
 import { drivers } from "#drivers/all.ts";
 
 const root = join(import.meta.dirname, "../..");
-/** What the registry, the command line and the lab say is not said by the appliance. */
-const rooms = ["src/concentrator", "src/drivers", "src/xmpp", "src/edge"];
+/** What the registry, the command line and the lab say is not said by the appliance; labels speak its languages too. */
+const rooms = ["src/concentrator", "src/drivers", "src/xmpp", "src/edge", "src/labels"];
 
 const walk = (folder: string): string[] =>
   readdirSync(join(root, folder), { withFileTypes: true }).flatMap(entry => {

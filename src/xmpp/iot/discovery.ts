@@ -51,6 +51,8 @@ export interface ThingStatus {
   readonly owner: string | undefined;
   /** To claim it with. Whoever has it may claim: for a local or authenticated operator only (URI-KIND-03). */
   readonly uri: string | undefined;
+  /** As told to the registry, without KEY. */
+  readonly tags: readonly Tag[];
 }
 
 export interface Discovery {
@@ -219,7 +221,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       claims
         .all()
         .filter(record => !record.leaving)
-        .map(({ ref, state, owner }) => ({ ref, state, owner, uri: claimUriOf(ref) }))
+        .map(({ ref, state, owner, tags }) => ({ ref, state, owner, uri: claimUriOf(ref), tags }))
         .toArray(),
     get told() {
       let some = false;
