@@ -30,6 +30,8 @@ export interface Owner {
   answer(question: OwnerQuestion, answer: Answer, signal: AbortSignal): Promise<void>;
   /** The rules of all one's things; the interfaces have no element for it, so it is an ad-hoc command of the service. */
   rules(signal: AbortSignal): Promise<OwnerRule[]>;
+  /** What was asked of one and is not answered, by the service of that domain; one's own unless said. Also an ad-hoc command. */
+  asked(signal: AbortSignal, domain?: string): Promise<AskedOfOwner[]>;
   deleteRules(of: { jid?: string; ref?: NodeRef }, signal: AbortSignal): Promise<void>;
 }
 
@@ -44,6 +46,23 @@ export interface OwnerRule {
   readonly allow: boolean;
   /** "Energy; momentary", "" when unlimited. */
   readonly limits: string;
+}
+
+/** An open question as the service's form tells it, for people. Texts of strangers: shown as they are, escaped. */
+export interface AskedOfOwner {
+  readonly key: string;
+  readonly jid: string;
+  readonly ref: NodeRef;
+  /** isFriend, canRead or canControl. */
+  readonly kind: string;
+  readonly remote: string;
+  readonly names: string;
+  readonly categories: string;
+  /** ISO 8601 UTC. */
+  readonly asked: string;
+  /** "" when it was never sent. */
+  readonly sent: string;
+  readonly times: number;
 }
 
 export interface OwnerDeps {
@@ -111,6 +130,15 @@ export function createOwner(deps: OwnerDeps): Owner {
     const found = (await deps.services(domain, signal)).provisioning;
     if (found === undefined) throw new StanzaError("cancel", "item-not-found", `no provisioning service at ${domain}`);
     return found;
+  };
+
+  /** The items of the form with which the service answers the command. */
+  const listed = async (domain: string, node: string, signal: AbortSignal): Promise<Element[]> => {
+    const service = await provisioning(domain, signal);
+    const command = element("command", commandsNs, { node, action: "execute" });
+    const reply = await connection.request("set", service.jid, command, { signal });
+    const form = reply === undefined ? undefined : child(reply, "x", "jabber:x:data");
+    return form === undefined ? [] : elements(form).filter(one => one.name === "item");
   };
 
   return {
@@ -181,17 +209,8 @@ export function createOwner(deps: OwnerDeps): Owner {
       const rule = ruleOf(question, answer);
       await connection.request("set", service.jid, rule, { signal });
     },
-    async rules(signal) {
-      const service = await provisioning(ownDomain(), signal);
-      const command = element("command", commandsNs, { node: "rules", action: "execute" });
-      const reply = await connection.request("set", service.jid, command, { signal });
-      const form = reply === undefined ? undefined : child(reply, "x", "jabber:x:data");
-      return form === undefined
-        ? []
-        : elements(form)
-            .filter(one => one.name === "item")
-            .map(ruleOfItem);
-    },
+    rules: async signal => (await listed(ownDomain(), "rules", signal)).map(ruleOfItem),
+    asked: async (signal, domain = ownDomain()) => (await listed(domain, "questions", signal)).map(questionOfItem),
     async deleteRules({ jid, ref }, signal) {
       const service = await provisioning(jid === undefined ? ownDomain() : domainOf(jid), signal);
       await askService(
@@ -219,18 +238,41 @@ const generationFor = (service: Service, family: "discovery" | "provisioningOwne
 /** XEP-0050. */
 const commandsNs = "http://jabber.org/protocol/commands";
 
-function ruleOfItem(item: Element): OwnerRule {
-  const value = (name: string): string => {
+const fieldOf =
+  (item: Element) =>
+  (name: string): string => {
     const field = elements(item).find(one => one.name === "field" && one.attrs.var === name);
     const found = field && child(field, "value");
     return found === undefined ? "" : textOf(found);
   };
+
+function ruleOfItem(item: Element): OwnerRule {
+  const value = fieldOf(item);
   return {
-    jid: value("jid"),
-    ref: { nodeId: value("id"), sourceId: value("src"), partition: value("pt") },
+    ...placeOfItem(item),
     kind: value("kind"),
     origin: value("origin"),
     allow: value("allow") === "true",
     limits: value("limits"),
   };
+}
+
+function questionOfItem(item: Element): AskedOfOwner {
+  const value = fieldOf(item);
+  return {
+    ...placeOfItem(item),
+    key: value("key"),
+    kind: value("kind"),
+    remote: value("remote"),
+    names: value("names"),
+    categories: value("categories"),
+    asked: value("asked"),
+    sent: value("sent"),
+    times: Number(value("times")) || 0,
+  };
+}
+
+function placeOfItem(item: Element): { jid: string; ref: NodeRef } {
+  const value = fieldOf(item);
+  return { jid: value("jid"), ref: { nodeId: value("id"), sourceId: value("src"), partition: value("pt") } };
 }

@@ -1,5 +1,5 @@
-// Ad-hoc commands of the service (XEP-0050), for what the interfaces have no element for: an owner lists his rules
-// (PROVO-MGMT-05). One step, nothing to fill in; and how the command is found (XEP-0030).
+// Ad-hoc commands of the service (XEP-0050), for what the interfaces have no element for: an owner lists his rules, and what
+// was asked of him (PROVO-MGMT-05). One step, nothing to fill in; and how the commands are found (XEP-0030).
 
 import { randomBytes } from "node:crypto";
 import { createRate } from "#base/rate.ts";
@@ -10,12 +10,34 @@ import { text } from "#xml/scalars.ts";
 import * as disco from "#xmpp/iot/disco.wire.ts";
 import { type Route, route } from "#xmpp/router.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
+import type { ListForm } from "./list-form.ts";
+import { questionList } from "./question-list.ts";
 import { ruleList } from "./rule-list.ts";
 import type { Service } from "./service.ts";
+import type { RegistryStore } from "./store.ts";
 
 const commandsNs = "http://jabber.org/protocol/commands";
-const node = "rules";
-const name = "Rules of your things";
+
+interface Listing {
+  readonly node: string;
+  readonly name: string;
+  readonly cut: (count: number) => string;
+  list(store: RegistryStore, owner: string): Promise<ListForm>;
+}
+const listings: readonly Listing[] = [
+  {
+    node: "rules",
+    name: "Rules of your things",
+    cut: count => `Only the ${count} newest rules are shown.`,
+    list: ruleList,
+  },
+  {
+    node: "questions",
+    name: "What was asked about your things",
+    cut: count => `Only the ${count} oldest questions are shown.`,
+    list: questionList,
+  },
+];
 
 const command = codec("command", {
   node: attr("node", text),
@@ -27,7 +49,9 @@ export function commandRoutes(service: Service): Route[] {
   const lists = createRate(service.clock, 30, 2_000, countedSendersMax);
   return [
     route(["set"], commandsNs, command, async (asked, { fromBare }) => {
-      if (asked.node !== node) throw new StanzaError("cancel", "item-not-found", "no such command");
+      const listing = listings.find(({ node }) => node === asked.node);
+      if (listing === undefined) throw new StanzaError("cancel", "item-not-found", "no such command");
+      const { node } = listing;
       const said = (status: string, sessionid: string | undefined, content: readonly Element[] = []) =>
         element("command", commandsNs, { node, sessionid, status }, content);
       const action = asked.action ?? "execute";
@@ -35,8 +59,8 @@ export function commandRoutes(service: Service): Route[] {
       if (action !== "execute") throw badAction(action);
       if (!lists.take(fromBare))
         throw new StanzaError("wait", "resource-constraint", "too many requests; try again later");
-      const { form, count, isCut } = await ruleList(service.store, fromBare);
-      const note = element("note", commandsNs, { type: "info" }, [`Only the ${count} newest rules are shown.`]);
+      const { form, count, isCut } = await listing.list(service.store, fromBare);
+      const note = element("note", commandsNs, { type: "info" }, [listing.cut(count)]);
       return said("completed", randomBytes(9).toString("base64url"), isCut ? [note, form] : [form]);
     }),
   ];
@@ -61,11 +85,14 @@ const infoOf = (of: string, type: string, called: string, features: readonly str
 ];
 const infos: ReadonlyMap<string | undefined, Element> = new Map([
   infoOf(commandsNs, "command-list", "Commands", [commandsNs, disco.infoNs, disco.itemsNs]),
-  infoOf(node, "command-node", name, [commandsNs, "jabber:x:data"]),
+  ...listings.map(({ node, name }) => infoOf(node, "command-node", name, [commandsNs, "jabber:x:data"])),
 ]);
 
-const itemsOf = (jid: string): ReadonlyMap<string | undefined, Element> =>
-  new Map([
-    [commandsNs, disco.items.encode({ node: commandsNs, items: [{ jid, node, name }] }, disco.itemsNs)],
-    [node, disco.items.encode({ node, items: [] }, disco.itemsNs)],
-  ]);
+const itemsOf = (jid: string): ReadonlyMap<string | undefined, Element> => {
+  const commands = listings.map(({ node, name }) => ({ jid, node, name }));
+  const itemsIn = (node: string, items: typeof commands): [string, Element] => [
+    node,
+    disco.items.encode({ node, items }, disco.itemsNs),
+  ];
+  return new Map([itemsIn(commandsNs, commands), ...commands.map(({ node }) => itemsIn(node, []))]);
+};

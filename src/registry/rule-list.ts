@@ -1,13 +1,10 @@
-// The rules of an owner as a table for people and programs: the form of the ad-hoc command "rules" (PROVO-MGMT-05, XEP-0004).
-// The client reads these fields by their names.
+// The rules of an owner: the form of the ad-hoc command "rules" (PROVO-MGMT-05). The client reads these fields by their names.
 
 import { allCategories, categoriesOfMask, categoryMask, categoryNames } from "#contract/field.ts";
-import { ruleLimitsCharsMax, ruleListBytesMax, ruleListMax } from "#limits.ts";
-import { type Element, element, format } from "#xml/element.ts";
+import { ruleLimitsCharsMax } from "#limits.ts";
+import { type ListForm, listForm, listMax } from "./list-form.ts";
 import { visible } from "./question-message.ts";
 import type { DecisionKind, OwnedRule, RegistryStore, Rule } from "./store.ts";
-
-const formNs = "jabber:x:data";
 
 /** Name on the wire, kind of field, label. */
 const columns = [
@@ -20,40 +17,18 @@ const columns = [
   ["allow", "boolean", "Allowed"],
   ["limits", "text-single", "Limits"],
 ] as const;
-type Column = (typeof columns)[number][0];
 
-export interface RuleList {
-  readonly form: Element;
-  readonly count: number;
-  /** There are older rules that are not shown. */
-  readonly isCut: boolean;
-}
-
-/** Newest first, cut by number and by size: one stanza has to hold it. */
-export async function ruleList(store: RegistryStore, owner: string): Promise<RuleList> {
-  const owned = await store.rulesOwned(owner, ruleListMax + 1);
-  const items: Element[] = [];
-  let bytes = 0;
-  for (const one of owned.slice(0, ruleListMax)) {
-    const item = itemOf(one);
-    bytes += Buffer.byteLength(format(item, formNs));
-    if (bytes > ruleListBytesMax) break;
-    items.push(item);
-  }
-  const reported = columns.map(([name, type, label]) => element("field", formNs, { var: name, type, label }));
-  const form = element("x", formNs, { type: "result" }, [
-    element("title", formNs, {}, ["Rules of your things"]),
-    element("reported", formNs, {}, reported),
-    ...items,
-  ]);
-  return { form, count: items.length, isCut: items.length < owned.length };
+/** Newest first. */
+export async function ruleList(store: RegistryStore, owner: string): Promise<ListForm> {
+  const owned = await store.rulesOwned(owner, listMax + 1);
+  return listForm("Rules of your things", columns, owned.map(rowOf));
 }
 
 const kinds: Record<DecisionKind, string> = { friend: "isFriend", read: "canRead", control: "canControl" };
 
-function itemOf({ thing, kind, rule }: OwnedRule): Element {
+function rowOf({ thing, kind, rule }: OwnedRule): Record<(typeof columns)[number][0], string> {
   const { jid, ref } = thing;
-  const values: Record<Column, string> = {
+  return {
     jid,
     id: ref.nodeId,
     src: ref.sourceId,
@@ -63,9 +38,6 @@ function itemOf({ thing, kind, rule }: OwnedRule): Element {
     allow: String(rule.allow),
     limits: rule.allow ? describeLimits(kind, rule) : "",
   };
-  const field = ([name]: (typeof columns)[number]) =>
-    element("field", formNs, { var: name }, [element("value", formNs, {}, [values[name]])]);
-  return element("item", formNs, {}, columns.map(field));
 }
 
 function describeOrigin({ origin: { kind, value } }: Rule): string {

@@ -85,7 +85,7 @@ describe("announced", () => {
       payloadText(await pipe.iq("get", anaFull, `<query xmlns='${ns}' ${node}/>`));
     expect(await ask(info)).toContain(`<feature var='${commands}'/>`);
     expect(await ask(items, `node='${commands}'`)).toBe(
-      `<query xmlns='${items}' node='${commands}'><item jid='${service}' node='rules' name='Rules of your things'/></query>`,
+      `<query xmlns='${items}' node='${commands}'><item jid='${service}' node='rules' name='Rules of your things'/><item jid='${service}' node='questions' name='What was asked about your things'/></query>`,
     );
     expect(await ask(items)).toBe(`<query xmlns='${items}'/>`);
     expect(await ask(info, `node='${commands}'`)).toContain("<identity category='automation' type='command-list'");
