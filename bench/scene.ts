@@ -67,7 +67,7 @@ export async function createScene(
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
   try {
     const authority = await createAuthority(join(folder, "ca"), systemClock, signal);
-    const secret = randomBytes(16).toString("hex");
+    const secret = randomBytes(32).toString("hex");
     const certificate = await authority.issue({ hosts: [domain] });
     const prosody = stack.use(
       await startProsody({

@@ -174,6 +174,8 @@ export const tagsPerThingMax = 64;
 /** Names and values of one thing, in UTF-8. */
 export const tagBytesPerThingMax = 8_192;
 export const thingsPerJidMax = 10_000;
+/** Of the secret shared with the broker: 32 random bytes in base64. */
+export const linkSecretCharsMin = 43;
 /** A shorter KEY can be guessed: the thing is registered but cannot be claimed. */
 export const claimKeyCharsMin = 16;
 export const searchRowsMax = 100;

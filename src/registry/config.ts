@@ -28,6 +28,7 @@ export const registrySettings = z.strictObject({
     .max(65_535, { error: port })
     .default(5347)
     .meta({ title: "Component port of the broker" }),
+  tunnel: switched().meta({ title: "The way to a broker on another machine is a tunnel" }),
   jid: domain
     .transform(text => parseJid(text)?.domain ?? text)
     .meta({ title: "JID of the component, as the broker knows it" }),

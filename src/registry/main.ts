@@ -24,6 +24,7 @@ import {
   titleOf,
   variableOf,
 } from "./config.ts";
+import { checkLink } from "./link.ts";
 import { createRegistry, type Registry } from "./registry.ts";
 import { checkListed } from "./self-check.ts";
 import { openRegistryStore } from "./sqlite/store.ts";
@@ -134,7 +135,9 @@ function readProgram(args: readonly string[]): { wantsHelp: boolean; program: ()
         if (event.level !== "debug" || values.debug === true)
           process.stderr.write(logLine(format, event, systemClock.now()));
       });
-      return { settings, secret: readSecret(settings), clock: systemClock, log };
+      const secret = readSecret(settings);
+      checkLink(settings, secret);
+      return { settings, secret, clock: systemClock, log };
     },
   };
 }

@@ -1,7 +1,8 @@
 // Boot settings of the registry: where they come from, and what is said when they are wrong.
 
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { readSettings } from "../../src/registry/config.ts";
+import { checkLink } from "../../src/registry/link.ts";
 
 const jid = "reg.hub.example";
 
@@ -10,6 +11,7 @@ it("stands on its own with a JID alone: loopback, the standard port, the parent 
     jid,
     host: "127.0.0.1",
     port: 5347,
+    tunnel: false,
     database: "registry.db",
     localDomains: ["hub.example"],
     legacy: false,
@@ -61,4 +63,22 @@ it("says which setting is wrong, and where it was said", () => {
   expect(complaint({ jid }, {}, { "allow-weak-key": "perhaps" })).toContain("--allow-weak-key: is true or false");
   expect(complaint({ jid: "localhost" }, {}, {})).toContain("localDomains: localhost is below no other domain");
   expect(complaint({ jid, localDomains: ["a b"] }, {}, {})).toContain("localDomains: is not a domain");
+});
+
+describe("DISCO-THR-08: the link to the broker", () => {
+  const secret = "s".repeat(43);
+  it.each(["127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost", "Broker.localhost"])("%s is this machine", host => {
+    expect(() => checkLink({ host, tunnel: false }, secret)).not.toThrow();
+  });
+  it.each(["10.0.0.2", "broker.example", "0.0.0.0", "fd00::1", "127.example.org", "localhost.example"])(
+    "%s is another machine, and the clear text has to be in a tunnel",
+    host => {
+      expect(() => checkLink({ host, tunnel: false }, secret)).toThrow(/clear text.*tunnel: true/);
+      expect(() => checkLink({ host, tunnel: true }, secret)).not.toThrow();
+    },
+  );
+  it("a secret of less than 32 random bytes is refused, with how to make one", () => {
+    expect(() => checkLink({ host: "::1", tunnel: false }, "s".repeat(42))).toThrow(/openssl rand -hex 32/);
+    expect(() => checkLink({ host: "::1", tunnel: false }, "s".repeat(42))).not.toThrow(/ssss/);
+  });
 });

@@ -241,7 +241,7 @@ async function runProgram(settings: Record<string, unknown>, until?: RegExp): Pr
 }
 
 it("PRES-CMP-01: a wrong secret ends the program with a sentence that does not contain it", async () => {
-  await writeFile(join(home.path, "wrong-secret"), "not the secret", { mode: 0o600 });
+  await writeFile(join(home.path, "wrong-secret"), "not the secret".repeat(4), { mode: 0o600 });
   const { code, said } = await runProgram({ secretFile: "wrong-secret", database: "wrong.db" });
   expect(code).toBe(1);
   expect(said).toContain(`the broker does not accept the secret of the component ${service}`);
