@@ -12,6 +12,8 @@ export interface Ask {
   readonly kind: "read" | "control";
   readonly caller: string;
   readonly tokens: Question["tokens"];
+  /** Those of them that count; none unless said (TOK-FWD-02). */
+  readonly proven?: Question["tokens"];
   readonly nodes: readonly NodeRef[];
   readonly categories: number;
   readonly names: readonly string[];
@@ -34,12 +36,10 @@ export interface Verdict {
 /** First level with a match decides (PROV-EVAL-04). */
 const precedence: readonly OriginKind[] = ["caller", "user", "device", "service", "domain", "all"];
 
-/**
- * Origins a caller can match. Tokens are none of them: one counts only after it was verified (TOK-FWD-02), and this
- * service does not verify any yet.
- */
-export const originsOf = (caller: string): readonly Origin[] => [
+/** Origins a caller can match; `proven`: tokens whose key was proven, which alone count (TOK-FWD-02). */
+export const originsOf = (caller: string, proven?: Question["tokens"]): readonly Origin[] => [
   { kind: "caller", value: caller },
+  ...(["user", "device", "service"] as const).flatMap(kind => (proven?.[kind] ?? []).map(value => ({ kind, value }))),
   { kind: "domain", value: domainOf(caller) },
   { kind: "all", value: "" },
 ];
@@ -48,7 +48,7 @@ export async function decide(reads: Promised<Reads>, ask: Ask): Promise<Verdict>
   const { device, caller, kind } = ask;
   const root: NodeRef = { nodeId: "", sourceId: "", partition: "" };
   const refs = ask.nodes.length === 0 ? [root] : ask.nodes;
-  const found = await reads.decisions(device, refs, kind, originsOf(caller));
+  const found = await reads.decisions(device, refs, kind, originsOf(caller, ask.proven));
   const unanswered: (Thing & { owner: string })[] = [];
   const nodes: NodeRef[] = [];
   let left: Limit | undefined;

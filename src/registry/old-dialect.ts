@@ -12,7 +12,7 @@ import type { Dialect } from "./store.ts";
 
 export const oldDiscoveryNs = "urn:xmpp:iot:discovery";
 /** XEP-0324, of which only this is told: forget what was decided. */
-const oldProvisioningNs = "urn:xmpp:iot:provisioning";
+export const oldProvisioningNs = "urn:xmpp:iot:provisioning";
 
 const current = namespace("discovery", "nf");
 const newer: ReadonlySet<string> = new Set(generationNames.map(one => namespace("discovery", one)));

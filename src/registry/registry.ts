@@ -20,7 +20,7 @@ import { type Element, element, elements } from "#xml/element.ts";
 import type { Connection, Inbound } from "#xmpp/connection.ts";
 import { createDisco } from "#xmpp/disco.ts";
 import { normalJid } from "#xmpp/jid.ts";
-import { createRouter } from "#xmpp/router.ts";
+import { createRouter, type Route } from "#xmpp/router.ts";
 import { componentNs, encodeError, StanzaError } from "#xmpp/stanza.ts";
 import { createClaims } from "./claims.ts";
 import { commandRoutes, discoWithCommands } from "./command-routes.ts";
@@ -35,6 +35,9 @@ import { createRules } from "./rules.ts";
 import { searchRoutes } from "./search-routes.ts";
 import type { RegistryOptions, Service } from "./service.ts";
 import type { RegistryStore } from "./store.ts";
+import { createEvidence } from "./token-evidence.ts";
+import { tokenRoutes } from "./token-routes.ts";
+import { createTokens } from "./tokens.ts";
 
 export interface RegistryDeps {
   readonly options: RegistryOptions;
@@ -43,6 +46,8 @@ export interface RegistryDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Served besides, to whom they allow: no dealings with things. */
+  readonly routes?: readonly Route[];
 }
 
 export interface Registry {
@@ -90,6 +95,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
   const pushes = createPushes({ ...base, peers, speaksOld: options.oldDialect !== undefined });
   const questions = createQuestions({ ...base, peers });
   const claims = createClaims({ ...base, pushes, allowWeakKey: options.allowWeakKey });
+  const tokens = options.tokens && createTokens({ ...base, options: options.tokens, wake: () => pushes.wake() });
   const service: Service = {
     ...base,
     options,
@@ -98,6 +104,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
     questions,
     claims,
     rules: createRules(store, clock),
+    evidence: tokens && createEvidence({ ...base, tokens, peers }),
     after(request, what, work) {
       const one = requestKey(request.from, request.id);
       following.set(one, [...(following.get(one) ?? []), { what, work }]);
@@ -123,6 +130,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
     ...deviceRoutes(service),
     ...ownerRoutes(service),
     ...commandRoutes(service),
+    ...(tokens === undefined ? [] : tokenRoutes(service, tokens)),
   ];
   const disco = createDisco({
     features: () => router.features,
@@ -130,7 +138,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
     node: "urn:isthmus:registry",
   });
   const router = createRouter({
-    routes: [...served.map(door), ...discoWithCommands(options.jid, disco.routes)],
+    routes: [...served.map(door), ...discoWithCommands(options.jid, disco.routes), ...(deps.routes ?? [])],
     messages: ownerMessages(service),
     // Everybody may ask; each route decides by the sender (PRES-CMP-04).
     gate: () => true,
@@ -201,7 +209,11 @@ export function createRegistry(deps: RegistryDeps): Registry {
           },
           stop,
         );
-      await Promise.all([keep("pushes", pushes.run), keep("questions", questions.run)]);
+      await Promise.all([
+        keep("pushes", pushes.run),
+        keep("questions", questions.run),
+        ...(tokens === undefined ? [] : [keep("tokens", tokens.run)]),
+      ]);
     },
     async idle() {
       while (running.size > 0) await Promise.all(running);

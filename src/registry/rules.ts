@@ -92,7 +92,7 @@ async function learn(
   // The node is the question's: deployed owners leave it out of refusals, and a refusal must not grow to the whole device.
   if (node !== undefined && !sameNode(node, thing.ref))
     throw new Refusal("bad-request", "the node is not the one that was asked about");
-  const origin = originOf(said, question);
+  const origin = await originOf(records, said, question, now);
   const rule = {
     origin,
     allow,
@@ -112,7 +112,12 @@ async function learn(
   return thing;
 }
 
-function originOf(said: AnswerOrigin, { remote }: Question): Origin {
+async function originOf(
+  records: Records,
+  said: AnswerOrigin,
+  { remote, tokens }: Question,
+  now: number,
+): Promise<Origin> {
   switch (said.kind) {
     case "caller":
       return { kind: "caller", value: remote };
@@ -120,9 +125,13 @@ function originOf(said: AnswerOrigin, { remote }: Question): Origin {
       return { kind: "domain", value: domainOf(remote) };
     case "all":
       return { kind: "all", value: "" };
-    default:
-      // A token is evidence only when verified (TOK-FWD-02), and none has been.
-      throw new Refusal("bad-request", "no rule can rest on a token that was not verified");
+    default: {
+      // A token is evidence only when verified (TOK-FWD-02): what was asked with it, and is a token still.
+      const record = tokens[said.kind].includes(said.token) ? await records.token(said.token) : undefined;
+      if (record === undefined || record.revokedAt !== undefined || record.expiresAt <= now)
+        throw new Refusal("bad-request", "no rule can rest on a token that was not verified");
+      return { kind: said.kind, value: said.token };
+    }
   }
 }
 

@@ -11,6 +11,8 @@ import type { Pushes } from "./pushes.ts";
 import type { Questions } from "./questions.ts";
 import type { Rules } from "./rules.ts";
 import type { RegistryStore } from "./store.ts";
+import type { Evidence } from "./token-evidence.ts";
+import type { TokenOptions } from "./token-trust.ts";
 
 export interface RegistryOptions {
   /** Bare JID of the component. */
@@ -21,6 +23,8 @@ export interface RegistryOptions {
   readonly allowWeakKey: boolean;
   /** A device is told to befriend whom its owner accepted (PROVO-RULE-09); otherwise the other asks again. */
   readonly friendOnAccept: boolean;
+  /** Tokens are issued, and rules may rest on them; undefined: neither. */
+  readonly tokens?: TokenOptions;
   /** Other registries; none unless said. */
   readonly federation?: FederationOptions;
   /** XEP-0347 is served too (DISCO-NS-04); also, on wish, with the owner of each thing found. */
@@ -36,6 +40,8 @@ export interface Service {
   readonly questions: Questions;
   readonly claims: Claims;
   readonly rules: Rules;
+  /** Undefined where tokens count for nothing. */
+  readonly evidence: Evidence | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** The life of the component. */

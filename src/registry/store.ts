@@ -4,6 +4,7 @@
 import type { NodeRef, Tag } from "#contract/node.ts";
 import type { Generation } from "#iot/generations.ts";
 import type { Expression } from "./regex.ts";
+import type { TokenReads, TokenWrites } from "./token-records.ts";
 
 /** The states of a thing that has a record (discovery.md, section 3). orphaned: disowned, waiting to register anew. */
 export type ThingState = "unclaimed" | "orphaned" | "public" | "private" | "removed" | "selfOwned" | "disowning";
@@ -118,7 +119,7 @@ export interface Page {
   readonly count: number;
 }
 
-export interface Reads {
+export interface Reads extends TokenReads {
   thing(jid: string, ref: NodeRef): Thing | undefined;
   thingById(id: number): Thing | undefined;
   /** Things of that JID owned by the owner. */
@@ -164,7 +165,7 @@ export interface Reads {
   peersAfter(jid: string, count: number): readonly Peer[];
 }
 
-export interface Writes {
+export interface Writes extends TokenWrites {
   insertThing(
     jid: string,
     ref: NodeRef,

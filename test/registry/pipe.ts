@@ -15,6 +15,7 @@ import type { FederationOptions } from "../../src/registry/federation.ts";
 import { createRegistry, type Registry } from "../../src/registry/registry.ts";
 import { openRegistryStore } from "../../src/registry/sqlite/store.ts";
 import type { RegistryStore } from "../../src/registry/store.ts";
+import type { TokenOptions } from "../../src/registry/token-trust.ts";
 import { type ManualClock, manualClock } from "../support/manual-clock.ts";
 
 export const service = "reg.hub.example";
@@ -22,6 +23,8 @@ export const service = "reg.hub.example";
 /** ok: an empty result · silent: no answer · else the name of an error condition. */
 export type Answer = "ok" | "silent" | string;
 export type Answerer = (payload: Element) => Answer | Promise<Answer>;
+
+export type Replier = (payload: Element) => Answer | Element | Promise<Answer | Element>;
 
 export interface Pipe extends AsyncDisposable {
   readonly clock: ManualClock;
@@ -40,6 +43,8 @@ export interface Pipe extends AsyncDisposable {
   comesOnline(full: string): Promise<void>;
   /** How a full JID answers pushes; "silent" until said. */
   answers(full: string, answerer: Answerer): void;
+  /** The same, for what is answered with an element; takes the place of `answers`. */
+  replies(full: string, replier: Replier): void;
   /** Payloads pushed to a full or bare JID, as text. */
   pushedTo(to: string): string[];
   /** Messages to a bare JID. */
@@ -47,7 +52,7 @@ export interface Pipe extends AsyncDisposable {
   settle(): Promise<void>;
   databaseFiles(): string[];
   /** Ends this registry as a power cut would and starts another on the same file. */
-  restart(): Promise<void>;
+  restart(more?: Pick<PipeOptions, "tokens">): Promise<void>;
 }
 
 export interface PipeOptions {
@@ -56,6 +61,7 @@ export interface PipeOptions {
   friendOnAccept?: boolean;
   federation?: FederationOptions;
   oldDialect?: { exposeOwner: boolean };
+  tokens?: TokenOptions;
   /** How other services answer what the registry asks them. */
   services?: Readonly<Record<string, (payload: Element) => Element | undefined | Promise<Element | undefined>>>;
 }
@@ -65,7 +71,8 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
   const clock = manualClock();
   const sent: string[] = [];
   const log: LogEvent[] = [];
-  const answerers = new Map<string, Answerer>();
+  const answerers = new Map<string, Replier>();
+  let tokens = options.tokens;
   const replies = new Map<string, (reply: Element) => void>();
   let ids = 0;
   let world: { store: RegistryStore; registry: Registry; stop: AbortController; running: Promise<void> };
@@ -90,6 +97,7 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
       const answering = answerers.get(to ?? "")?.(arrived) ?? "silent";
       return within(clock, timeoutMs, "push", signal ?? world.stop.signal, async () => {
         const answer = await answering;
+        if (typeof answer !== "string") return answer;
         if (answer === "silent") await new Promise(() => {});
         if (answer !== "ok") throw new StanzaError("cancel", answer as StanzaError["condition"]);
         return undefined;
@@ -114,6 +122,7 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
         friendOnAccept: options.friendOnAccept ?? false,
         ...(options.federation && { federation: options.federation }),
         ...(options.oldDialect && { oldDialect: options.oldDialect }),
+        ...(tokens && { tokens }),
       },
       store,
       connection,
@@ -169,6 +178,7 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
       await pipe.presence(full);
     },
     answers: (full, answerer) => void answerers.set(full, answerer),
+    replies: (full, replier) => void answerers.set(full, replier),
     pushedTo: to =>
       sent
         .filter(text => text.startsWith("<iq type='set'") && new RegExp(` to='${to}['/]`).test(text))
@@ -179,7 +189,8 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
         .map(text => parse(text.replace("<message", `<message xmlns='${componentNs}'`))),
     settle,
     databaseFiles: () => readdirSync(folder).map(name => join(folder, name)),
-    async restart() {
+    async restart(more) {
+      tokens = more?.tokens ?? tokens;
       await stop();
       await start();
     },

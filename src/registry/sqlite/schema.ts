@@ -145,4 +145,23 @@ CREATE INDEX tag_term ON tag (term, thing) WHERE term IS NOT NULL;
 CREATE INDEX tag_num ON tag (name, num, thing) WHERE num IS NOT NULL;
 `,
   },
+  {
+    version: 3,
+    name: "tokens",
+    sql: `
+CREATE TABLE token (
+  token TEXT PRIMARY KEY,
+  account TEXT NOT NULL,
+  certificate BLOB NOT NULL,
+  digest BLOB NOT NULL,
+  key_digest BLOB NOT NULL,
+  issued_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  revoked_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX token_account ON token (account, digest) WHERE revoked_at IS NULL;
+CREATE INDEX token_expiry ON token (expires_at) WHERE revoked_at IS NULL;
+CREATE INDEX rule_token ON rule (value) WHERE origin IN ('user', 'device', 'service');
+`,
+  },
 ];

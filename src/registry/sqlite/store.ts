@@ -13,6 +13,7 @@ import { createSearch } from "./search.ts";
 import { tagRecords } from "./tags.ts";
 import { createTerms, remembered } from "./terms.ts";
 import { listedReader, thingRecords } from "./things.ts";
+import { tokenRecords } from "./tokens.ts";
 import { trafficRecords } from "./traffic.ts";
 
 /** Opens or creates the file. Throws `DatabaseFault`. `sizes`: for tests, which have fewer things. */
@@ -33,6 +34,7 @@ export function openRegistryStore(path: string, log: Log, sizes: Sizes = standar
     ...tags,
     ...decisionRecords(database),
     ...trafficRecords(database),
+    ...tokenRecords(database),
   };
   const direct: Record<string, unknown> = {};
   const waiting: Record<string, unknown> = {};
