@@ -8,7 +8,7 @@ import * as z from "zod";
 import type { SiteNode } from "#concentrator/tree.ts";
 import { apiKeyCharsMax, downloadDelayMsMax, identifierCharsMax, nodesMax } from "#limits.ts";
 import { parseInvite } from "#xmpp/invite.ts";
-import { parseJid } from "#xmpp/jid.ts";
+import { bareJid, parseJid } from "#xmpp/jid.ts";
 
 export const bootSettings = z.strictObject({
   /** XMPP domain of the broker: the account, the registry and the decisions live there. */
@@ -72,6 +72,18 @@ export const bootSettings = z.strictObject({
     .max(86_400)
     .default(downloadDelayMsMax / 1_000)
     .meta({ title: "Spread of downloads (s)" }),
+  /** Where what the log says of importance is sent to (XEP-0337); nowhere unless said here or by the owner. */
+  eventLog: z
+    .string()
+    .refine(text => parseJid(text)?.resource === "", "is not an address such as log.hub.example or name@domain")
+    .transform(text => bareJid(text) ?? text)
+    .optional()
+    .meta({ title: "Receiver of events (JID)" }),
+  eventLogLevel: z
+    .enum(["info", "notice", "warning", "error"])
+    .default("notice")
+    .meta({ title: "Least level of events that are sent; what concerns security always is" }),
+  eventLogStored: z.boolean().default(false).meta({ title: "Brokers may store events for the receiver" }),
   historyDays: z.int().min(1).max(36_500).default(730).meta({ title: "Days of history to keep" }),
   /** Spreads registrations of a fleet after a broker's restart. */
   registrationJitterSeconds: z.int().min(0).max(3600).default(30).meta({ title: "Spread of registrations (s)" }),

@@ -40,6 +40,13 @@ export function createLog(sink: (event: LogEvent) => void, base: LogFacts = {}):
   };
 }
 
+/** A log that writes to another, and tells `also` of each line that it has written. */
+export const teeLog = (log: Log, also: (line: LogEvent) => void): Log =>
+  createLog(line => {
+    log[line.level](line.event, line.facts);
+    also(line);
+  });
+
 export const silentLog: Log = createLog(() => {});
 
 /** Key=value text of one event, always one line: see `describe` and `quote`. */

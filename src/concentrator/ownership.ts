@@ -30,7 +30,8 @@ export interface KnownService {
   /** Name of the generation spoken with it. */
   readonly generation: string;
 }
-export type ServiceRole = "registry" | "provisioning";
+/** eventLog: where the owner wants events sent; an empty JID for nowhere. */
+export type ServiceRole = "registry" | "provisioning" | "eventLog";
 
 /** Every write is on the disk when the call returns. */
 export interface OwnershipStore {

@@ -9,6 +9,7 @@ import { preferred } from "#iot/generations.ts";
 import type { Provisioning } from "#iot/provisioning.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { bareJid } from "#xmpp/jid.ts";
+import type { EventSending } from "./event-sending.ts";
 import type { ValuePublishing } from "./publishing.ts";
 import { createServiceSearch } from "./services.ts";
 import type { SoftwareUpdates } from "./software.ts";
@@ -20,6 +21,7 @@ export interface KnownServicesDeps {
   readonly provisioning: Pick<Provisioning, "service" | "serviceFound" | "serviceSeen">;
   readonly publishing: Pick<ValuePublishing, "serviceFound">;
   readonly updates: Pick<SoftwareUpdates, "serviceFound">;
+  readonly events: Pick<EventSending, "serviceFound">;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -35,7 +37,7 @@ export interface KnownServices {
 }
 
 export function createKnownServices(deps: KnownServicesDeps): KnownServices {
-  const { discovery, provisioning, publishing, updates } = deps;
+  const { discovery, provisioning, publishing, updates, events } = deps;
   const all = new Set<string>();
   // Known from earlier runs.
   for (const one of [discovery.service, provisioning.service]) if (one) all.add(one.jid);
@@ -50,6 +52,7 @@ export function createKnownServices(deps: KnownServicesDeps): KnownServices {
       if (decider && decides) provisioning.serviceFound({ jid: decider.jid, generation: decides });
       if (found.pubsub) publishing.serviceFound(found.pubsub);
       if (found.software) updates.serviceFound(found.software);
+      events.serviceFound(found.eventLog?.jid);
       for (const one of [registry, decider]) if (one) all.add(one.jid);
     },
     deps.clock,

@@ -7,7 +7,7 @@ import { isThing } from "#concentrator/forest.ts";
 import { interfaceTag } from "#concentrator/harmonized.ts";
 import type { Tree } from "#concentrator/tree.ts";
 import type { BootSettings } from "#config.ts";
-import { type NodeRef, rootRef, sameNode, type Tag } from "#contract/node.ts";
+import { type NodeRef, rootRef, sameNode } from "#contract/node.ts";
 import { formFeatures } from "#iot/data-form.wire.ts";
 import { createDiscovery } from "#iot/discovery.ts";
 import { createProvisioning } from "#iot/provisioning.ts";
@@ -22,7 +22,11 @@ import { createSession } from "#xmpp/session.ts";
 import { payloadMessage } from "#xmpp/stanza.ts";
 import { createAnnouncing } from "./announcing.ts";
 import { createApplianceCommands } from "./appliance-commands.ts";
+import { applianceTags } from "./appliance-tags.ts";
 import { createLettingIn } from "./consent.ts";
+import { createContactCommands } from "./contact-commands.ts";
+import { createContacts } from "./contacts.ts";
+import { createEventSending } from "./event-sending.ts";
 import { createFaces } from "./faces.ts";
 import { followClock } from "./following.ts";
 import { createKnownServices } from "./known-services.ts";
@@ -30,7 +34,6 @@ import { createValuePublishing } from "./publishing.ts";
 import { createRights } from "./rights.ts";
 import { sessionOptions } from "./session-options.ts";
 import { createSoftwareUpdates } from "./software.ts";
-import { version } from "./status.ts";
 import type { Stores } from "./stores.ts";
 
 export interface NetworkDeps {
@@ -54,8 +57,10 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
       },
       message: stanza => {
         services.seen(stanza.attrs.from);
-        if (stanza.attrs.type === "error") faces.gone(stanza.attrs.from ?? "");
-        else void router.message(stanza);
+        if (stanza.attrs.type === "error") {
+          events.bounced(stanza.attrs.from);
+          faces.gone(stanza.attrs.from ?? "");
+        } else void router.message(stanza);
       },
       presence: stanza => {
         services.seen(stanza.attrs.from);
@@ -68,6 +73,8 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
         if (!resumed) services.look();
         if (!resumed) updates.online();
         if (!resumed) publishing.online();
+        if (!resumed) contacts.online();
+        events.wake();
       },
       offline: () => provisioning.offline(),
     },
@@ -162,6 +169,19 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
   const lettingIn = createLettingIn({ roles, provisioning });
   const gate = createGate({ connection: session, roster, services: () => services.all });
 
+  const events = createEventSending({ settings, stores, connection: session, owner: owners.rootOwner, clock, log });
+  const contacts = createContacts({
+    store: stores.contacts,
+    connection: session,
+    roster,
+    presence: () => presence,
+    isNeeded: jid => discovery.isOwner(jid) || services.all.has(jid),
+    renew: session.renew,
+    clock,
+    log,
+    signal,
+  });
+  const contactCommands = createContactCommands({ contacts, owner: owners.rootOwner });
   const following = followClock({ settings, connection: session, tree, clock, log });
   const publishing = createValuePublishing({
     stores,
@@ -196,7 +216,12 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
       bareJid,
     },
     ownerOf: discovery.ownerOf,
-    commandsOf: (node, caller) => [...applianceCommands(node), ...publishing.commands(node, caller)],
+    commandsOf: (node, caller) => [
+      ...applianceCommands(node),
+      ...publishing.commands(node, caller),
+      ...contactCommands(node, caller),
+      ...events.commands(node, caller),
+    ],
     heard: publishing.heard,
     clock,
     log,
@@ -210,6 +235,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     provisioning,
     publishing,
     updates,
+    events,
     clock,
     log,
   });
@@ -230,7 +256,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     node: "https://isthmus.example/",
   });
   const router: Router = createRouter({
-    routes: [...disco.routes, ...roster.routes, ...faces.routes, ...discovery.routes, ...provisioning.routes],
+    routes: [disco, roster, contacts, faces, discovery, provisioning].flatMap(({ routes }) => routes),
     messages: [...provisioning.messages, ...faces.messages, ...updates.messages],
     gate,
     reply: stanza => session.send(stanza),
@@ -247,7 +273,8 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
   const presence = createPresence({
     connection: session,
     roster,
-    decide: lettingIn.decide,
+    paired: contacts.paired,
+    decide: async (jid, inner) => (contacts.isBlocked(jid) ? "ignore" : await lettingIn.decide(jid, inner)),
     caps: disco.caps,
     gone: faces.gone,
     withdrawn: faces.withdrawn,
@@ -263,15 +290,6 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
   };
   const announce = createAnnouncing(announcePresence, clock, log, signal);
 
-  const tasks = [session.run, discovery.run, services.run, roles.run, following.run, updates.run, publishing.run];
-  return { session, discovery, provisioning, roles, tasks };
+  const parts = [session, discovery, services, roles, following, updates, publishing, events];
+  return { session, discovery, provisioning, roles, events, tasks: parts.map(({ run }) => run) };
 }
-
-const applianceTags = ({ name, room }: BootSettings): Tag[] => [
-  { name: "CLASS", value: "Concentrator" },
-  { name: "MAN", value: "isthmus.example" },
-  { name: "MODEL", value: "Isthmus" },
-  { name: "NAME", value: name },
-  ...(room === "" ? [] : [{ name: "ROOM", value: room }]),
-  { name: "V", value: Number(version.split(".").slice(0, 2).join(".")) },
-];

@@ -7,6 +7,7 @@ import type { Log } from "#base/log.ts";
 import { type BootSettings, ConfigError } from "#config.ts";
 import { backupsMax, clockEarliestMs } from "#limits.ts";
 import { backUp, thinOut } from "#store/backup.ts";
+import { createContactStore } from "#store/contacts.ts";
 import { openDatabase } from "#store/database.ts";
 import { createDecisionStore } from "#store/decisions.ts";
 import { createDriverMemory } from "#store/driver-memory.ts";
@@ -46,6 +47,7 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
     ownership: createOwnershipStore(database),
     decisions: createDecisionStore(database),
     grants: createGrantStore(database),
+    contacts: createContactStore(database),
     publications: createPublicationStore(database),
     driverMemory: createDriverMemory(database, clock, log),
     outbox: createOutboxStore(waiting),
@@ -55,7 +57,7 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
     async backUp(file: string): Promise<number> {
       const folder = join(dataFolder, "backups");
       makeFolder(folder);
-      const octets = await backUp(database, file, ["decisions"]);
+      const octets = await backUp(database, file, ["decisions", "pairings"]);
       thinOut(folder, backupPattern, backupsMax);
       return octets;
     },

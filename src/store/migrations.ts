@@ -130,6 +130,14 @@ export const edgeMigrations: readonly Migration[] = [
         PRIMARY KEY (driver, key)
       ) STRICT, WITHOUT ROWID;`,
   },
+  {
+    version: 8,
+    name: "who is kept out, and codes that let somebody in",
+    sql: `
+      CREATE TABLE blocked (jid TEXT PRIMARY KEY, at INTEGER NOT NULL, giver TEXT NOT NULL) STRICT, WITHOUT ROWID;
+      -- Of a code its SHA-256 alone.
+      CREATE TABLE pairings (digest TEXT PRIMARY KEY, until INTEGER NOT NULL, giver TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+  },
 ];
 
 /** history.db, synchronous NORMAL: what may lose its last second. */

@@ -8,6 +8,7 @@ import { discoItemsMax } from "#limits.ts";
 import type { Element } from "#xml/element.ts";
 import type { Connection } from "./connection.ts";
 import * as wire from "./iot/disco.wire.ts";
+import { eventLogNs } from "./iot/event-log.wire.ts";
 import { normalJid } from "./jid.ts";
 import { type Route, route } from "./router.ts";
 import { StanzaError } from "./stanza.ts";
@@ -72,6 +73,7 @@ export interface Services {
   readonly provisioning?: Service;
   readonly software?: Service;
   readonly pubsub?: Service;
+  readonly eventLog?: Service;
 }
 
 /**
@@ -106,11 +108,13 @@ export async function discover(
   const provisioning = first("provisioning", namespaces("provisioningDevice"));
   const software = first("software", namespaces("softwareUpdates"));
   const pubsub = first("pubsub", [pubsubNs]);
+  const eventLog = first("event log", [eventLogNs]);
   return {
     ...(registry && { registry }),
     ...(provisioning && { provisioning }),
     ...(software && { software }),
     ...(pubsub && { pubsub }),
+    ...(eventLog && { eventLog }),
   };
 }
 

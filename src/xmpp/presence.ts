@@ -5,7 +5,7 @@ import type { Clock } from "#base/clock.ts";
 import { within } from "#base/deadline.ts";
 import type { Log } from "#base/log.ts";
 import { admissionMs, presenceSettleMs, resourcesPerContactMax } from "#limits.ts";
-import { type Element, element } from "#xml/element.ts";
+import { child, type Element, element } from "#xml/element.ts";
 import type { Connection } from "./connection.ts";
 import { bareJid, domainOf, normalJid } from "./jid.ts";
 import type { Roster } from "./roster.ts";
@@ -19,9 +19,14 @@ import { createSubscriptionBook } from "./subscription-book.ts";
  */
 export type Consent = "accept" | "accept-and-subscribe" | "decline" | "decline-for-now" | "ignore" | "pending";
 
+/** XEP-0379: who asks to see us shows the code he was given. */
+const pairingNs = "urn:xmpp:pars:0";
+
 export interface PresenceDeps {
   readonly connection: Pick<Connection, "jid" | "send">;
   readonly roster: Roster;
+  /** He showed a pairing code that is ours, and has used it up now: he is let in without a decision (PRES-SUB-05). */
+  readonly paired?: (bareJid: string, token: string) => boolean;
   /** Decides on a request to see us. What it throws leaves the request pending: no decision is no consent. */
   readonly decide: (bareJid: string, signal: AbortSignal) => Promise<Consent>;
   /** The caps of our presence. */
@@ -102,7 +107,14 @@ export function createPresence(deps: PresenceDeps): Presence {
     }
   };
 
-  const requested = (jid: string) => {
+  const requested = (jid: string, stanza: Element) => {
+    const token = child(stanza, "preauth", pairingNs)?.attrs.token;
+    if (token !== undefined && deps.paired?.(jid, token)) {
+      log.notice("presence-granted", { from: jid, by: "pairing code" });
+      book.decided(jid, "accept-and-subscribe");
+      apply(jid, "accept-and-subscribe");
+      return;
+    }
     const next = book.ask(jid, domainOf(jid));
     if (next === "decide") void decide(jid);
     else if (next === "full") log.warning("RateLimited", { from: jid, element: "presence" });
@@ -147,7 +159,7 @@ export function createPresence(deps: PresenceDeps): Presence {
       if (type === "") available(from, bare);
       else if (type === "unavailable" || type === "error") unavailable(from, bare);
       else if (bare === ownBare()) return;
-      else if (type === "subscribe") requested(bare);
+      else if (type === "subscribe") requested(bare, stanza);
       else if (type === "unsubscribe") {
         send(bare, "unsubscribed");
         withdraw(bare);

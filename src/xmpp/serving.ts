@@ -42,6 +42,8 @@ export interface Serving extends Pick<Connection, "send" | "request"> {
   /** Until the stream ends or the signal does; resolves with why. */
   serve(session: Negotiated, signal: AbortSignal): Promise<StreamEnded>;
   readonly before: Before;
+  /** Ends the stream in order; the next one is a new session, whatever could be resumed. */
+  renew(): void;
   /** What the broker takes in one stanza. */
   readonly stanzaBytes: number;
   readonly answersDropped: number;
@@ -69,6 +71,7 @@ export function createServing(options: ServingOptions, inbound: Inbound, deps: S
   let ownBare: string | undefined;
   let live: XmlStream | undefined;
   let resumptions = 0;
+  let renewing = false;
 
   const requests = createRequests(
     clock,
@@ -171,7 +174,7 @@ export function createServing(options: ServingOptions, inbound: Inbound, deps: S
       return jid;
     },
     acknowledged: traffic.acknowledged,
-    mayResume: () => ++resumptions <= resumptionsMax,
+    mayResume: () => !renewing && ++resumptions <= resumptionsMax,
     lost() {
       traffic.lost();
       requests.rejectAll(new Disconnected("the connection to the broker was lost before the answer came"));
@@ -183,6 +186,7 @@ export function createServing(options: ServingOptions, inbound: Inbound, deps: S
     using scope = createScope(signal);
     live = stream;
     resumptions = 0;
+    renewing = false;
     jid = bound;
     ownBare = bareJid(bound);
     const watching = liveness.run(scope.signal);
@@ -203,7 +207,8 @@ export function createServing(options: ServingOptions, inbound: Inbound, deps: S
     live = undefined;
     if (reason.byPeer && blaming.has(reason.condition ?? "")) traffic.blamed();
     // Replaced by another session of ours, or we could not bear what came: resumed, the same would come again.
-    else if (reason.condition === "conflict" || (!reason.byPeer && reason.condition !== undefined)) traffic.lost();
+    else if (renewing || reason.condition === "conflict" || (!reason.byPeer && reason.condition !== undefined))
+      traffic.lost();
     traffic.close();
     if (traffic.management.previous === undefined) before.lost();
     give("offline", () => inbound.offline?.(reason.message));
@@ -214,6 +219,10 @@ export function createServing(options: ServingOptions, inbound: Inbound, deps: S
     before,
     request,
     send: traffic.send,
+    renew() {
+      renewing = true;
+      void live?.close();
+    },
     get stanzaBytes() {
       return traffic.stanzaBytes;
     },

@@ -52,6 +52,8 @@ export interface Session extends Connection {
   /** Until aborted; never rejects. The farewell takes at most limits.streamCloseMs. Once only. */
   run(signal: AbortSignal): Promise<void>;
   state(): SessionState;
+  /** Logs in anew, which gives another resource: who knew the one before knows nothing of this one (PRES-SUB-04). */
+  renew(): void;
   /** What the broker takes in one stanza: what it last announced, else limits.stanzaBytesMax. */
   readonly stanzaBytes: number;
   /** Resolves when a session is bound, at once if it is; rejects with the abort reason. */
@@ -121,6 +123,7 @@ export function createSession(options: SessionOptions, inbound: Inbound, deps: S
   return {
     send: serving.send,
     request: serving.request,
+    renew: serving.renew,
     get jid() {
       if (before.jid === undefined) throw new Disconnected("there has been no log-in yet");
       return before.jid;
