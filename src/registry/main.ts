@@ -6,7 +6,7 @@ import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Clock, systemClock } from "#base/clock.ts";
 import { within } from "#base/deadline.ts";
-import { createLog, type Log } from "#base/log.ts";
+import { createLog, type Log, silentLog } from "#base/log.ts";
 import { foundFormat, type LogFormat, logFormats, logLine } from "#base/log-output.ts";
 import { createQuietLog } from "#base/quiet-log.ts";
 import { ConfigError, readYaml } from "#config.ts";
@@ -14,6 +14,9 @@ import { shutdownMs } from "#limits.ts";
 import { DatabaseFault } from "#store/database.ts";
 import { ComponentRefused, createComponent } from "#xmpp/component.ts";
 import type { Inbound } from "#xmpp/connection.ts";
+import { openAccounts } from "./accounts/accounts.ts";
+import { KeysError, keysCommand } from "./accounts/command.ts";
+import { SealError } from "./accounts/seal.ts";
 import {
   optionOf,
   type RegistrySettings,
@@ -44,6 +47,7 @@ export async function runRegistry(
   const quiet = createQuietLog(everything, clock);
   const { log } = quiet;
   await using store = openRegistryStore(settings.database, log);
+  using accounts = openAccounts({ ...settings, clock, log });
   // What fails takes all with it; what is ended from outside ends in the same way.
   const stop = new AbortController();
   const life = AbortSignal.any([signal, stop.signal]);
@@ -67,7 +71,15 @@ export async function runRegistry(
   const oldDialect = settings.legacy ? { exposeOwner: settings.legacyExposeOwner } : undefined;
   const federation = { peers, parent, children };
   const options = { jid, localDomains, allowWeakKey, friendOnAccept, federation, oldDialect };
-  const served = createRegistry({ options, store, connection: component, clock, log, signal: life });
+  const served = createRegistry({
+    options,
+    store,
+    connection: component,
+    clock,
+    log,
+    signal: life,
+    routes: accounts.routes,
+  });
   registry = served;
   const tasks = [component.run(life), served.run(life), quiet.run(life)];
   try {
@@ -85,6 +97,7 @@ export async function runRegistry(
 const help = `Thing Registry and provisioning service, a component of an XMPP broker.
 
   isthmus-registry --config FILE [--SETTING VALUE …] [--debug] [--log text|json|journal]
+  isthmus-registry keys …    API keys for the accounts of appliances: see isthmus-registry keys --help
 
 Settings, in FILE (YAML, one a line as name: value), in the environment, or here; the later wins:
 
@@ -105,6 +118,7 @@ async function main(args: readonly string[]): Promise<number> {
   process.once("SIGINT", end);
   process.once("SIGTERM", end);
   try {
+    if (args[0] === "keys") return keys(args.slice(1));
     const { program, wantsHelp } = readProgram(args);
     if (wantsHelp) process.stdout.write(help);
     else await runRegistry(program(), stop.signal);
@@ -115,10 +129,28 @@ async function main(args: readonly string[]): Promise<number> {
       error instanceof SettingsError ||
       error instanceof ConfigError ||
       error instanceof DatabaseFault ||
+      error instanceof KeysError ||
+      error instanceof SealError ||
       error instanceof ComponentRefused;
     process.stderr.write(`${isExpected ? error.message : error instanceof Error ? error.stack : error}\n`);
-    return error instanceof SettingsError || error instanceof ConfigError ? 2 : 1;
+    const isUsage = error instanceof KeysError && error.isUsage;
+    return isUsage || error instanceof SettingsError || error instanceof ConfigError ? 2 : 1;
   }
+}
+
+function keys(args: readonly string[]): number {
+  keysCommand(args, {
+    database(config, said = process.env[variableOf("database")]) {
+      if (said !== undefined && said !== "") return resolve(said);
+      if (config === undefined) throw new KeysError("say with --config FILE which registry is meant", true);
+      return String(fileSettings(config).database);
+    },
+    out: text => process.stdout.write(text),
+    note: text => process.stderr.write(text),
+    clock: systemClock,
+    log: silentLog,
+  });
+  return 0;
 }
 
 function readProgram(args: readonly string[]): { wantsHelp: boolean; program: () => RegistryProgram } {

@@ -237,7 +237,11 @@ async function bind(stream: XmlStream): Promise<string> {
     const answer = await stream.read();
     if (answer.name !== "iq" || answer.attrs.id !== id) continue;
     if (answer.attrs.type === "error") {
-      throw new StreamEnded(`the broker gives us no session: ${decodeError(answer).message}`);
+      const error = decodeError(answer);
+      const said = `the broker gives us no session: ${error.message}`;
+      // An account that is suspended: to come back soon would not help.
+      if (error.condition === "forbidden") throw new LoginError(error.condition, said);
+      throw new StreamEnded(said);
     }
     const bound = child(answer, "bind", bindNs);
     const jid = bound && child(bound, "jid");

@@ -1,6 +1,6 @@
 // Sessions for tests: the real session with what came in kept in lists, started in the background and ended on disposal.
 
-import { systemClock } from "#base/clock.ts";
+import { type Clock, systemClock } from "#base/clock.ts";
 import { createLog, type LogEvent } from "#base/log.ts";
 import { type Element, element, firstElement } from "#xml/element.ts";
 import type { OutboxStore } from "#xmpp/outbox.ts";
@@ -39,7 +39,8 @@ export type PeerOptions = Omit<SessionOptions, "credentials"> & {
   readonly answer?: (iq: Element) => Element;
 };
 
-export function startPeer(options: PeerOptions): Peer {
+/** `clock`: for a machine whose clock is wrong. */
+export function startPeer(options: PeerOptions, clock: Clock = systemClock): Peer {
   const { user, password = "secret", outbox, answer } = options;
   const credentials =
     options.credentials ?? memoryCredentials(user === undefined ? undefined : { username: user, password });
@@ -66,7 +67,7 @@ export function startPeer(options: PeerOptions): Peer {
       },
       offline: reason => void offlines.push(reason),
     },
-    { clock: systemClock, log: createLog(event => void logged.push(event)), ...(outbox && { outbox }) },
+    { clock, log: createLog(event => void logged.push(event)), ...(outbox && { outbox }) },
   );
   const running = session.run(stop.signal);
   const end = async () => {
