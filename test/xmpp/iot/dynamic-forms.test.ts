@@ -70,7 +70,7 @@ describe("post-back", () => {
     const { form } = await it.send("get", get);
     const reply = await it.send("set", post(submit({ address: "high", min: "9" }, form.session)));
     expect(reply.name).toBe("x");
-    expect(errorsIn(reply.form)).toEqual({ address: "A whole number is expected." });
+    expect(errorsIn(reply.form)).toEqual({ address: expect.stringMatching(/ is expected\.$/) });
     expect(field(reply.form, "address")).toMatchObject({ values: ["high"], notSame: false });
   });
 
