@@ -137,6 +137,161 @@ describe("vectors", () => {
   });
 });
 
+describe("the rules one by one", () => {
+  const bad = (uri: string, why: RegExp) => {
+    expect(() => decodeUri(uri), uri).toThrow(IotdiscoError);
+    expect(() => decodeUri(uri), uri).toThrow(why);
+  };
+
+  it("URI-DEC-03: a value may be empty; a name, a term, an operator or an end may not", () => {
+    expect(decodeUri("iotdisco:ROOM=;KEY=k;R=")).toMatchObject({
+      kind: "claim",
+      tags: [{ name: "KEY", value: "k" }],
+      registry: undefined,
+    });
+    expect(decodeUri("iotdisco:ROOM=")).toMatchObject({ operators: [{ kind: "strEq", name: "ROOM", value: "" }] });
+    bad("iotdisco:=x;KEY=k", /name/);
+    bad("iotdisco:A=1;;B=2", /empty term/);
+    bad("iotdisco:A=1;B", /operator/);
+    bad("iotdisco:A=1;KEY=k;", /empty term/);
+    bad("iotdisco:", /empty term/);
+  });
+
+  it("URI-DEC-04: # marks a number, only where a term begins, and a bad number spoils all of it", () => {
+    expect(decodeUri("iotdisco:#V=-1.5E3")).toMatchObject({ operators: [{ kind: "numEq", value: -1500 }] });
+    expect(decodeUri("iotdisco:A=#1")).toMatchObject({ operators: [{ kind: "strEq", value: "#1" }] });
+    for (const value of ["1,5", "", "NaN", "INF", "-INF", "Infinity", "0x10", "1e999", "1 2"])
+      bad(`iotdisco:CLASS=Valve;#V=${value}`, /V is not a number/);
+    bad("iotdisco:A#=1", /name/);
+    bad("iotdisco:##A=1", /name/);
+  });
+
+  it("URI-DEC-06: names are the same in either case, in whatever language the reader is", () => {
+    const before = process.env.LC_ALL;
+    process.env.LC_ALL = "tr_TR.UTF-8";
+    try {
+      bad("iotdisco:id=1;ID=2", /ID stands twice/);
+      bad("iotdisco:title=1;TITLE=2;KEY=k", /TITLE stands twice/);
+      expect(decodeUri("iotdisco:jid=a%40b.example;nid=x;sid=y;pt=z")).toMatchObject({
+        kind: "direct",
+        ref: { nodeId: "x", sourceId: "y", partition: "z" },
+      });
+      expect(decodeUri("iotdisco:class=Valve;key=k;r=reg.hub.example")).toMatchObject({
+        kind: "claim",
+        registry: "reg.hub.example",
+      });
+      expect(decodeUri("iotdisco:#t>1;#T<2")).toMatchObject({ operators: [{ kind: "numRange" }] });
+    } finally {
+      if (before === undefined) delete process.env.LC_ALL;
+      else process.env.LC_ALL = before;
+    }
+  });
+
+  it("URI-DEC-07: twice only as one lower and one upper bound of one kind", () => {
+    expect(decodeUri("iotdisco:A>=b;A<d")).toMatchObject({ operators: [{ kind: "strRange" }] });
+    for (const twice of [
+      "A=1;A=1",
+      "A=1;a<2",
+      "A>1;A>=2",
+      "A<1;A<=2",
+      "A<>1;A<>2",
+      "A~*x;A~*y",
+      "A>1;#A<2",
+      "A>1;A<9;A<8",
+    ])
+      bad(`iotdisco:${twice}`, /stands twice/);
+    bad("iotdisco:A=1;A=2;KEY=k", /stands twice/);
+    bad("iotdisco:JID=a%40b.example;JID=c%40d.example", /stands twice/);
+    bad("iotdisco:A=1;KEY=k;R=a.example;R=b.example", /two registries/);
+  });
+
+  it("URI-DEC-08: 4096 characters, 64 terms, names of 64, values of 128 and PURL of 256, nothing that deceives the eye", () => {
+    const fine = [
+      `iotdisco:${"N".repeat(64)}=1`,
+      `iotdisco:A=${"x".repeat(128)}`,
+      `iotdisco:purl=${"x".repeat(256)}`,
+      `iotdisco:${Array.from({ length: 64 }, (_, n) => `A${n}=1`).join(";")}`,
+    ];
+    for (const uri of fine) expect(() => decodeUri(uri)).not.toThrow();
+    bad(`iotdisco:${"N".repeat(65)}=1`, /name/);
+    bad(`iotdisco:A=${"x".repeat(129)}`, /longer than 128/);
+    bad(`iotdisco:PURL=${"x".repeat(257)}`, /longer than 256/);
+    bad(`iotdisco:${Array.from({ length: 65 }, (_, n) => `A${n}=1`).join(";")}`, /64 terms/);
+    bad(`iotdisco:A=${"%41".repeat(1_400)}`, /4096 characters/);
+    for (const hidden of ["%00", "%0A", "%7F", "%C2%85", "%E2%80%AE", "%E2%81%A6", "\u202e"])
+      for (const uri of [
+        `iotdisco:A=x${hidden}y`,
+        `iotdisco:A${hidden}B=x`,
+        `IoTDisco;A:x${decodeURIComponent(hidden)}y`,
+      ])
+        bad(uri, /control character|bad name/);
+  });
+
+  it("URI-DEC-09: the old text is read as it stands, and never written", () => {
+    expect(decodeUri("IoTDisco;MAN:www.ktc.se;#V:1.0;A:100%25;KEY:a=b<c~d\\")).toMatchObject(
+      claim([
+        { name: "MAN", value: "www.ktc.se" },
+        { name: "V", value: 1 },
+        { name: "A", value: "100%25" },
+        { name: "KEY", value: "a=b<c~d\\" },
+      ]),
+    );
+    bad("IoTDisco;A", /value/);
+    bad("IoTDisco;#V:x", /number/);
+    expect(encodeClaim([{ name: "SN", value: "77" }], "k", "r.example")).toMatch(/^iotdisco:/);
+    expect(encodeSearch([{ kind: "strEq", name: "SN", nameWildcard: undefined, value: "77" }])).toMatch(/^iotdisco:/);
+  });
+
+  it("URI-KIND-01: a KEY makes a claim, with a registry or without; with a condition it is nothing", () => {
+    expect(decodeUri("iotdisco:CLASS=Valve;KEY=k")).toMatchObject({ kind: "claim", registry: undefined });
+    expect(decodeUri("iotdisco:CLASS=Valve;KEY=k;R=r.example")).toMatchObject({ kind: "claim", registry: "r.example" });
+    expect(decodeUri("iotdisco:CLASS=Valve;R=r.example")).toMatchObject({ kind: "search", registry: "r.example" });
+    for (const uri of ["KEY<>k", "KEY~*k", "KEY>a;KEY<b", "#KEY=1", "KEY=k;CLASS~*V", "KEY=k;#V>1"])
+      bad(`iotdisco:${uri}`, /claim with a search/);
+  });
+
+  it("URI-KIND-02: the registry is no tag of the thing, and an address only when it is a domain", () => {
+    const uri = decodeUri("iotdisco:CLASS=Valve;r=Reg.Hub.Example;KEY=k");
+    expect(uri).toMatchObject(
+      claim(
+        [
+          { name: "CLASS", value: "Valve" },
+          { name: "KEY", value: "k" },
+        ],
+        "reg.hub.example",
+      ),
+    );
+    for (const address of ["a%40b.example", "b.example%2Fx", "b.example%20c", "-b.example", "%3Cb%3E", "b..example"])
+      bad(`iotdisco:CLASS=Valve;KEY=k;R=${address}`, /R is not the address/);
+    bad("iotdisco:CLASS=Valve;KEY=k;R~*example", /R is not the address/);
+    bad("iotdisco:CLASS=Valve;KEY=k;#R=1", /R is not the address/);
+  });
+
+  it("URI-SRCH-04: a registry alone is no search", () => {
+    bad("iotdisco:R=reg.hub.example", /nothing but a registry/);
+    expect(() => encodeSearch([], "reg.hub.example")).toThrow(IotdiscoError);
+    expect(decodeUri("iotdisco:A<>;R=reg.hub.example")).toMatchObject({ operators: [{ kind: "strNEq", value: "" }] });
+  });
+
+  it("URI-SEC-02: what is said of a bad code does not hold its KEY", () => {
+    const key = "0123456789abcdef0123456789abcdef";
+    for (const uri of [
+      `iotdisco:CLASS=a;KEY=${key};KEY=${key}`,
+      `iotdisco:CLASS<a;KEY=${key}`,
+      `iotdisco:KEY=${key};R=evil%40x.example`,
+      `iotdisco:KEY=${key}${"x".repeat(128)}`,
+      `iotdisco:KEY=${key};`,
+      `IoTDisco;KEY:${key};B`,
+    ])
+      try {
+        decodeUri(uri);
+        expect.unreachable(uri);
+      } catch (error) {
+        expect(String(error)).not.toContain(key.slice(0, 8));
+      }
+  });
+});
+
 describe("writing", () => {
   it("URI-ENC-02/04: tags as registered, then KEY, then R; .0 kept; empty tags left out", () => {
     const tags = [
