@@ -13,6 +13,7 @@ const owner = () => import("./commands/owner.ts");
 const node = () => import("./commands/node.ts");
 const execute = () => import("./commands/execute.ts");
 const roles = () => import("./commands/roles.ts");
+const contacts = () => import("./commands/contacts.ts");
 const profile = () => import("./commands/profile.ts");
 
 export const commands: readonly Listed[] = [
@@ -93,6 +94,29 @@ export const commands: readonly Listed[] = [
     summary: "Find public things in a registry, by what they say of themselves.",
     load: async () => (await import("./commands/search.ts")).search,
   },
+  {
+    name: "contacts list",
+    summary: "List who is let in, asks, or is blocked.",
+    load: async () => (await contacts()).contactsList,
+  },
+  { name: "contacts accept", summary: "Let in who has asked.", load: async () => (await contacts()).contactsAccept },
+  {
+    name: "contacts decline",
+    summary: "Turn away who has asked.",
+    load: async () => (await contacts()).contactsDecline,
+  },
+  {
+    name: "contacts block",
+    summary: "Keep an address or a domain out.",
+    load: async () => (await contacts()).contactsBlock,
+  },
+  { name: "contacts unblock", summary: "Hear an address again.", load: async () => (await contacts()).contactsUnblock },
+  {
+    name: "contacts pair",
+    summary: "Make a code that lets somebody in once.",
+    load: async () => (await contacts()).contactsPair,
+  },
+  { name: "events to", summary: "Say where events are sent to.", load: async () => (await contacts()).eventsTo },
   {
     name: "owner claim",
     summary: "Claim a thing with the code of its label.",
