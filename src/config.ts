@@ -59,6 +59,8 @@ export const bootSettings = z.strictObject({
   ownersEdit: z.boolean().default(false).meta({ title: "Who owns a meter may change its settings" }),
   contactsSeeDevices: z.boolean().default(true).meta({ title: "Contacts see that the field devices are there" }),
   contactsSeeAppliance: z.boolean().default(false).meta({ title: "Contacts see the appliance's own node" }),
+  /** Asks who shows a token for the proof that it is his, and lets rules rest on it (docs/tokens.md). */
+  tokens: z.boolean().default(false).meta({ title: "Take tokens as evidence" }),
   neighboursSee: z.boolean().default(false).meta({ title: "Who owns a meter sees, as any contact, the others too" }),
   /** A broker or other service that tells the time over XMPP: readings are marked when ours is too far from it. */
   clockSource: z.string().min(1).max(3071).optional().meta({ title: "Clock to compare with (JID)" }),

@@ -11,6 +11,7 @@ import { type NodeRef, rootRef, sameNode } from "#contract/node.ts";
 import { formFeatures } from "#iot/data-form.wire.ts";
 import { createDiscovery } from "#iot/discovery.ts";
 import { createProvisioning } from "#iot/provisioning.ts";
+import { createTokenDesk } from "#iot/tokens.ts";
 import { createAllLanguages } from "#languages/all.ts";
 import * as limits from "#limits.ts";
 import { createDisco } from "#xmpp/disco.ts";
@@ -53,6 +54,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     {
       iq: stanza => {
         services.seen(stanza.attrs.from);
+        tokens.seen(stanza);
         void router.iq(stanza);
       },
       message: stanza => {
@@ -149,8 +151,10 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     const node = tree.find(ref);
     return node !== undefined && isThing(node);
   };
+  const asked = { service: () => provisioning.service, isContact: (jid: string) => gate(jid) };
+  const tokens = createTokenDesk(settings.tokens, { connection: session, ...asked, clock, log, signal });
   const provisioning = createProvisioning({
-    connection: session,
+    connection: tokens.connection,
     decisions: stores.decisions,
     store: stores.ownership,
     account,
@@ -206,7 +210,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     tree,
     readings: stores.history.readings,
     eventLog: stores.history.events,
-    rules: rules(provisioning.rule),
+    rules: rules(tokens.guard(provisioning.rule)),
     roles,
     explaining: {
       ...owners,
@@ -256,7 +260,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     node: "https://isthmus.example/",
   });
   const router: Router = createRouter({
-    routes: [disco, roster, contacts, faces, discovery, provisioning].flatMap(({ routes }) => routes),
+    routes: [disco, roster, contacts, faces, discovery, provisioning, tokens].flatMap(({ routes }) => routes),
     messages: [...provisioning.messages, ...faces.messages, ...updates.messages],
     gate,
     reply: stanza => session.send(stanza),

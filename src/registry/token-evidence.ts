@@ -5,7 +5,7 @@ import type { Clock } from "#base/clock.ts";
 import { within } from "#base/deadline.ts";
 import type { Log } from "#base/log.ts";
 import { type TokenKind, tokenKinds } from "#iot/provisioning-tokens.wire.ts";
-import { createTokenProofs, type Shown, type TokenProofs } from "#iot/token-proofs.ts";
+import { createTokenProofs, type Shown } from "#iot/token-proofs.ts";
 import { tokenServiceWaitMs } from "#limits.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { bareJid } from "#xmpp/jid.ts";
@@ -19,7 +19,6 @@ export interface Evidence {
    * one was proven only after this had resolved without it.
    */
   proven(device: string, caller: string, tokens: QuestionTokens, late: () => void): Promise<QuestionTokens>;
-  forget: TokenProofs["forget"];
 }
 
 export interface EvidenceDeps {
@@ -74,6 +73,5 @@ export function createEvidence({ tokens, connection, peers, clock, log, signal }
       };
       return Object.fromEntries(await Promise.all(tokenKinds.map(ofKind))) as unknown as QuestionTokens;
     },
-    forget: proofs.forget,
   };
 }

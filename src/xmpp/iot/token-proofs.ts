@@ -35,8 +35,6 @@ export interface TokenProofs {
   look(shown: Shown): Proof;
   /** Resolves when it is settled, within `tokenChallengeMs`; never rejects. Not abortable: others may wait for it. */
   prove(shown: Shown): Promise<boolean>;
-  /** Tokens may have been taken back: everything is to be proven anew. */
-  forget(): void;
   readonly size: number;
 }
 
@@ -61,7 +59,6 @@ export function createTokenProofs(deps: TokenProofsDeps): TokenProofs {
   const entries = new Map<string, Entry>();
   const asking = new Map<string, Promise<boolean>>();
   const rate = createRate(clock, tokenChallengesPerMinute, 60_000 / tokenChallengesPerMinute, countedSendersMax);
-  let epoch = 0;
   const keyOf = ({ subject, token }: Shown) => `${subject}\n${token}`;
 
   const challenge = async ({ token, to }: Shown, signal: AbortSignal): Promise<void> => {
@@ -78,7 +75,6 @@ export function createTokenProofs(deps: TokenProofsDeps): TokenProofs {
   };
 
   const settle = async (shown: Shown): Promise<boolean> => {
-    const before = epoch;
     let isProven = true;
     try {
       await within(clock, tokenChallengeMs, "the proof of a token", deps.signal, inner => challenge(shown, inner));
@@ -87,8 +83,6 @@ export function createTokenProofs(deps: TokenProofsDeps): TokenProofs {
         log.warning("TokenUnproven", { subject: shown.subject, issuer: wire.issuerOf(shown.token), error });
       isProven = false;
     }
-    // What was taken back meanwhile is not proven by what was known before.
-    if (before !== epoch) return false;
     const key = keyOf(shown);
     // A proof that still counts is not lost because a renewal came to nothing.
     if (!isProven && look(shown) === "stale") return true;
@@ -114,16 +108,9 @@ export function createTokenProofs(deps: TokenProofsDeps): TokenProofs {
       const running = asking.get(key);
       if (running !== undefined) return running;
       if (!rate.take(shown.subject)) return Promise.resolve(false);
-      const one: Promise<boolean> = settle(shown).finally(() => {
-        if (asking.get(key) === one) asking.delete(key);
-      });
+      const one = settle(shown).finally(() => asking.delete(key));
       asking.set(key, one);
       return one;
-    },
-    forget() {
-      epoch++;
-      entries.clear();
-      asking.clear();
     },
     get size() {
       return entries.size;
