@@ -315,6 +315,37 @@ describe("claims", () => {
     expect(outcome(await mine(pipe))).toBe("item-not-found");
   });
 
+  it("DISCO-REG-05: of a thing that owns itself nobody else is asked, and nothing is granted from here", async () => {
+    await pipe.iq("set", gatewayFull, `<register xmlns='${disco}' selfOwned='true' ${meter}>${meterTags()}</register>`);
+    const asked = "urn:nf:iot:prov:d:1.0";
+    const questions = [
+      `<canRead xmlns='${asked}' jid='${bob}' m='true'><nd ${meter}/></canRead>`,
+      `<canControl xmlns='${asked}' jid='${bob}'><nd ${meter}/></canControl>`,
+      `<isFriend xmlns='${asked}' jid='${bob}'/>`,
+      // Not even itself.
+      `<canRead xmlns='${asked}' jid='${gateway}' m='true'><nd ${meter}/></canRead>`,
+    ];
+    for (const question of questions) {
+      const answer = payloadOf(await pipe.iq("get", gatewayFull, question));
+      expect(answer?.attrs.result).toBe("false");
+    }
+    expect(pipe.sent.filter(text => text.startsWith("<message"))).toEqual([]);
+    expect(outcome(await pipe.iq("set", anaFull, `<disown xmlns='${disco}' jid='${gateway}' ${meter}/>`))).toBe(
+      "item-not-found",
+    );
+  });
+
+  it("DISCO-THR-04: the key of a label is worth nothing once the thing was claimed, nor after it was disowned", async () => {
+    await claimedMeter(pipe);
+    expect(outcome(await mine(pipe, meterTags(), "", `${bob}/x`))).toBe("item-not-found");
+    await pipe.iq("set", anaFull, `<disown xmlns='${disco}' jid='${gateway}' ${meter}/>`);
+    expect(outcome(await mine(pipe, meterTags(), "", `${bob}/x`))).toBe("item-not-found");
+    await register(pipe, meter, meterTags("n".repeat(32)));
+    expect(outcome(await mine(pipe, meterTags(), "", `${bob}/x`))).toBe("item-not-found");
+    expect((await thing())?.owner).toBeUndefined();
+    expect(outcome(await mine(pipe, meterTags("n".repeat(32)), "", `${bob}/x`))).toBe("result");
+  });
+
   it("DISCO-REG-04: things register at home; owners come from anywhere", async () => {
     for (const element of ["register", "update", "unregister"]) {
       const reply = await pipe.iq("set", "gw@foreign.example/e", `<${element} xmlns='${disco}' ${meter}/>`);
@@ -535,6 +566,30 @@ describe("search", () => {
     it(`DISCO-SEARCH-04, DISCO-SEARCH-06: ${why} is a bad request`, async () => {
       expect(outcome(await search(inner, attrs))).toBe("bad-request");
     });
+
+  it("DISCO-SEARCH-07: public things are found by where they are, across the date line and by height too", async () => {
+    const places: [string, number, number, number][] = [
+      ["stockholm", 59.33, 18.07, 28],
+      ["uppsala", 59.86, 17.64, 15],
+      ["kiruna", 67.86, 20.23, 530],
+      ["fiji-east", -17.7, -179.9, 3],
+      ["fiji-west", -17.8, 178.0, 1],
+    ];
+    for (const [id, lat, lon, alt] of places)
+      await shown(
+        id,
+        `<num name='LAT' value='${lat}'/><num name='LON' value='${lon}'/><num name='ALT' value='${alt}'/>`,
+      );
+    await shown("nowhere", "<str name='LAT' value='59.5'/>");
+    await register(pipe, "id='unclaimed'", "<num name='LAT' value='59.4'/><num name='LON' value='18'/>");
+    const within = (south: number, north: number, west: number, east: number) =>
+      `<numRange name='LAT' min='${south}' max='${north}'/><numRange name='LON' min='${west}' max='${east}'/>`;
+    expect(await hits(within(59, 60, 17, 19))).toEqual(["stockholm", "uppsala"]);
+    expect(await hits(`${within(55, 70, 10, 30)}<numGt name='ALT' value='100'/>`)).toEqual(["kiruna"]);
+    // From 170° east to 170° west: outside of what lies between.
+    const dateLine = "<numNRange name='LON' min='-170' max='170'/><numLt name='LAT' value='0'/>";
+    expect(await hits(dateLine)).toEqual(["fiji-east", "fiji-west"]);
+  });
 
   it("DISCO-SEARCH-05: no white space between things, and no owner (DISCO section 1)", async () => {
     await claimedMeter(pipe);
