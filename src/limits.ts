@@ -221,6 +221,10 @@ export const questionOnPresenceMs = 3_600_000;
 export const openPerThingMax = 10;
 export const openPerOwnerMax = 50;
 export const openPerDomainMax = 5;
+/** FED-05: questions that wait for one domain which cannot be reached; what is asked beyond is refused and forgotten. */
+export const waitingPerDomainMax = 1_000;
+/** When such a domain is tried again; the last holds from then on. */
+export const reachAgainMs = [60_000, 300_000, 900_000, 3_600_000] as const;
 /** Between two looks for questions that could not be sent; and when there are none, for those that have grown too old. */
 export const questionRoundMs = 60_000;
 export const questionIdleMs = 3_600_000;
@@ -757,3 +761,16 @@ export const blockedMax = 1_000;
 /** Pairing codes that nobody has used yet, and how long one is good at most. */
 export const pairingsMax = 16;
 export const pairingMsMax = 604_800_000;
+/** New codes that wait for their turn with the registry: askers, not things, for each asks for one after the other. */
+export const rekeysWaitingMax = 100;
+
+// The appliance's account (src/edge/account.ts; ACC-IBR-07).
+export const accountLookMs = 1_000;
+/** The report of who took the appliance out of service is with him by then. */
+export const accountLeaveAfterMs = 3_000;
+/** Things are taken out of the registry one after the other, five a second; so long in all, and for each. */
+export const thingsLeaveMs = 30_000;
+export const thingsLeaveEachMs = 1_000;
+/** A change of the password that failed is tried again after the first, doubling to the second. */
+export const passwordAgainMs = 60_000;
+export const passwordAgainMsMax = 86_400_000;

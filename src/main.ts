@@ -71,6 +71,7 @@ export async function runEdge({ settings, clock, signal, announce, restart, ...o
     describeStatus({
       ...network,
       name: settings.name,
+      room: settings.room,
       language: settings.language,
       tree,
       upSeconds: () => Math.floor((clock.monotonic() - startedAt) / 1000),

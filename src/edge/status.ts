@@ -3,7 +3,7 @@
 import { isThing } from "#concentrator/forest.ts";
 import { faultText, stateOf } from "#concentrator/status.ts";
 import type { Tree } from "#concentrator/tree.ts";
-import { type NodeRef, nodeKey, rootRef, type Tag } from "#contract/node.ts";
+import { type NodeRef, nodeKey, rootRef, sameNode, type Tag } from "#contract/node.ts";
 import type { Discovery } from "#iot/discovery.ts";
 import type { Provisioning } from "#iot/provisioning.ts";
 import { labelFacts } from "#labels/facts.ts";
@@ -13,6 +13,8 @@ export const version = "0.1.0";
 
 export interface StatusDeps {
   readonly name: string;
+  /** Where the appliance is; empty where nobody said. */
+  readonly room: string;
   /** The language the appliance speaks to who asks for none. */
   readonly language: string;
   readonly tree: Tree;
@@ -24,13 +26,22 @@ export interface StatusDeps {
 }
 
 /** Plain data, as `Status` of cli/status-text.ts reads it. Holds claim codes: only for who may claim. */
-export function describeStatus({ name, language, tree, session, discovery, provisioning, upSeconds }: StatusDeps) {
+export function describeStatus({
+  name,
+  room,
+  language,
+  tree,
+  session,
+  discovery,
+  provisioning,
+  upSeconds,
+}: StatusDeps) {
   const things = new Map(discovery.list().map(one => [nodeKey(one.ref), one]));
   const tags = new Map<string, readonly Tag[]>(tree.things().map(one => [nodeKey(one.ref), one.tags]));
   /** Before the registry was ever found a thing has no record yet. */
   const thing = (ref: NodeRef) => {
     const found = things.get(nodeKey(ref));
-    const label = labelFacts(tags.get(nodeKey(ref)) ?? found?.tags ?? []);
+    const label = labelFacts(sameNode(ref, rootRef) ? applianceTags(room) : (tags.get(nodeKey(ref)) ?? []));
     return { thing: { state: found?.state ?? "unregistered", owner: found?.owner, uri: found?.uri, ...label } };
   };
   const nodes = [...tree.sources.values()].flatMap(source =>
@@ -68,3 +79,9 @@ function jidOf(session: Session): string {
 }
 
 export type EdgeStatus = ReturnType<typeof describeStatus>;
+
+/** What stands on the appliance's own label. */
+export const applianceTags = (room: string): Tag[] => [
+  { name: "MODEL", value: `Isthmus ${version}` },
+  { name: "ROOM", value: room },
+];

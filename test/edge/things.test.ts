@@ -25,7 +25,6 @@ async function follow(known: readonly string[] = []) {
             state: "registered",
             owner: undefined,
             uri: undefined,
-            tags: [],
           })),
       },
       roles: {

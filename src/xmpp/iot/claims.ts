@@ -15,6 +15,8 @@ export interface ClaimsDeps {
   readonly claimed: (ref: NodeRef, owner: string) => void;
   /** `ownsMore`: he still owns another thing of ours (DISCO-DISOWN-03). */
   readonly disowned: (ref: NodeRef, owner: string, ownsMore: boolean) => void;
+  /** The registry has taken it out. */
+  readonly left?: (ref: NodeRef) => void;
   readonly log: Log;
   /** At least 128 bits nobody can guess (DISCO-KEY-01). */
   readonly newKey?: () => string;
@@ -34,12 +36,20 @@ export interface Claims {
    * (DISCO-CLAIMED-03); in the answer to our own question it may.
    */
   claim(ref: NodeRef, owner: string, isPublic: boolean | undefined, registry: string, push: boolean): void;
+  /** The registry took it with another KEY: whoever has the former one cannot claim it any more. */
+  rekeyed(ref: NodeRef, key: string, registry: string, tags: readonly Tag[]): void;
+  newKey(): string;
   /** The registry took an update. */
   told(ref: NodeRef, tags: readonly Tag[]): void;
   /** Nothing more is told of it; it stays its owner's. */
   outOfRegistry(ref: NodeRef): void;
   /** Nobody owns it any more: a new epoch with a new KEY. */
   disown(ref: NodeRef): void;
+  /**
+   * As if it came new out of its box, whoever owned it: nobody owns it, and it is registered with a new KEY once the registry has
+   * taken it out.
+   */
+  reset(ref: NodeRef): void;
   leave(ref: NodeRef): void;
   /** The node is called otherwise: the former name leaves the registry; the KEY stays, and with it a label that is printed. */
   rename(from: NodeRef, to: NodeRef): void;
@@ -95,11 +105,12 @@ export function createClaims(deps: ClaimsDeps): Claims {
     owners: () => owners,
 
     add(refs) {
-      // Deleted and made again before the registry heard of it: nothing of the former thing is the new one's.
+      // Deleted and made again before the registry heard of it: nothing of the former thing is the new one's, and the registry is
+      // told of the end before it is told of the beginning, or it would name the former owner.
       for (const ref of refs) {
         const former = records.get(nodeKey(ref));
-        if (!former?.leaving) continue;
-        putWithNewRights(fresh(ref));
+        if (!former?.leaving || former.owner === undefined) continue;
+        putWithNewRights({ ...fresh(ref), leaving: true });
         lost(former);
       }
       const missing = refs.filter(ref => !records.has(nodeKey(ref))).map(fresh);
@@ -141,6 +152,12 @@ export function createClaims(deps: ClaimsDeps): Claims {
       deps.claimed(ref, owner);
     },
 
+    rekeyed(ref, key, registry, tags) {
+      const record = known(ref);
+      if (record.state !== "claimed") put({ ...record, state: "registered", key, registry, tags, inRegistry: true });
+    },
+    newKey,
+
     told(ref, tags) {
       const record = known(ref);
       if (record.state === "claimed") put({ ...record, tags });
@@ -155,6 +172,12 @@ export function createClaims(deps: ClaimsDeps): Claims {
       const record = known(ref);
       if (record.state !== "claimed") return;
       putWithNewRights({ ...fresh(ref), leaving: record.leaving });
+      lost(record);
+    },
+
+    reset(ref) {
+      const record = known(ref);
+      putWithNewRights({ ...fresh(ref), leaving: true });
       lost(record);
     },
 
@@ -187,6 +210,7 @@ export function createClaims(deps: ClaimsDeps): Claims {
       records.delete(nodeKey(ref));
       owners = ownersOf(records.values());
       lost(record);
+      deps.left?.(ref);
     },
 
     startAnew() {

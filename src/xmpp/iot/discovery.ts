@@ -4,7 +4,7 @@
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import type { Thing } from "#concentrator/concentrator.ts";
-import type { OwnershipStore, ThingState } from "#concentrator/ownership.ts";
+import type { OwnershipStore, ThingRecord, ThingState } from "#concentrator/ownership.ts";
 import { Refusal } from "#contract/faults.ts";
 import { type NodeRef, nodeKey, type Tag } from "#contract/node.ts";
 import type { Codec } from "#xml/codec.ts";
@@ -51,8 +51,6 @@ export interface ThingStatus {
   readonly owner: string | undefined;
   /** To claim it with. Whoever has it may claim: for a local or authenticated operator only (URI-KIND-03). */
   readonly uri: string | undefined;
-  /** As told to the registry, without KEY. */
-  readonly tags: readonly Tag[];
 }
 
 export interface Discovery {
@@ -70,8 +68,12 @@ export interface Discovery {
   thingsChanged(): void;
   /** The node is deleted for good: it is unregistered, and its owner and rules end. */
   removed(ref: NodeRef): void;
+  /** Nobody owns it any more, whoever did; it is taken out of the registry and offered anew, with a new code. Throws not-found. */
+  reset(ref: NodeRef): void;
   /** The node is called otherwise. Only what nobody owns is renamed; an owner would lose it. */
   renamed(from: NodeRef, to: NodeRef): void;
+  /** A new claim code for what nobody owns: the printed one ends. Throws `Refusal`, and then it is the one it was. */
+  rekey(ref: NodeRef, signal: AbortSignal): Promise<void>;
   /** Of this thing, not of what is below or above it. */
   ownerOf(ref: NodeRef): string | undefined;
   /** Owns any thing of ours. */
@@ -95,6 +97,10 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     forgetDecisions: deps.forgetDecisions,
     claimed: hooks.claimed,
     disowned: hooks.disowned,
+    // It is there still, or again: from here on it is another thing.
+    left: ref => {
+      if (things.has(nodeKey(ref))) claims.add([ref]);
+    },
     ...(deps.newKey && { newKey: deps.newKey }),
   });
 
@@ -209,29 +215,39 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       claims.leave(ref);
       registration.wake();
     },
+    reset(ref) {
+      claims.reset(known(ref));
+      registration.wake();
+    },
     renamed(from, to) {
       things.delete(nodeKey(from));
       claims.rename(from, to);
       registration.wake();
     },
+    rekey: registration.rekey,
     ownerOf: ref => claims.get(ref)?.owner,
     isOwner: jid => claims.owners().has(jid),
     claimUri: ref => claimUriOf(ref),
     list: () =>
       claims
         .all()
-        .filter(record => !record.leaving)
-        .map(({ ref, state, owner, tags }) => ({ ref, state, owner, uri: claimUriOf(ref), tags }))
+        .filter(isThere)
+        .map(({ ref, state, owner }) => ({ ref, state, owner, uri: claimUriOf(ref) }))
         .toArray(),
     get told() {
       let some = false;
-      for (const { leaving, state } of claims.all()) {
-        if (!leaving && state === "unregistered") return false;
+      for (const record of claims.all()) {
+        if (isThere(record) && record.state === "unregistered") return false;
         some = true;
       }
       return some;
     },
   };
+
+  /** Also while the registry is still to be told of what was there under this name before. */
+  function isThere({ ref, leaving }: ThingRecord): boolean {
+    return !leaving || things.has(nodeKey(ref));
+  }
 
   function claimUriOf(ref: NodeRef): string | undefined {
     const record = claims.get(ref);

@@ -5,8 +5,9 @@ import type { Clock } from "#base/clock.ts";
 import { backoff } from "#base/delays.ts";
 import type { Log } from "#base/log.ts";
 import { createScope } from "#base/scope.ts";
+import { createTurns } from "#base/turns.ts";
 import type { ThingRecord } from "#concentrator/ownership.ts";
-import { type NodeRef, nodeKey, type Tag } from "#contract/node.ts";
+import type { NodeRef, Tag } from "#contract/node.ts";
 import {
   disownSettleMs,
   registerGapMs,
@@ -14,6 +15,7 @@ import {
   registryRefusedMs,
   registryRetryFirstMs,
   registryRetryMsMax,
+  rekeysWaitingMax,
 } from "#limits.ts";
 import { type Codec, WireError } from "#xml/codec.ts";
 import type { Connection } from "../connection.ts";
@@ -22,8 +24,10 @@ import { StanzaError } from "../stanza.ts";
 import type { Claims } from "./claims.ts";
 import * as wire from "./discovery.wire.ts";
 import { type Generation, generationOf, namespace } from "./generations.ts";
+import { createRekeying } from "./rekeying.ts";
 import { isServiceAway } from "./service-errors.ts";
 import { sameTags, updateOf } from "./thing-tags.ts";
+import { createTold } from "./told.ts";
 
 export interface Service {
   /** A domain JID. */
@@ -55,23 +59,17 @@ export interface Registration {
   seen(): void;
   /** Ask the registry about this one again. */
   recheck(ref: NodeRef): void;
+  /** A new KEY for what nobody owns; the one before is worth nothing any more. Throws `Refusal`: then nothing has changed. */
+  rekey(ref: NodeRef, signal: AbortSignal): Promise<void>;
   /** The thing was disowned: it is offered anew once the registry has our acknowledgement. */
   settle(ref: NodeRef): void;
-}
-
-/** What this log-in has done for one thing. */
-interface Progress {
-  confirmed: boolean;
-  /** Monotonic. */
-  notBefore: number;
-  /** The tags the registry refused: others may be offered at once. */
-  refused: readonly Tag[] | undefined;
 }
 
 export function createRegistration(deps: RegistrationDeps): Registration {
   const { claims, clock, log } = deps;
   const random = deps.random ?? Math.random;
-  const progress = new Map<string, Progress>();
+  const progress = createTold();
+  const { of } = progress;
   let startAt = 0;
   let pauseUntil = 0;
   let pauses = backoff(registryRetryFirstMs, registryRetryMsMax, 0.25, random);
@@ -89,14 +87,6 @@ export function createRegistration(deps: RegistrationDeps): Registration {
   const wakeUp = () => {
     begin();
     interrupt();
-  };
-
-  const of = (ref: NodeRef): Progress => {
-    const known = progress.get(nodeKey(ref));
-    if (known) return known;
-    const made: Progress = { confirmed: false, notBefore: 0, refused: undefined };
-    progress.set(nodeKey(ref), made);
-    return made;
   };
 
   /** The next thing to be told of, or how long to wait for one. */
@@ -138,6 +128,24 @@ export function createRegistration(deps: RegistrationDeps): Registration {
     const reply = await deps.connection.request("set", registry.jid, payload, { signal });
     return reply !== undefined && generationOf("discovery", reply.ns) === undefined ? undefined : reply;
   };
+
+  const recheck = (ref: NodeRef): void => {
+    progress.forget(ref);
+    wakeUp();
+  };
+  /** Two registrations of one thing could come to the registry in another order than back to us. */
+  const oneAtATime = createTurns(rekeysWaitingMax);
+  const rekey = createRekeying({
+    claims,
+    online: () => deps.connection.online,
+    registry: () => deps.registry()?.jid,
+    tags: deps.tags,
+    register: (ref, tags, signal) => ask(wire.register, { ref, selfOwned: false, tags }, signal),
+    owned: (ref, claimed, registry, tags, signal) =>
+      ownedElsewhere(ref, wire.claimed.decode(claimed), registry, tags, signal),
+    recheck,
+    log,
+  });
 
   const register = async (record: ThingRecord, tags: readonly Tag[], signal: AbortSignal): Promise<void> => {
     const { ref, key } = record;
@@ -202,7 +210,7 @@ export function createRegistration(deps: RegistrationDeps): Registration {
       if (!(error instanceof StanzaError) || error.condition !== "item-not-found") throw error;
     }
     if (claims.get(ref)?.leaving) claims.left(ref);
-    progress.delete(nodeKey(ref));
+    progress.forget(ref);
   };
 
   const tell = async (record: ThingRecord, signal: AbortSignal): Promise<void> => {
@@ -253,7 +261,7 @@ export function createRegistration(deps: RegistrationDeps): Registration {
           continue;
         }
         try {
-          await tell(due, signal);
+          await oneAtATime.take("poll", signal, () => tell(due, signal));
           resume();
         } catch (error) {
           if (signal.aborted) return;
@@ -263,10 +271,7 @@ export function createRegistration(deps: RegistrationDeps): Registration {
       }
     },
     loggedIn() {
-      for (const one of progress.values()) {
-        one.confirmed = false;
-        one.notBefore = 0;
-      }
+      progress.startAnew();
       startAt = clock.monotonic() + Math.round((deps.jitterMs ?? registerJitterMs) * random());
       resume();
       wakeUp();
@@ -277,10 +282,8 @@ export function createRegistration(deps: RegistrationDeps): Registration {
       resume();
       wakeUp();
     },
-    recheck(ref) {
-      Object.assign(of(ref), { confirmed: false, notBefore: 0, refused: undefined });
-      wakeUp();
-    },
+    recheck,
+    rekey: (ref, signal) => oneAtATime.take("control", signal, () => rekey(ref, signal)),
     settle,
   };
 }
