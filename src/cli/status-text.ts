@@ -4,6 +4,7 @@ import QRCode from "qrcode";
 import type { NodeRef, NodeState } from "#contract/node.ts";
 import { describeNode } from "#contract/node.ts";
 import type { LabelFacts } from "#labels/facts.ts";
+import { codeVersionMax } from "#limits.ts";
 import type { Output } from "./output.ts";
 
 export interface StatusNode {
@@ -75,7 +76,17 @@ export function printCodes(nodes: readonly StatusNode[], out: Output): void {
     out.line();
     out.line(`To claim ${describeNode(node.ref)}${node.name ? `, ${node.name}` : ""}:`);
     out.line(uri);
-    out.drawing(qrCode(uri));
+    if (fitsPicture(uri)) out.drawing(qrCode(uri));
+    else out.line("This code is too long for a picture: type or send it as text.");
+  }
+}
+
+/** What is denser no phone reads from a screen, and what is longer yet has no code at all. */
+function fitsPicture(text: string): boolean {
+  try {
+    return QRCode.create(text, { errorCorrectionLevel: "M" }).version <= codeVersionMax;
+  } catch {
+    return false;
   }
 }
 

@@ -129,6 +129,30 @@ describe("the status", () => {
     expect(print(status(), true, true)).toBe("");
   });
 
+  it("URI-SEC-04: pictures of level M, version 20 at most, read back to the letter; what is longer is text alone", () => {
+    const shown = (length: number) => {
+      let text = "";
+      const thing = { state: "registered", owner: undefined, uri: `${uri("k")};A=${"x".repeat(length)}` };
+      printCodes(
+        [node("heat-3", { thing })],
+        createOutput(false, part => (text += part)),
+      );
+      const [, code = "", ...rest] = text.trim().split("\n");
+      return { code, rest };
+    };
+    // ISO/IEC 18004, table 7: 666 octets in version 20 of level M.
+    const fits = 666 - Buffer.byteLength(`${uri("k")};A=`);
+    const picture = shown(fits);
+    expect(decode(picture.rest.join("\n"))).toBe(picture.code);
+    // 97 modules, four on each side, and half of them in a line.
+    expect(picture.rest).toHaveLength(Math.ceil((97 + 8) / 2));
+    for (const length of [fits + 80, 4_000]) {
+      const { code, rest } = shown(length);
+      expect(code).toHaveLength(uri("k").length + 3 + length);
+      expect(rest).toEqual(["This code is too long for a picture: type or send it as text."]);
+    }
+  });
+
   it("what peers and devices say moves no cursor", () => {
     const nasty = "\u001b[2J\u202e";
     const text = print(
