@@ -17,7 +17,7 @@ import { type Appliance, applianceJid, bareOf, contact, owner, startAppliance, t
 
 setFlagsFromString("--expose-gc");
 /** The test runner wants a hundred frames of each; nobody looks at a million. */
-Error.stackTraceLimit = 1;
+Error.stackTraceLimit = 0;
 const collect = runInNewContext("gc") as () => void;
 const heapMegabytes = (): number => {
   collect();
