@@ -13,9 +13,12 @@ interface Retired {
   readonly retired: string;
 }
 
-export function createAccountFile(
-  settings: BootSettings,
-): Required<CredentialStore> & { readonly configured: boolean } {
+export interface AccountFile extends Required<CredentialStore> {
+  /** By a person, in the boot file. */
+  readonly configured: boolean;
+}
+
+export function createAccountFile(settings: BootSettings): AccountFile {
   const { account, passwordFile, dataFolder } = settings;
   if (account !== undefined) {
     if (passwordFile === undefined)

@@ -11,6 +11,7 @@ import type { Connection } from "#xmpp/connection.ts";
 import { bareJid } from "#xmpp/jid.ts";
 import type { EventSending } from "./event-sending.ts";
 import type { ValuePublishing } from "./publishing.ts";
+import type { ServiceChanges } from "./service-changes.ts";
 import { createServiceSearch } from "./services.ts";
 import type { SoftwareUpdates } from "./software.ts";
 
@@ -22,6 +23,7 @@ export interface KnownServicesDeps {
   readonly publishing: Pick<ValuePublishing, "serviceFound">;
   readonly updates: Pick<SoftwareUpdates, "serviceFound">;
   readonly events: Pick<EventSending, "serviceFound">;
+  readonly changes: Pick<ServiceChanges, "found">;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -37,7 +39,7 @@ export interface KnownServices {
 }
 
 export function createKnownServices(deps: KnownServicesDeps): KnownServices {
-  const { discovery, provisioning, publishing, updates, events } = deps;
+  const { discovery, provisioning, publishing, updates, events, changes } = deps;
   const all = new Set<string>();
   // Known from earlier runs.
   for (const one of [discovery.service, provisioning.service]) if (one) all.add(one.jid);
@@ -47,14 +49,22 @@ export function createKnownServices(deps: KnownServicesDeps): KnownServices {
     found => {
       const { registry, provisioning: decider } = found;
       const speaks = registry && preferred("discovery", registry.features);
-      if (registry && speaks) discovery.serviceFound({ jid: registry.jid, generation: speaks });
+      if (registry && speaks)
+        changes.found("registry", discovery.service?.jid, registry.jid, () => {
+          all.add(registry.jid);
+          discovery.serviceFound({ jid: registry.jid, generation: speaks });
+        });
       const decides = decider && preferred("provisioningDevice", decider.features);
-      if (decider && decides) provisioning.serviceFound({ jid: decider.jid, generation: decides });
+      if (decider && decides)
+        changes.found("provisioning", provisioning.service?.jid, decider.jid, () => {
+          all.add(decider.jid);
+          provisioning.serviceFound({ jid: decider.jid, generation: decides });
+        });
       if (found.pubsub) publishing.serviceFound(found.pubsub);
       if (found.software) updates.serviceFound(found.software);
       events.serviceFound(found.eventLog?.jid);
-      for (const one of [registry, decider]) if (one) all.add(one.jid);
     },
+    () => [discovery.service?.jid, provisioning.service?.jid],
     deps.clock,
     deps.log,
   );

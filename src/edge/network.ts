@@ -8,19 +8,18 @@ import { interfaceTag } from "#concentrator/harmonized.ts";
 import type { Tree } from "#concentrator/tree.ts";
 import type { BootSettings } from "#config.ts";
 import { type NodeRef, rootRef, sameNode } from "#contract/node.ts";
-import { formFeatures } from "#iot/data-form.wire.ts";
 import { createDiscovery } from "#iot/discovery.ts";
 import { createProvisioning } from "#iot/provisioning.ts";
 import { createTokenDesk } from "#iot/tokens.ts";
 import { createAllLanguages } from "#languages/all.ts";
 import * as limits from "#limits.ts";
-import { createDisco } from "#xmpp/disco.ts";
 import { bareJid } from "#xmpp/jid.ts";
 import { createGate, createPresence } from "#xmpp/presence.ts";
 import { createRoster } from "#xmpp/roster.ts";
-import { createRouter, type Router } from "#xmpp/router.ts";
 import { createSession } from "#xmpp/session.ts";
 import { payloadMessage } from "#xmpp/stanza.ts";
+import { createAccount } from "./account.ts";
+import { createAccountCommands } from "./account-commands.ts";
 import { createAnnouncing } from "./announcing.ts";
 import { createApplianceCommands } from "./appliance-commands.ts";
 import { applianceTags } from "./appliance-tags.ts";
@@ -30,9 +29,11 @@ import { createContacts } from "./contacts.ts";
 import { createEventSending } from "./event-sending.ts";
 import { createFaces } from "./faces.ts";
 import { followClock } from "./following.ts";
+import { createFront } from "./front.ts";
 import { createKnownServices } from "./known-services.ts";
 import { createValuePublishing } from "./publishing.ts";
 import { createRights } from "./rights.ts";
+import { createServiceChanges } from "./service-changes.ts";
 import { sessionOptions } from "./session-options.ts";
 import { createSoftwareUpdates } from "./software.ts";
 import type { Stores } from "./stores.ts";
@@ -83,16 +84,13 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     { clock, log, outbox: stores.outbox },
   );
 
-  /** Known before the first log-in of this run, so that what was learned before it counts from the start. */
-  const account = () => {
-    const known = stores.credentials.load();
-    return known === undefined ? undefined : bareJid(`${known.username}@${settings.domain}`);
-  };
+  const account = createAccount({ settings, stores, session, discovery: () => discovery, restart, clock, log });
   const roster = createRoster({ connection: session, log });
   const discovery = createDiscovery({
     connection: session,
     store: stores.ownership,
-    things: () => [{ ref: rootRef, tags: applianceTags(settings) }, ...tree.things().map(searchable)],
+    things: () =>
+      account.leaving ? [] : [{ ref: rootRef, tags: applianceTags(settings) }, ...tree.things().map(searchable)],
     forgetDecisions(ref) {
       provisioning.forget(ref);
       roles.ownerChanged(ref);
@@ -157,7 +155,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     connection: tokens.connection,
     decisions: stores.decisions,
     store: stores.ownership,
-    account,
+    account: account.jid,
     thingOf: ref => (isOwnThing(ref) ? ref : rootRef),
     ownerOf: discovery.ownerOf,
     owners: () => new Set(discovery.list().flatMap(({ owner }) => owner ?? [])),
@@ -186,6 +184,12 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     signal,
   });
   const contactCommands = createContactCommands({ contacts, owner: owners.rootOwner });
+  const changes = createServiceChanges({
+    tree,
+    isClaimed: () => discovery.list().some(({ owner }) => owner !== undefined),
+    log,
+  });
+  const accountCommands = createAccountCommands({ account, changes, owner: owners.rootOwner, log });
   const following = followClock({ settings, connection: session, tree, clock, log });
   const publishing = createValuePublishing({
     stores,
@@ -224,6 +228,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
       ...applianceCommands(node),
       ...publishing.commands(node, caller),
       ...contactCommands(node, caller),
+      ...accountCommands(node, caller),
       ...events.commands(node, caller),
     ],
     heard: publishing.heard,
@@ -240,6 +245,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     publishing,
     updates,
     events,
+    changes,
     clock,
     log,
   });
@@ -254,26 +260,8 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     log,
     signal,
   });
-  const disco = createDisco({
-    features: () => [...router.features, ...formFeatures],
-    identity: { category: "client", type: "bot", name: "Isthmus" },
-    node: "https://isthmus.example/",
-  });
-  const router: Router = createRouter({
-    routes: [disco, roster, contacts, faces, discovery, provisioning, tokens].flatMap(({ routes }) => routes),
-    messages: [...provisioning.messages, ...faces.messages, ...updates.messages],
-    gate,
-    reply: stanza => session.send(stanza),
-    languages,
-    clock,
-    log,
-    signal,
-    concurrentMax: limits.requestsAtOnceMax,
-    concurrentPerCallerMax: limits.requestsPerCallerMax,
-    replayMs: limits.replayMs,
-    replaysMax: limits.replaysMax,
-    replayBytesMax: limits.replayBytesMax,
-  });
+  const parts = [roster, contacts, faces, discovery, provisioning, tokens, updates];
+  const { disco, router } = createFront({ parts, session, gate, languages, clock, log, signal });
   const presence = createPresence({
     connection: session,
     roster,
@@ -294,6 +282,6 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
   };
   const announce = createAnnouncing(announcePresence, clock, log, signal);
 
-  const parts = [session, discovery, services, roles, following, updates, publishing, events];
-  return { session, discovery, provisioning, roles, events, tasks: parts.map(({ run }) => run) };
+  const running = [session, account, discovery, services, roles, following, updates, publishing, events];
+  return { session, discovery, provisioning, roles, events, tasks: running.map(({ run }) => run) };
 }

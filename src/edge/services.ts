@@ -16,10 +16,12 @@ export interface ServiceSearch {
   look(): void;
 }
 
+/** `known`: JIDs of services that stay the ones that are meant as long as they are there. */
 export function createServiceSearch(
   connection: Connection,
   domain: string,
   found: (services: Services) => void,
+  known: () => readonly (string | undefined)[],
   clock: Clock,
   log: Log,
 ): ServiceSearch {
@@ -43,7 +45,7 @@ export function createServiceSearch(
 
   async function lookOnce(signal: AbortSignal): Promise<boolean> {
     try {
-      const services = await discover(connection, domain, log, signal);
+      const services = await discover(connection, domain, log, signal, known());
       found(services);
       return services.registry !== undefined && services.provisioning !== undefined;
     } catch (error) {

@@ -8,7 +8,7 @@ import { type BootSettings, ConfigError } from "#config.ts";
 import { backupsMax, clockEarliestMs } from "#limits.ts";
 import { backUp, thinOut } from "#store/backup.ts";
 import { createContactStore } from "#store/contacts.ts";
-import { openDatabase } from "#store/database.ts";
+import { type Database, openDatabase } from "#store/database.ts";
 import { createDecisionStore } from "#store/decisions.ts";
 import { createDriverMemory } from "#store/driver-memory.ts";
 import { lockFolder } from "#store/folder-lock.ts";
@@ -31,7 +31,16 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
   opened.defer(() => database.close());
   const waiting = openOutboxDatabase(join(dataFolder, "outbox.db"), log);
   opened.defer(() => waiting.close());
-  const credentials = createAccountFile(settings);
+  const file = createAccountFile(settings);
+  const credentials = {
+    ...file,
+    /** With the account goes what it was worth something for: who owned what, and who might do what. */
+    retire() {
+      file.retire();
+      wipe(database, ["things", "services", "decisions", "grants", "publications", "blocked", "pairings"]);
+      wipe(waiting, ["outbox"]);
+    },
+  };
   const history = opened.use(
     openHistory(join(dataFolder, "history.db"), {
       clock,
@@ -65,6 +74,15 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
   };
 }
 export type Stores = ReturnType<typeof openStores>;
+
+/** Nothing of it is left in free pages of the file either. */
+function wipe(database: Database, tables: readonly string[]): void {
+  database.pragma("secure_delete = ON");
+  database.transaction(() => {
+    for (const table of tables) database.prepare(`DELETE FROM ${table}`).run();
+  })();
+  database.pragma("wal_checkpoint(TRUNCATE)");
+}
 
 function makeFolder(folder: string): void {
   try {

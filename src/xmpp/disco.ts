@@ -78,13 +78,15 @@ export interface Services {
 
 /**
  * Looks for the services of a domain: the domain itself, then what it lists. The first that fits is kept and others are
- * told to the log. Throws when the domain does not answer, which is another thing than having no service.
+ * told to the log; one that is `known` comes before all others. Throws when the domain does not answer, which is another
+ * thing than having no service.
  */
 export async function discover(
   connection: Pick<Connection, "request">,
   domain: string,
   log: Log,
   signal: AbortSignal,
+  known: readonly (string | undefined)[] = [],
 ): Promise<Services> {
   const ask = (jid: string) => askService(connection, jid, signal);
   const listed = await itemsOf(connection, domain, signal);
@@ -98,7 +100,9 @@ export async function discover(
   const services = asked.filter(one => one.status === "fulfilled").map(one => one.value);
 
   const first = (role: string, wanted: readonly string[]): Service | undefined => {
-    const [found, ...others] = services.filter(({ features }) => wanted.some(ns => features.has(ns)));
+    const [found, ...others] = services
+      .filter(({ features }) => wanted.some(ns => features.has(ns)))
+      .sort((a, b) => Number(known.includes(b.jid)) - Number(known.includes(a.jid)));
     if (others.length > 0) {
       log.warning("several-services", { role, kept: found?.jid, ignored: others.map(({ jid }) => jid) });
     }
