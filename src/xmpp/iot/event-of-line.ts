@@ -87,7 +87,8 @@ export function eventOf(line: LogEvent, at: number, own: string | undefined): Ev
   const stack = words.includes("error") && level === "error" ? stackIn(facts) : undefined;
   return {
     timestamp: at,
-    type: { is: types[level] },
+    // An error that concerns security waits for a person: somebody has to look (ACC-FIND-03).
+    type: { is: level === "error" && isSecurity(event) ? "Alert" : types[level] },
     level: { is: weightOf(line) },
     id: event,
     object: object && clean(object, own, 1_024),
