@@ -1,7 +1,6 @@
 // A new KEY for a thing that nobody owns, so that its printed label is worth nothing any more: the registry takes it first, and
 // only then it is ours. Whatever goes wrong, the KEY we have is told to the registry again: the label that hangs there is right.
 
-import { TimeoutError } from "#base/deadline.ts";
 import type { Log } from "#base/log.ts";
 import { Refusal } from "#contract/faults.ts";
 import type { NodeRef, Tag } from "#contract/node.ts";
@@ -39,7 +38,7 @@ export function createRekeying({ claims, online, tags, recheck, log, ...deps }: 
       throw new Refusal("not-found", "There is no such thing.");
     if (record.state === "claimed") throw new Refusal("not-allowed", "It has an owner, and so it has no code.");
     const registry = deps.registry();
-    if (registry === undefined || !online()) throw unchanged("the registry cannot be reached");
+    if (registry === undefined || !online()) throw away();
     const key = claims.newKey();
     let reply: Element | undefined;
     try {
@@ -48,7 +47,7 @@ export function createRekeying({ claims, online, tags, recheck, log, ...deps }: 
       recheck(ref);
       log.notice("rekeying-failed", { node: ref, error });
       signal.throwIfAborted();
-      throw unchanged(reasonOf(error));
+      throw error instanceof StanzaError ? refused() : silent();
     }
     if (reply?.name === "claimed") {
       await deps.owned(record.ref, reply, registry, now, signal);
@@ -64,13 +63,9 @@ export function createRekeying({ claims, online, tags, recheck, log, ...deps }: 
   };
 }
 
-const unchanged = (why: string) =>
-  new Refusal(
-    "busy",
-    `${why[0]?.toUpperCase()}${why.slice(1)}: the code is the one it was, and its label stays right.`,
-  );
-
-const reasonOf = (error: unknown): string =>
-  error instanceof TimeoutError || !(error instanceof StanzaError)
-    ? "the registry did not answer"
-    : "the registry refused a new code";
+const away = () =>
+  new Refusal("busy", "The registry cannot be reached: the code is the one it was, and its label stays right.");
+const silent = () =>
+  new Refusal("busy", "The registry did not answer: the code is the one it was, and its label stays right.");
+const refused = () =>
+  new Refusal("busy", "The registry took no new code: the code is the one it was, and its label stays right.");

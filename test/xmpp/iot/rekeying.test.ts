@@ -103,8 +103,8 @@ it("it outlives a restart, and no log line has it", async () => {
 });
 
 it.each([
-  ["is away", () => new StanzaError("wait", "service-unavailable"), /did not answer|refused/],
-  ["does not want it", () => new StanzaError("modify", "not-acceptable"), /refused/],
+  ["is away", () => new StanzaError("wait", "service-unavailable"), /took no new code/],
+  ["does not want it", () => new StanzaError("modify", "not-acceptable"), /took no new code/],
   ["is silent", () => new Error("no answer"), /did not answer/],
 ])("while the registry %s nothing is changed, and the sentence says so", async (_, error, why) => {
   await connected();
