@@ -4,6 +4,7 @@
 import * as z from "zod";
 import { federationPeersMax } from "#limits.ts";
 import { isDomainJid, parseJid } from "#xmpp/jid.ts";
+import { type DomainPolicyOptions, policyFaults } from "./domain-policy.ts";
 
 const domain = z.string().refine(text => isDomainJid(text), "is not a domain, such as things.hub.example");
 const switched = () => z.union([z.stringbool(), z.boolean()], { error: "is true or false" }).default(false);
@@ -42,6 +43,14 @@ export const registrySettings = z.strictObject({
   friendOnAccept: switched().meta({ title: "Tell devices to befriend whom their owner accepted" }),
   legacy: switched().meta({ title: "Serve things that speak XEP-0347, too" }),
   legacyExposeOwner: switched().meta({ title: "Tell them the owner of each thing they find" }),
+  /** FED-03; a domain stands for those below it, and the longest name counts. */
+  allowedDomains: domains().meta({ title: "Other domains that may do everything, where otherDomains says less" }),
+  limitedDomains: domains().meta({ title: "Other domains that may keep what was agreed, and begin nothing new" }),
+  deniedDomains: domains().meta({ title: "Other domains there are no dealings with" }),
+  otherDomains: z
+    .enum(["allow", "limited", "deny"], { error: "is allow, limited or deny" })
+    .default("allow")
+    .meta({ title: "What holds for domains that are not named" }),
   /** Distributed search; without them it is a local one (DISCO-DEBBY-01). */
   peerRegistries: others().meta({ title: "Registries that are asked too when somebody searches everywhere" }),
   parentRegistry: domain.optional().meta({ title: "Registry of the broker above, asked when nothing is found" }),
@@ -92,7 +101,18 @@ export function readSettings(
   }
   const { data } = parsed;
   const parent = data.jid.slice(data.jid.indexOf(".") + 1);
-  return data.localDomains.length > 0 || parent === data.jid ? withLocal(data) : { ...data, localDomains: [parent] };
+  const settings =
+    data.localDomains.length > 0 || parent === data.jid ? withLocal(data) : { ...data, localDomains: [parent] };
+  const faults = policyFaults(policyOf(settings), settings.localDomains);
+  if (faults.length > 0)
+    throw new SettingsError(["the registry's settings are not right:", ...faults.map(one => `  ${one}`)].join("\n"));
+  return settings;
+}
+
+export function policyOf(settings: RegistrySettings): DomainPolicyOptions {
+  const plain = (list: readonly string[]) => list.map(one => parseJid(one)?.domain ?? one);
+  const { allowedDomains, limitedDomains, deniedDomains, otherDomains: others } = settings;
+  return { allowed: plain(allowedDomains), limited: plain(limitedDomains), denied: plain(deniedDomains), others };
 }
 
 function withLocal(settings: RegistrySettings): RegistrySettings {

@@ -19,6 +19,7 @@ import { KeysError, keysCommand } from "./accounts/command.ts";
 import { SealError } from "./accounts/seal.ts";
 import {
   optionOf,
+  policyOf,
   type RegistrySettings,
   readSettings,
   SettingsError,
@@ -70,7 +71,8 @@ export async function runRegistry(
   const { peerRegistries: peers, parentRegistry: parent, childRegistries: children } = settings;
   const oldDialect = settings.legacy ? { exposeOwner: settings.legacyExposeOwner } : undefined;
   const federation = { peers, parent, children };
-  const options = { jid, localDomains, allowWeakKey, friendOnAccept, federation, oldDialect };
+  const policy = policyOf(settings);
+  const options = { jid, localDomains, allowWeakKey, friendOnAccept, policy, federation, oldDialect };
   const served = createRegistry({
     options,
     store,

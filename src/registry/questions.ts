@@ -19,9 +19,12 @@ import {
   questionTriesMax,
 } from "#limits.ts";
 import type { Connection } from "#xmpp/connection.ts";
-import { domainOf } from "#xmpp/jid.ts";
+import { bareJid, domainOf } from "#xmpp/jid.ts";
+import type { Condition } from "#xmpp/stanza.ts";
+import type { DomainPolicy } from "./domain-policy.ts";
 import type { Peers } from "./peers.ts";
 import { noticeMessage, questionMessage } from "./question-message.ts";
+import type { Reach } from "./reach.ts";
 import type { Question, Records, RegistryStore, Thing } from "./store.ts";
 
 export interface QuestionsDeps {
@@ -32,6 +35,8 @@ export interface QuestionsDeps {
   readonly log: Log;
   readonly jid: string;
   readonly isLocal: (domain: string) => boolean;
+  readonly reach: Reach;
+  readonly policy: DomainPolicy;
 }
 
 /** What a device asked and nobody has answered. */
@@ -44,14 +49,16 @@ export interface Questions {
   open(asked: readonly Unanswered[]): Promise<void>;
   /** Sends open questions again whose last sending is so long ago (PROVO-Q-06). */
   resend(owner: string, olderMs: number): Promise<void>;
-  /** The owner's broker gave it back. */
-  bounced(key: string): Promise<void>;
+  /** The owner's broker gave it back, or ours did, finding no way to him. `from` is whom it was for. */
+  bounced(key: string, from: string, condition: Condition): Promise<void>;
+  /** That domain can be reached again. */
+  returned(): void;
   /** What could not be sent yet, and the end of old keys. */
   run(signal: AbortSignal): Promise<void>;
 }
 
 export function createQuestions(deps: QuestionsDeps): Questions {
-  const { store, connection, peers, clock, log } = deps;
+  const { store, connection, peers, clock, log, reach, policy } = deps;
   const rate = (burst: number, perHour: number) => createRate(clock, burst, 3_600_000 / perHour, countedSendersMax);
   const toOwner = rate(20, 10);
   const byDevice = rate(60, 60);
@@ -64,6 +71,11 @@ export function createQuestions(deps: QuestionsDeps): Questions {
   const send = async (question: Question): Promise<void> => {
     const thing = await store.thingById(question.thing);
     if (thing === undefined) return;
+    // Kept, and found again by the rounds once there is a way.
+    if (reach.isAway(question.owner)) {
+      if (reach.mayWait(question.owner, question.key)) return;
+      return store.change(records => records.closeQuestion(question.key));
+    }
     if (!connection.online || !toOwner.take(question.owner)) return wake.resolve();
     const generation = await peers.generation(question.owner);
     try {
@@ -98,6 +110,11 @@ export function createQuestions(deps: QuestionsDeps): Questions {
         return { ...before, categories: wide, names: both };
       }
       return now - before.sentAt >= questionAgainMs && before.tries < questionTriesMax ? before : undefined;
+    }
+    if (policy.standing(remote) !== "allow" || policy.standing(thing.owner) === "deny") {
+      // No more than a question with an answer: rules of a limited domain stand, and nothing new is asked (FED-03).
+      log.info("DecisionDenied", { thing: thing.jid, caller: remote, why: "nothing is asked for this domain" });
+      return undefined;
     }
     const limit = await tooMany(records, asked);
     if (limit !== undefined) {
@@ -142,16 +159,26 @@ export function createQuestions(deps: QuestionsDeps): Questions {
       const before = clock.now() - olderMs + 1;
       for (const question of await store.openQuestions(owner, before, openPerOwnerMax)) await send(question);
     },
-    bounced: key =>
+    bounced: (key, from, condition) =>
       store.change(async records => {
         const question = await records.question(key);
-        if (question?.open === true) await records.questionSent(key, 0, question.tries);
+        if (question?.open !== true || question.owner !== bareJid(from)) return;
+        // Without a way there it was as good as not sent (FED-05); else its owner has to be seen first.
+        const isUnsent = reach.cameBack(from, condition);
+        if (isUnsent && !reach.mayWait(from, key)) await records.closeQuestion(key);
+        else await records.questionSent(key, 0, isUnsent ? 0 : question.tries);
       }),
+    returned: () => wake.resolve(),
     async run(signal) {
+      let after = "";
       while (!signal.aborted) {
         wake = Promise.withResolvers<void>();
         await store.change(records => records.deleteQuestionsBefore(clock.now() - questionLifeMs));
-        for (const owner of await store.ownersUnasked(100)) {
+        // A hundred a round, and the next ones in the next: those who cannot be asked now must not hide the others.
+        const owners = await store.ownersUnasked(after, ownersARound);
+        after = owners.length < ownersARound ? "" : (owners.at(-1) ?? "");
+        if (after !== "") wake.resolve();
+        for (const owner of owners) {
           // Those that came back wait for the owner to be seen.
           for (const question of await store.openQuestions(owner, 1, openPerOwnerMax))
             if (question.tries === 0) await send(question);
@@ -165,3 +192,5 @@ export function createQuestions(deps: QuestionsDeps): Questions {
     },
   };
 }
+
+const ownersARound = 100;

@@ -21,16 +21,19 @@ import type { Connection, Inbound } from "#xmpp/connection.ts";
 import { createDisco } from "#xmpp/disco.ts";
 import { normalJid } from "#xmpp/jid.ts";
 import { createRouter, type Route } from "#xmpp/router.ts";
-import { componentNs, encodeError, StanzaError } from "#xmpp/stanza.ts";
+import { componentNs, decodeError, encodeError, StanzaError } from "#xmpp/stanza.ts";
+import { createBorder } from "./border.ts";
 import { createClaims } from "./claims.ts";
 import { commandRoutes, discoWithCommands } from "./command-routes.ts";
 import { deviceRoutes } from "./device-routes.ts";
 import { discoveryRoutes } from "./discovery-routes.ts";
+import { createDomainPolicy, everybody } from "./domain-policy.ts";
 import { createDoor } from "./door.ts";
 import { ownerMessages, ownerRoutes } from "./owner-routes.ts";
 import { createPeers } from "./peers.ts";
 import { createPushes } from "./pushes.ts";
 import { createQuestions } from "./questions.ts";
+import { createReach } from "./reach.ts";
 import { createRules } from "./rules.ts";
 import { searchRoutes } from "./search-routes.ts";
 import type { RegistryOptions, Service } from "./service.ts";
@@ -93,7 +96,10 @@ export function createRegistry(deps: RegistryDeps): Registry {
     );
   const peers = createPeers({ ...base, available, revived });
   const pushes = createPushes({ ...base, peers, speaksOld: options.oldDialect !== undefined });
-  const questions = createQuestions({ ...base, peers });
+  const policy = createDomainPolicy(options.policy ?? everybody, options.localDomains);
+  const border = createBorder(policy, log);
+  const reach = createReach({ ...base, returned: () => questions.returned() });
+  const questions = createQuestions({ ...base, peers, reach, policy });
   const claims = createClaims({ ...base, pushes, allowWeakKey: options.allowWeakKey });
   const tokens = options.tokens && createTokens({ ...base, options: options.tokens, wake: () => pushes.wake() });
   const service: Service = {
@@ -127,7 +133,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
   const served = [
     ...discoveryRoutes(service),
     ...searchRoutes(service),
-    ...deviceRoutes(service),
+    ...deviceRoutes(service).map(border.guarded),
     ...ownerRoutes(service),
     ...commandRoutes(service),
     ...(tokens === undefined ? [] : tokenRoutes(service, tokens)),
@@ -160,25 +166,46 @@ export function createRegistry(deps: RegistryDeps): Registry {
     connection.send(element(stanza.name, componentNs, { type: "error", id, to: from, from: to }, [error]));
   };
 
+  /** True when it is let in: from a welcome domain. What an error says of the way to a domain is noted (FED-05). */
+  const passes = (stanza: Element): boolean => {
+    const { from = "", type, id, to } = stanza.attrs;
+    const isFault = type === "error";
+    const refusal = border.refusal(stanza);
+    if (refusal === undefined) {
+      if (!isFault || !reach.cameBack(from, decodeError(stanza).condition)) reach.heard(from);
+      return true;
+    }
+    if (stanza.name === "iq" && (type === "get" || type === "set")) {
+      const error = encodeError(refusal, componentNs);
+      connection.send(element("iq", componentNs, { type: "error", id, to: from, from: to }, [error]));
+    }
+    return false;
+  };
+
   /** A question that the owner's broker would not keep is asked again when he is seen. */
   const bounced = (stanza: Element) => {
     const ours = new Set(namespaces("provisioningOwner"));
     const key = elements(stanza).find(one => ours.has(one.ns))?.attrs.key;
-    if (key !== undefined && key !== "") background("bounce", () => questions.bounced(key));
+    const { condition } = decodeError(stanza);
+    if (key !== undefined && key !== "")
+      background("bounce", () => questions.bounced(key, stanza.attrs.from ?? "", condition));
   };
 
   return {
     inbound: {
       iq(stanza) {
         if (isElsewhere(stanza)) refuseElsewhere(stanza);
-        else background("iq", () => router.iq(stanza));
+        else if (passes(stanza)) background("iq", () => router.iq(stanza));
       },
       message(stanza) {
         if (isElsewhere(stanza)) refuseElsewhere(stanza);
+        else if (!passes(stanza)) return;
         else if (stanza.attrs.type === "error") bounced(stanza);
         else background("message", () => router.message(stanza));
       },
-      presence: stanza => peers.presence(stanza),
+      presence(stanza) {
+        if (passes(stanza)) peers.presence(stanza);
+      },
       online(_jid, resumed) {
         if (resumed) return;
         const gapMs = offlineAt === undefined ? 0 : clock.monotonic() - offlineAt;
@@ -212,6 +239,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
       await Promise.all([
         keep("pushes", pushes.run),
         keep("questions", questions.run),
+        keep("reach", reach.run),
         ...(tokens === undefined ? [] : [keep("tokens", tokens.run)]),
       ]);
     },

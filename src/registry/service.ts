@@ -5,6 +5,7 @@ import type { Log } from "#base/log.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import type { IqRequest } from "#xmpp/router.ts";
 import type { Claims } from "./claims.ts";
+import type { DomainPolicyOptions } from "./domain-policy.ts";
 import type { FederationOptions } from "./federation.ts";
 import type { Peers } from "./peers.ts";
 import type { Pushes } from "./pushes.ts";
@@ -25,6 +26,8 @@ export interface RegistryOptions {
   readonly friendOnAccept: boolean;
   /** Tokens are issued, and rules may rest on them; undefined: neither. */
   readonly tokens?: TokenOptions;
+  /** Dealings with other domains; with all of them unless said (FED-03). */
+  readonly policy?: DomainPolicyOptions;
   /** Other registries; none unless said. */
   readonly federation?: FederationOptions;
   /** XEP-0347 is served too (DISCO-NS-04); also, on wish, with the owner of each thing found. */

@@ -153,8 +153,8 @@ export interface Reads extends TokenReads {
   /** Open questions of an owner, oldest first, last sent before `sentBefore`. */
   openQuestions(owner: string, sentBefore: number, count: number): readonly Question[];
   countOpen(of: { thing: number } | { owner: string; domain?: string }): number;
-  /** Owners with questions never delivered. */
-  ownersUnasked(count: number): readonly string[];
+  /** Owners with questions never delivered, after that one in order of JIDs. */
+  ownersUnasked(after: string, count: number): readonly string[];
 
   pendingOf(jid: string): readonly Pending[];
   /** JIDs with a push due by then. */

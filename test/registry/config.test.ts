@@ -18,6 +18,10 @@ it("stands on its own with a JID alone: loopback, the standard port, the parent 
     legacyExposeOwner: false,
     peerRegistries: [],
     childRegistries: [],
+    allowedDomains: [],
+    limitedDomains: [],
+    deniedDomains: [],
+    otherDomains: "allow",
     allowWeakKey: false,
     friendOnAccept: false,
   });

@@ -11,6 +11,7 @@ import { child, type Element, element, elements, firstElement, format } from "#x
 import { parse } from "#xml/parser.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { componentNs, decodeError, StanzaError } from "#xmpp/stanza.ts";
+import type { DomainPolicyOptions } from "../../src/registry/domain-policy.ts";
 import type { FederationOptions } from "../../src/registry/federation.ts";
 import { createRegistry, type Registry } from "../../src/registry/registry.ts";
 import { openRegistryStore } from "../../src/registry/sqlite/store.ts";
@@ -52,13 +53,14 @@ export interface Pipe extends AsyncDisposable {
   settle(): Promise<void>;
   databaseFiles(): string[];
   /** Ends this registry as a power cut would and starts another on the same file. */
-  restart(more?: Pick<PipeOptions, "tokens">): Promise<void>;
+  restart(more?: Pick<PipeOptions, "tokens" | "policy">): Promise<void>;
 }
 
 export interface PipeOptions {
   localDomains?: string[];
   allowWeakKey?: boolean;
   friendOnAccept?: boolean;
+  policy?: DomainPolicyOptions;
   federation?: FederationOptions;
   oldDialect?: { exposeOwner: boolean };
   tokens?: TokenOptions;
@@ -73,6 +75,7 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
   const log: LogEvent[] = [];
   const answerers = new Map<string, Replier>();
   let tokens = options.tokens;
+  let policy = options.policy;
   const replies = new Map<string, (reply: Element) => void>();
   let ids = 0;
   let world: { store: RegistryStore; registry: Registry; stop: AbortController; running: Promise<void> };
@@ -120,6 +123,7 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
         localDomains: options.localDomains ?? ["hub.example"],
         allowWeakKey: options.allowWeakKey ?? false,
         friendOnAccept: options.friendOnAccept ?? false,
+        ...(policy && { policy }),
         ...(options.federation && { federation: options.federation }),
         ...(options.oldDialect && { oldDialect: options.oldDialect }),
         ...(tokens && { tokens }),
@@ -191,6 +195,7 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
     databaseFiles: () => readdirSync(folder).map(name => join(folder, name)),
     async restart(more) {
       tokens = more?.tokens ?? tokens;
+      policy = more?.policy ?? policy;
       await stop();
       await start();
     },

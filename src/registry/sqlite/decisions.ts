@@ -112,8 +112,8 @@ function questionRecords(database: Database): Pick<Reads & Writes, QuestionMetho
   const countThing = counting("thing = ?");
   const countOwner = counting("owner = ?");
   const countDomain = counting("owner = ? AND remote_domain = ?");
-  const unasked = database.prepare<[number], { owner: string }>(
-    "SELECT DISTINCT owner FROM question WHERE open = 1 AND sent_at = 0 LIMIT ?",
+  const unasked = database.prepare<[string, number], { owner: string }>(
+    "SELECT DISTINCT owner FROM question WHERE open = 1 AND sent_at = 0 AND tries = 0 AND owner > ? ORDER BY owner LIMIT ?",
   );
   const insert = database.prepare(
     `INSERT INTO question (key, thing, kind, remote, remote_domain, owner, tokens, categories, names, asked_at, sent_at, tries, open)
@@ -134,7 +134,7 @@ function questionRecords(database: Database): Pick<Reads & Writes, QuestionMetho
       if ("thing" in of) return countThing.get(of.thing)?.n ?? 0;
       return (of.domain === undefined ? countOwner.get(of.owner) : countDomain.get(of.owner, of.domain))?.n ?? 0;
     },
-    ownersUnasked: count => unasked.all(count).map(row => row.owner),
+    ownersUnasked: (after, count) => unasked.all(after, count).map(row => row.owner),
     insertQuestion(q) {
       const { key, thing, kind, remote, owner, categories, askedAt, sentAt, tries } = q;
       const [tokens, names] = [JSON.stringify(q.tokens), JSON.stringify(q.names)];
