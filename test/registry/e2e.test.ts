@@ -2,7 +2,7 @@
 // presence, probes, routing by full JID) is not to be believed from a pipe.
 
 import { spawn } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { systemClock } from "#base/clock.ts";
@@ -60,7 +60,7 @@ beforeAll(async () => {
     signal: forever,
     components: [{ jid: service, secret }],
     hostConfig: 'VirtualHost "other.localhost"',
-    users: ["gw", "fallen", "ana", "bob"].map(name => ({ name, password: "secret" })),
+    users: ["gw", "fallen", "away", "ana", "bob"].map(name => ({ name, password: "secret" })),
   });
   await writeFile(join(home.path, "secret"), secret, { mode: 0o600 });
   configFile = join(home.path, "registry.yaml");
@@ -209,6 +209,44 @@ it("PROV-CLEAR-01, DISCO-DISOWN-01: a device killed and logged in anew is told a
   expect(told("disowned")).toBe(1);
   expect(registry.output()).not.toContain("push-unanswered");
   expect(pushes(before)).toEqual([]);
+});
+
+it("DISCO-MINE-05, DISCO-RM-01, PROV-CLEAR-02: what a device was not told survives the end of the service and of the device", async () => {
+  const key = "p".repeat(32);
+  const thing = `<str name='CLASS' value='Pump'/><str name='KEY' value='${key}'/>`;
+  const told = (peer: Peer) => pushes(peer).map(one => /^<(\w+)/.exec(one)?.[1]);
+  {
+    await using device = await login("away");
+    expect(await ask(device, "set", `<register xmlns='${disco}' id='p1'>${thing}</register>`)).toBe("");
+    await letIn(device);
+    await ask(device, "get", `<isFriend xmlns='${deciding}' jid='ana@${domain}'/>`);
+  }
+  await using ana = await login("ana");
+  // The device is gone; the service is ended without a word while it owes it the claim.
+  expect(await ask(ana, "set", `<mine xmlns='${disco}'>${thing}</mine>`)).toContain("<claimed");
+  await registry.kill();
+  registry = await start();
+  {
+    await using device = await login("away");
+    await until("claimed, then clearCache", () => told(device).join().startsWith("claimed,clearCache"));
+    expect(pushes(device)[0]).toContain(`jid='ana@${domain}'`);
+  }
+  // Again the other way: removed while the device is away, and the service started while it is still away.
+  expect(await ask(ana, "set", `<remove xmlns='${disco}' jid='away@${domain}' id='p1'/>`)).toBe("");
+  await registry.stop();
+  registry = await start();
+  await using device = await login("away");
+  await until("removed, and all is forgotten", () => told(device).join() === "removed,clearCache");
+  // Answered later than the acknowledgements before it arrived.
+  await ask(device, "get", `<isFriend xmlns='${deciding}' jid='ana@${domain}'/>`);
+  // What was acknowledged once is not said again by another start.
+  await registry.kill();
+  registry = await start();
+  await until("a clear after the start", () => told(device).filter(one => one === "clearCache").length > 1);
+  expect(told(device).filter(one => one === "removed")).toHaveLength(1);
+  expect(told(device)).not.toContain("claimed");
+  expect(await readFile(join(home.path, "data/registry.db")).then(file => file.includes(key))).toBe(false);
+  expect(registry.output()).not.toContain(key);
 });
 
 it("the broker restarts: the service comes back by itself and answers", async () => {
