@@ -14,6 +14,7 @@ const node = () => import("./commands/node.ts");
 const execute = () => import("./commands/execute.ts");
 const roles = () => import("./commands/roles.ts");
 const contacts = () => import("./commands/contacts.ts");
+const token = () => import("./commands/token.ts");
 const profile = () => import("./commands/profile.ts");
 
 export const commands: readonly Listed[] = [
@@ -159,6 +160,9 @@ export const commands: readonly Listed[] = [
     summary: "Check profiles and run their examples.",
     load: async () => (await profile()).profileTest,
   },
+  { name: "token get", summary: "Get a token for a key of one's own.", load: async () => (await token()).tokenGet },
+  { name: "token show", summary: "Say what a token stands for.", load: async () => (await token()).tokenShow },
+  { name: "token list", summary: "List one's tokens.", load: async () => (await token()).tokenList },
   {
     name: "identity add",
     summary: "Remember an account to act as.",

@@ -14,13 +14,16 @@ import { createSniffers, type Sniffers } from "#client/sniffers.ts";
 import { createSourceEvents, type SourceEvents } from "#client/source-events.ts";
 import { createSubscriptions, type Subscriptions } from "#client/subscriptions.ts";
 import { createThings, type Things } from "#client/things.ts";
-import { namespaces } from "#iot/generations.ts";
+import { type Decrypt, getCertificate, getToken, type HeldToken, withTokens } from "#client/tokens.ts";
+import { namespaces, preferred } from "#iot/generations.ts";
+import { issuerOf } from "#iot/provisioning-tokens.wire.ts";
 import { clientStanzaCharsMax, clientStanzaElementsMax } from "#limits.ts";
 import { askService, discover } from "#xmpp/disco.ts";
-import { bareJid } from "#xmpp/jid.ts";
+import { bareJid, domainOf } from "#xmpp/jid.ts";
 import { createSession } from "#xmpp/session.ts";
 import { CommandError, type Invocation, type Option, UsageError } from "./command.ts";
 import { type Identity, loadIdentity } from "./identity.ts";
+import { heldTokens } from "./tokens.ts";
 
 /** A readout ends by itself sooner; this is for an appliance that vanished in the middle of one. */
 export const readoutMs = 330_000;
@@ -35,8 +38,16 @@ export const personOptions: Readonly<Record<string, Option>> = {
 export const clientOptions: Readonly<Record<string, Option>> = {
   ...personOptions,
   of: { type: "string", value: "JID", help: "The appliance, where the identity does not name it." },
+  token: { type: "string", value: "NAME", multiple: true, help: "Show this token (`isthmus token list`)." },
   lang: { type: "string", value: "TAG", help: "Language of the appliance's texts: en, sv, de, es." },
 };
+
+export interface Tokens {
+  /** From the provisioning service of one's own domain. Throws `CommandError`, `StanzaError`. */
+  get(certificate: Uint8Array, decrypt: Decrypt, signal: AbortSignal): Promise<string>;
+  /** DER, from the issuer. */
+  certificate(token: string, signal: AbortSignal): Promise<Uint8Array>;
+}
 
 export interface Client extends AsyncDisposable {
   readonly bareJid: string;
@@ -49,6 +60,7 @@ export interface Client extends AsyncDisposable {
   readonly sourceEvents: SourceEvents;
   readonly owner: Owner;
   readonly finder: Finder;
+  readonly tokens: Tokens;
   /** Full JID of the appliance, asking for its presence where we do not have it. Throws `CommandError` when it is not given. */
   appliance(signal: AbortSignal, jid?: string): Promise<string>;
   /** Asks for presence and waits for the answer, a while. */
@@ -64,12 +76,18 @@ export async function withClient(call: Invocation, work: (client: Client) => Pro
     { ...identity, ...(appliance === undefined ? {} : { appliance }) },
     call.signal,
     call.text("lang"),
+    await heldTokens(call.texts("token")),
   );
   return await work(client);
 }
 
 /** Resolves when logged in and present. Throws `CommandError` with the reason when that takes too long. */
-export async function connectClient(identity: Identity, signal: AbortSignal, language = ""): Promise<Client> {
+export async function connectClient(
+  identity: Identity,
+  signal: AbortSignal,
+  language = "",
+  held: readonly HeldToken[] = [],
+): Promise<Client> {
   const stop = new AbortController();
   const life = AbortSignal.any([signal, stop.signal]);
   const inbox = createInbox();
@@ -97,7 +115,7 @@ export async function connectClient(identity: Identity, signal: AbortSignal, lan
     throw new CommandError(`${identity.jid} is not logged in: ${reason || (error as Error).message}`);
   }
 
-  const asking = { connection: session, inbox, language };
+  const asking = { connection: withTokens(session, inbox, held, systemClock.monotonic), inbox, language };
   const askPresence = (jid: string, inner: AbortSignal) =>
     contacts.ask(jid, AbortSignal.any([inner, AbortSignal.timeout(consentMs)]));
 
@@ -112,6 +130,7 @@ export async function connectClient(identity: Identity, signal: AbortSignal, lan
     sourceEvents: createSourceEvents({ ...asking, sleep: systemClock.sleep }),
     owner,
     finder: createFinder({ connection: session, services, registryAt }),
+    tokens: createTokens(session, async inner => (await services(domainOf(identity.jid), inner)).provisioning?.jid),
     askPresence,
     async appliance(inner, jid = identity.appliance) {
       if (jid === undefined) throw new CommandError("Say with --of which appliance is meant.");
@@ -120,6 +139,28 @@ export async function connectClient(identity: Identity, signal: AbortSignal, lan
       throw new CommandError(sentences[answer.state](jid));
     },
     [Symbol.asyncDispose]: close,
+  };
+}
+
+function createTokens(
+  session: Parameters<typeof askService>[0],
+  ownService: (signal: AbortSignal) => Promise<string | undefined>,
+): Tokens {
+  const speaking = async (jid: string, signal: AbortSignal) => {
+    const { features } = await askService(session, jid, signal);
+    const generation = preferred("provisioningTokens", features);
+    if (generation === undefined)
+      throw new CommandError(`${jid} does not deal in tokens; its operator can switch them on.`);
+    return { jid, generation };
+  };
+  return {
+    async get(certificate, decrypt, signal) {
+      const jid = await ownService(signal);
+      if (jid === undefined) throw new CommandError("There is no provisioning service at this domain to give a token.");
+      return getToken(session, await speaking(jid, signal), certificate, decrypt, signal);
+    },
+    certificate: async (token, signal) =>
+      getCertificate(session, await speaking(issuerOf(token), signal), token, signal),
   };
 }
 

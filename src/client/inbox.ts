@@ -1,6 +1,6 @@
 // What comes in on a client's connection, handed to those who wait for it: data messages and questions by the name of their
-// payload, presence by contact. A client serves nothing:
-// every iq that asks is refused, but for the roster pushes of its own server.
+// payload, presence by contact. A client serves next to nothing: every iq that asks is refused, but for the roster pushes of
+// its own server and what is served by name.
 
 import { type Element, element, elements } from "#xml/element.ts";
 import type { Connection, Inbound } from "#xmpp/connection.ts";
@@ -12,6 +12,9 @@ export interface ClientMessage {
   readonly from: string;
   readonly payload: Element;
 }
+
+/** What is answered to an iq; throwing is an error. */
+type Answer = (from: string, payload: Element) => Promise<Element | undefined>;
 
 type Take = (message: ClientMessage) => void;
 
@@ -25,6 +28,8 @@ export interface PresenceNews {
 export interface Inbox extends Inbound {
   /** Told of every message with such a payload until disposed. */
   onMessage(ns: string, name: string, take: Take): Disposable;
+  /** Answers iqs of type get with such a payload, from anybody, until disposed. */
+  serve(ns: string, name: string, answer: Answer): Disposable;
   onPresence(take: (news: PresenceNews) => void): Disposable;
   /** Told of each new stream, resumed or not. */
   onOnline(take: (resumed: boolean) => void): Disposable;
@@ -43,9 +48,21 @@ const presenceTypes: readonly string[] = [
 
 export function createInbox(): Inbox {
   const takers = new Map<string, Set<Take>>();
+  const served = new Map<string, Answer>();
   const watchers = new Set<(news: PresenceNews) => void>();
   const onlineTakers = new Set<(resumed: boolean) => void>();
   let connection: Connection | undefined;
+
+  const reply = (stanza: Element, type: "result" | "error", payload: Element | undefined) => {
+    const attrs = { type, id: stanza.attrs.id, to: stanza.attrs.from };
+    try {
+      connection?.send(element("iq", stanza.ns, attrs, payload === undefined ? [] : [payload]));
+    } catch {
+      // The connection went meanwhile; who asked sees that himself.
+    }
+  };
+  const refuse = (stanza: Element, error: unknown) =>
+    reply(stanza, "error", encodeError(asStanzaError(error), stanza.ns));
 
   return {
     attach(one) {
@@ -56,6 +73,10 @@ export function createInbox(): Inbox {
       const those = takers.get(key) ?? new Set();
       takers.set(key, those.add(take));
       return { [Symbol.dispose]: () => void those.delete(take) };
+    },
+    serve(ns, name, answer) {
+      served.set(`${ns} ${name}`, answer);
+      return { [Symbol.dispose]: () => void served.delete(`${ns} ${name}`) };
     },
     onPresence(take) {
       watchers.add(take);
@@ -74,9 +95,13 @@ export function createInbox(): Inbox {
         connection?.send(element("iq", stanza.ns, { type: "result", id: stanza.attrs.id }));
         return;
       }
-      const error = encodeError(asStanzaError(new StanzaError("cancel", "service-unavailable")), stanza.ns);
-      connection?.send(
-        element("iq", stanza.ns, { type: "error", id: stanza.attrs.id, to: stanza.attrs.from }, [error]),
+      const payload = elements(stanza)[0];
+      const sender = normalJid(from);
+      const answer = stanza.attrs.type === "get" && payload && served.get(`${payload.ns} ${payload.name}`);
+      if (!answer || sender === undefined) return refuse(stanza, new StanzaError("cancel", "service-unavailable"));
+      answer(sender, payload).then(
+        result => reply(stanza, "result", result),
+        error => refuse(stanza, error),
       );
     },
     message(stanza) {

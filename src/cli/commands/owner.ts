@@ -1,9 +1,10 @@
 // `isthmus owner …`: claiming things, seeing what is asked of them, and deciding.
 
 import { systemClock } from "#base/clock.ts";
-import type { OwnerQuestion } from "#client/questions.ts";
+import type { Answer, OwnerQuestion } from "#client/questions.ts";
 import { type Category, categories, categoryNames } from "#contract/field.ts";
 import { describeNode, parseNode, rootRef, sameNode } from "#contract/node.ts";
+import { tokenKinds } from "#iot/provisioning-tokens.wire.ts";
 import { confirm, isAsking } from "../ask.ts";
 import { readCode } from "../codes.ts";
 import { type CommandBody, CommandError, type Invocation, UsageError } from "../command.ts";
@@ -102,14 +103,23 @@ const nameOf = ({ key }: OwnerQuestion): string => key.replace(/^-+/, "");
 
 const verbs = { isFriend: "wants to be let in by", canRead: "wants to read", canControl: "wants to control" } as const;
 
-export function describeQuestion({ kind, remote, device, node, names, categories: asked }: OwnerQuestion): string {
+export function describeQuestion({
+  kind,
+  remote,
+  device,
+  node,
+  names,
+  tokens,
+  categories: asked,
+}: OwnerQuestion): string {
   const what = kind === "isFriend" ? device : `${describeNode(node)} of ${device}`;
+  const shown = tokenKinds.flatMap(of => tokens[of].map(token => `${of} token ${token}`));
   const which = [...names, ...categoryNames.filter(name => asked[name])];
-  return `${remote} ${verbs[kind]} ${what}${which.length > 0 ? `: ${which.join(", ")}` : ""}`;
+  return `${remote} ${verbs[kind]} ${what}${which.length > 0 ? `: ${which.join(", ")}` : ""}${shown.length > 0 ? ` (${shown.join(", ")})` : ""}`;
 }
 
 export const answer: CommandBody = {
-  usage: "KEY yes|no [--field NAME] [--for caller|domain|all]",
+  usage: "KEY yes|no [--field NAME] [--for caller|domain|all|user|device|service]",
   details:
     "KEY is the first column of `isthmus owner questions`. Yes without --field or --category grants all that kind of access to that node.",
   options: {
@@ -121,15 +131,18 @@ export const answer: CommandBody = {
       multiple: true,
       help: `Only this category: ${categoryNames.join(", ")}.`,
     },
-    for: { type: "string", value: "WHOM", help: "caller (unless said), domain or all." },
+    for: {
+      type: "string",
+      value: "WHOM",
+      help: "caller (unless said), domain, all, or who has the shown token of a user, device or service.",
+    },
   },
   words: [2, 2],
   run: call => {
     const [key = "", verdict = ""] = call.words;
     const range = call.text("for") ?? "caller";
     if (verdict !== "yes" && verdict !== "no") throw new UsageError(`say yes or no, not "${verdict}"`);
-    if (range !== "caller" && range !== "domain" && range !== "all")
-      throw new UsageError(`--for is caller, domain or all, not "${range}"`);
+    if (!ranges.includes(range as Range)) throw new UsageError(`--for is ${ranges.join(", ")}, not "${range}"`);
     const chosen = call.texts("category");
     const unknown = chosen.find(name => !categoryNames.includes(name as Category));
     if (unknown !== undefined) throw new UsageError(`"${unknown}" is no category: say ${categoryNames.join(", ")}`);
@@ -142,7 +155,7 @@ export const answer: CommandBody = {
       const limits = chosen.length === 0 ? {} : { categories: categories(...(chosen as Category[])) };
       await client.owner.answer(
         question,
-        { allow: verdict === "yes", range, names: call.texts("field"), ...limits },
+        { allow: verdict === "yes", range: rangeOf(question, range as Range), names: call.texts("field"), ...limits },
         call.signal,
       );
       call.out.value({ answered: question.key, allow: verdict === "yes" });
@@ -151,6 +164,18 @@ export const answer: CommandBody = {
     });
   },
 };
+
+const ranges = ["caller", "domain", "all", "user", "device", "service"] as const;
+type Range = (typeof ranges)[number];
+
+/** The one token of that kind that was shown: which of several is meant cannot be said in one word. */
+function rangeOf({ tokens, kind }: OwnerQuestion, range: Range): Answer["range"] {
+  if (range === "caller" || range === "domain" || range === "all") return range;
+  const [token, another] = kind === "isFriend" ? [] : tokens[range];
+  if (token === undefined) throw new CommandError(`No token of a ${range} came with this question.`);
+  if (another !== undefined) throw new CommandError(`Several tokens of a ${range} came with this question.`);
+  return { kind: range, token };
+}
 
 export const rules: CommandBody = {
   usage: "[--delete [--all]] [--thing JID] [--node NODE[@PARTITION]]",
