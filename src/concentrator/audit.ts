@@ -10,5 +10,10 @@ export type Audit = (operation: string, caller: Caller, nodes: readonly NodeRef[
 export function createAudit(log: Log): Audit {
   const lines = log.with({ audit: true });
   return (operation, caller, nodes, facts) =>
-    lines.notice(operation, { by: caller.bareJid, from: caller.fullJid, nodes, ...facts });
+    lines.notice(operation, {
+      by: caller.bareJid,
+      from: caller.fullJid,
+      ...(nodes.length > 0 && { nodes }),
+      ...facts,
+    });
 }
