@@ -34,6 +34,10 @@ export interface ServiceLink {
   /** An iq set to us; resolves with the condition of the error, or "result". */
   push(from: string, payload: string): Promise<string>;
   tell(from: string, payload: string): Promise<void>;
+  /** An iq get to us; resolves with the whole reply. */
+  ask(from: string, payload: string): Promise<Element>;
+  /** Told how long each request of ours would wait. */
+  waits: (timeoutMs: number | undefined) => void;
 }
 
 export function createServiceLink(clock: ManualClock): ServiceLink {
@@ -52,6 +56,7 @@ export function createServiceLink(clock: ManualClock): ServiceLink {
       throw new StanzaError("wait", "service-unavailable");
     },
     online: true,
+    waits() {},
     connection: {
       jid: edgeJid,
       get online() {
@@ -60,7 +65,8 @@ export function createServiceLink(clock: ManualClock): ServiceLink {
       send() {
         throw new Error("nothing is sent but requests");
       },
-      async request(type, to, payload) {
+      async request(type, to, payload, how) {
+        link.waits(how?.timeoutMs);
         if (!link.online) throw new Error("not connected");
         const text = format(payload);
         const one = { type, to: to ?? "", payload: parse(text), text };
@@ -92,6 +98,14 @@ export function createServiceLink(clock: ManualClock): ServiceLink {
       const reply = await answered;
       if (reply.attrs.type === "error") return decodeError(reply).condition;
       return firstElement(reply) === undefined ? "result" : `result ${firstElement(reply)?.name}`;
+    },
+    async ask(from, payload) {
+      const id = `p${++ids}`;
+      const answered = new Promise<Element>(resolve => replies.set(id, resolve));
+      await router?.iq(
+        parse(format(element("iq", clientNs, { type: "get", id, from, to: edgeJid }, [parse(payload)]))),
+      );
+      return await answered;
     },
     async tell(from, payload) {
       await router?.message(parse(format(element("message", clientNs, { from, to: edgeJid }, [parse(payload)]))));
