@@ -87,6 +87,11 @@ export const bootSettings = z.strictObject({
     .meta({ title: "Least level of events that are sent; what concerns security always is" }),
   eventLogStored: z.boolean().default(false).meta({ title: "Brokers may store events for the receiver" }),
   historyDays: z.int().min(1).max(36_500).default(730).meta({ title: "Days of history to keep" }),
+  /** What was measured while somebody owned it, once he does not any more: what his successor may read says much of him. */
+  formerOwnersHistory: z
+    .enum(["forget", "keep"])
+    .default("forget")
+    .meta({ title: "History of a node when its owner is gone" }),
   /** Spreads registrations of a fleet after a broker's restart. */
   registrationJitterSeconds: z.int().min(0).max(3600).default(30).meta({ title: "Spread of registrations (s)" }),
 });

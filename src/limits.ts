@@ -774,3 +774,7 @@ export const thingsLeaveEachMs = 1_000;
 /** A change of the password that failed is tried again after the first, doubling to the second. */
 export const passwordAgainMs = 60_000;
 export const passwordAgainMsMax = 86_400_000;
+
+// What is left of a former owner (src/edge/parting.ts).
+/** What could not be taken away, such as a contact while the broker is away, is tried again after this. */
+export const partingAgainMs = 600_000;

@@ -215,12 +215,16 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
     ...(explaining === undefined ? [] : whyCommands(explaining, node, caller)),
   ];
   const executing = { tree, admission, commandsOf, ownerOf, clock, log };
+  const queries = createQueries(executing);
+  const sniffers = createSniffers(executing);
+  const reconsider = (what: string, work: Promise<void>) =>
+    void work.catch(error => log.error("not-decided-anew", { what, error }));
   return {
     ...lookup,
     ...createEditing({ tree, admission, node: lookup.node, ownerOf, log }),
     ...createCommands(executing),
-    ...createQueries(executing),
-    ...createSniffers(executing),
+    ...queries,
+    ...sniffers,
     ...createInterfaces({ tree, admission, offered }),
     allowed: admission.allowed,
     require: admission.require,
@@ -231,6 +235,8 @@ export function createConcentrator({ tree, readings, rules, clock, log, ...deps 
     rightsChanged() {
       subscriptions.reconsider();
       sourceEvents.reconsider();
+      reconsider("queries", queries.queriesReconsidered());
+      reconsider("sniffers", sniffers.sniffersReconsidered());
     },
     admitControl: admission.control,
     parameters,
@@ -248,4 +254,5 @@ const noEventLog: EventLog = {
   completeFrom: () => Number.POSITIVE_INFINITY,
   beginAt() {},
   last: () => undefined,
+  forget: () => false,
 };

@@ -43,3 +43,21 @@ export interface OwnershipStore {
   /** All writes of `work`, to this store and to the decisions beside it, in one commit or none. */
   atomically<T>(work: () => T): T;
 }
+
+/** A thing and who owned it. */
+export interface Parted {
+  readonly thing: NodeRef;
+  readonly owner: string;
+}
+
+/** What is left to do when an owner is gone, until it is done. Every write is on the disk when the call returns. */
+export interface PartingStore {
+  /** Joins a transaction that is open. */
+  begin(parted: Parted): void;
+  partings(): Parted[];
+  done(parted: Parted): void;
+  /** Who is to be taken off the list of contacts; "" stands for all who were on it. */
+  farewells(): string[];
+  addFarewell(jid: string): void;
+  removeFarewell(jid: string): void;
+}

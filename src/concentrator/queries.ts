@@ -48,6 +48,8 @@ export interface Queries {
   /** This full JID is not there any more: what it started ends unsaid (CON-QRY-05). */
   queriesGone(fullJid: string): void;
   queriesWithdrawn(bareJid: string): void;
+  /** Rights may have changed: what was started by a right that is no more ends at once, unsaid (COM-AUTH-09). */
+  queriesReconsidered(): Promise<void>;
 }
 
 export interface QueriesDeps extends Omit<CommandsDeps, "tree"> {
@@ -64,7 +66,7 @@ interface Entry {
   readonly queryId: string;
   readonly commandId: string;
   /** By node. */
-  readonly runs: Map<string, QueryRun>;
+  readonly runs: Map<string, { readonly node: NodeRef; readonly run: QueryRun }>;
   /** The work of all of them has ended. */
   over: boolean;
 }
@@ -98,7 +100,7 @@ export function createQueries(deps: QueriesDeps): Queries {
       name: `${command.id} on ${describeNode(node.ref)}`,
       work: (report, inner) => command.query(values, report, inner),
     });
-    entry.runs.set(nodeKey(node.ref), run);
+    entry.runs.set(nodeKey(node.ref), { node: node.ref, run });
     return run;
   };
 
@@ -133,17 +135,21 @@ export function createQueries(deps: QueriesDeps): Queries {
 
   tree.whenChanged(({ kind }, node) => {
     if (kind !== "removed") return;
-    for (const { runs } of active.values()) runs.get(nodeKey(node.ref))?.abort();
+    for (const { runs } of active.values()) runs.get(nodeKey(node.ref))?.run.abort();
   });
 
   const silenceWhere = (which: (entry: Entry) => boolean) => {
     for (const entry of [...active.values()].filter(which)) {
-      for (const [key, run] of [...entry.runs]) {
+      for (const [key, { run }] of [...entry.runs]) {
         run.silence();
         close(entry, key);
       }
     }
   };
+
+  /** Of a node that is gone nothing is left to say but that. */
+  const mayHear = async (caller: Caller, ref: NodeRef, signal: AbortSignal): Promise<boolean> =>
+    tree.find(ref) === undefined || (await admission.allowed(caller, "execute", [ref], signal)).size > 0;
 
   return {
     async startQuery(caller, refs, commandId, queryId, submission, signal) {
@@ -168,9 +174,7 @@ export function createQueries(deps: QueriesDeps): Queries {
           run,
           node: ref,
           items: heard(entry, nodeKey(ref), run),
-          // Of a node that is gone nothing is left to say but that.
-          mayHear: async () =>
-            tree.find(ref) === undefined || (await admission.allowed(caller, "execute", [ref], signal)).size > 0,
+          mayHear: () => mayHear(caller, ref, signal),
           leave() {
             run.silence();
             close(entry, nodeKey(ref));
@@ -196,12 +200,24 @@ export function createQueries(deps: QueriesDeps): Queries {
             : [];
       const runs = entries.flatMap(entry => seen.flatMap(ref => entry.runs.get(nodeKey(ref)) ?? []));
       if (runs.length === 0) throw new Refusal("not-found", "No such query is running.");
-      for (const run of runs) run.abort();
+      for (const { run } of runs) run.abort();
       audit("query-aborted", caller, seen, { command: commandId });
     },
     queriesGone: fullJid => silenceWhere(({ caller }) => caller.fullJid === fullJid),
     queriesWithdrawn: bareJid => silenceWhere(({ caller }) => caller.bareJid === bareJid),
+    async queriesReconsidered() {
+      for (const entry of [...active.values()]) {
+        for (const [key, { node, run }] of [...entry.runs]) {
+          if (await mayHear(entry.caller, node, never)) continue;
+          run.silence();
+          close(entry, key);
+        }
+      }
+    },
   };
 }
+
+/** Nobody waits for it who could leave. */
+const never = new AbortController().signal;
 
 const notAQuery = (): Refusal => new Refusal("bad-request", "This command is no query: execute it.");

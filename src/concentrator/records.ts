@@ -104,4 +104,6 @@ export interface EventLog {
   beginAt(sourceId: string, at: number): void;
   /** Time of the newest event; undefined when there is none. */
   last(sourceId: string): number | undefined;
+  /** Deletes events in which this text stands, a bounded number at a time; true when there is more to do. */
+  forget(text: string): boolean;
 }

@@ -45,6 +45,8 @@ export interface Sniffers {
   /** This full JID is not there any more: its sniffers end unsaid (CON-SNIFF-04). */
   sniffersGone(fullJid: string): void;
   sniffersWithdrawn(bareJid: string): void;
+  /** Rights may have changed: who may listen no more does not (COM-AUTH-09). */
+  sniffersReconsidered(): Promise<void>;
 }
 
 export interface SniffersDeps {
@@ -188,6 +190,10 @@ export function createSniffers(deps: SniffersDeps): Sniffers {
     return node;
   };
 
+  /** Of a node that is gone nothing is left to say but that. */
+  const mayHear = async (caller: Caller, { ref }: TreeNode, signal: AbortSignal): Promise<boolean> =>
+    tree.find(ref) === undefined || (await admission.allowed(caller, "sniff", [ref], signal)).size > 0;
+
   return {
     async registerSniffer(caller, ref, wanted, signal) {
       const node = await required(caller, ref, "sniff", signal);
@@ -196,10 +202,13 @@ export function createSniffers(deps: SniffersDeps): Sniffers {
         throw new Refusal("not-acceptable", "There is nothing to listen to on this node, or its line is not open.");
       const expires = grantedUntil(wanted);
       const { entry, items } = open(caller, node, expires, signal);
-      // Of a node that is gone nothing is left to say but that.
-      const mayHear = async () =>
-        tree.find(node.ref) === undefined || (await admission.allowed(caller, "sniff", [node.ref], signal)).size > 0;
-      return { id: entry.id, expires, items, mayHear, leave: () => entry.end("removed") };
+      return {
+        id: entry.id,
+        expires,
+        items,
+        mayHear: () => mayHear(caller, node, signal),
+        leave: () => entry.end("removed"),
+      };
     },
     async unregisterSniffer(caller, ref, id, signal) {
       const node = await required(caller, ref, "view", signal);
@@ -212,10 +221,17 @@ export function createSniffers(deps: SniffersDeps): Sniffers {
     },
     sniffersGone: fullJid => endWhere(({ caller }) => caller.fullJid === fullJid),
     sniffersWithdrawn: bareJid => endWhere(({ caller }) => caller.bareJid === bareJid),
+    async sniffersReconsidered() {
+      for (const entry of [...active.values()])
+        if (!(await mayHear(entry.caller, entry.node, never))) entry.end("removed");
+    },
   };
 }
 
 const eventId = "sniffer";
+
+/** Nobody waits for it who could leave. */
+const never = new AbortController().signal;
 
 const randomId = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), one => one.toString(16).padStart(2, "0")).join("");

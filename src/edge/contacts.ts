@@ -52,6 +52,8 @@ export interface Contacts {
   paired(jid: string, code: string): boolean;
   /** A new stream: the broker's list and ours are made one. */
   online(): void;
+  /** Another owner, or none: whom the former one kept out may ask again, and his codes let nobody in. */
+  ownerGone(): void;
   readonly routes: readonly Route[];
 }
 
@@ -179,6 +181,14 @@ export function createContacts(deps: ContactsDeps): Contacts {
       const known = store.pairings().find(one => one.digest === digest);
       if (known === undefined || !store.takePairing(digest)) return false;
       return known.until > clock.now();
+    },
+    ownerGone() {
+      for (const { digest } of store.pairings()) store.takePairing(digest);
+      const former = [...blocked.keys()];
+      for (const jid of former) forget(jid);
+      void (async () => {
+        for (const jid of former) await atBroker(jid, false);
+      })();
     },
     online() {
       void agree().catch(error => {

@@ -40,6 +40,8 @@ export interface EventSending extends EventLog {
   /** A receiver on the own domain, which the owner may choose; undefined when there is none. */
   serviceFound(jid: string | undefined): void;
   readonly commands: (node: TreeNode, caller: Caller) => readonly Command[];
+  /** Another owner, or none: nothing more goes where the former one wanted it. */
+  ownerGone(): void;
 }
 
 export function createEventSending({ settings, stores, owner, log, ...deps }: EventSendingDeps): EventSending {
@@ -88,6 +90,12 @@ export function createEventSending({ settings, stores, owner, log, ...deps }: Ev
     },
     serviceFound(jid) {
       found = jid;
+    },
+    ownerGone() {
+      if (chosen === "") return;
+      chosen = "";
+      stores.ownership.rememberService("eventLog", { jid: "", generation: "" });
+      events.wake();
     },
     commands: (node, caller) =>
       node.ref.sourceId === applianceSource &&

@@ -3,13 +3,10 @@
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { createConcentrator, type Thing } from "#concentrator/concentrator.ts";
-import { isThing } from "#concentrator/forest.ts";
 import { interfaceTag } from "#concentrator/harmonized.ts";
 import type { Tree } from "#concentrator/tree.ts";
 import type { BootSettings } from "#config.ts";
-import { type NodeRef, rootRef, sameNode } from "#contract/node.ts";
-import { createDiscovery } from "#iot/discovery.ts";
-import { createProvisioning } from "#iot/provisioning.ts";
+import { rootRef } from "#contract/node.ts";
 import { createTokenDesk } from "#iot/tokens.ts";
 import { createAllLanguages } from "#languages/all.ts";
 import * as limits from "#limits.ts";
@@ -23,7 +20,6 @@ import { createAccountCommands } from "./account-commands.ts";
 import { createAnnouncing } from "./announcing.ts";
 import { createApplianceCommands } from "./appliance-commands.ts";
 import { applianceTags } from "./appliance-tags.ts";
-import { createLettingIn } from "./consent.ts";
 import { createContactCommands } from "./contact-commands.ts";
 import { createContacts } from "./contacts.ts";
 import { createEventSending } from "./event-sending.ts";
@@ -31,8 +27,8 @@ import { createFaces } from "./faces.ts";
 import { followClock } from "./following.ts";
 import { createFront } from "./front.ts";
 import { createKnownServices } from "./known-services.ts";
+import { createOwning } from "./owning.ts";
 import { createValuePublishing } from "./publishing.ts";
-import { createRights } from "./rights.ts";
 import { createServiceChanges } from "./service-changes.ts";
 import { sessionOptions } from "./session-options.ts";
 import { createSoftwareUpdates } from "./software.ts";
@@ -86,30 +82,8 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
 
   const account = createAccount({ settings, stores, session, discovery: () => discovery, restart, clock, log });
   const roster = createRoster({ connection: session, log });
-  const discovery = createDiscovery({
-    connection: session,
-    store: stores.ownership,
-    things: () =>
-      account.leaving ? [] : [{ ref: rootRef, tags: applianceTags(settings) }, ...tree.things().map(searchable)],
-    forgetDecisions(ref) {
-      provisioning.forget(ref);
-      roles.ownerChanged(ref);
-    },
-    hooks: {
-      claimed(ref, owner) {
-        if (sameNode(ref, rootRef)) presence.friend(owner);
-        rightsChanged();
-        discovery.thingsChanged();
-      },
-      disowned(_, owner, ownsMore) {
-        rightsChanged();
-        if (!ownsMore && !roles.holds(owner)) unfriend(owner);
-      },
-    },
-    clock,
-    log,
-    jitterMs: settings.registrationJitterSeconds * 1000,
-  });
+  /** Not before the first log-in of this run. */
+  let contactsKnown = false;
   /**
    * Found by what it offers (DISCO-TAG-05), once it is claimed: before, its tags are those printed on its label, to the letter.
    */
@@ -117,59 +91,40 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     if (discovery.ownerOf(thing.ref) === undefined) return thing;
     return { ...thing, tags: [...thing.tags, ...concentrator.interfacesOf(thing.ref).map(interfaceTag)] };
   }
-  /** Who waits for our presence is decided on anew, and so is all that is running (COM-AUTH-09, PROV-CACHE-07). */
-  function rightsChanged(): void {
-    presence.reconsider();
-    faces.rightsChanged();
-    publishing.reconsider();
-  }
-  const unfriend = (jid: string) =>
-    void presence.unfriend(jid).catch(error => log.warning("unfriend-failed", { jid, error }));
-  const { owners, roles, rules } = createRights({
+  const asked = { service: () => provisioning.service, isContact: (jid: string) => gate(jid) };
+  const tokens = createTokenDesk(settings.tokens, { connection: session, ...asked, clock, log, signal });
+  const owning = createOwning({
     settings,
     stores,
     tree,
-    discovery,
-    // The services see when we are there, to reach us; that makes them no contacts with rights of their own.
-    isContact: jid => roster.consented(jid) && !services.all.has(jid),
-    hooks: {
-      granted(jid) {
-        rightsChanged();
-        presence.friend(jid);
-      },
-      ended(jid) {
-        rightsChanged();
-        if (!discovery.isOwner(jid)) unfriend(jid);
-      },
-    },
-    clock,
-    log,
-  });
-  const isOwnThing = (ref: NodeRef) => {
-    const node = tree.find(ref);
-    return node !== undefined && isThing(node);
-  };
-  const asked = { service: () => provisioning.service, isContact: (jid: string) => gate(jid) };
-  const tokens = createTokenDesk(settings.tokens, { connection: session, ...asked, clock, log, signal });
-  const provisioning = createProvisioning({
     connection: tokens.connection,
-    decisions: stores.decisions,
-    store: stores.ownership,
     account: account.jid,
-    thingOf: ref => (isOwnThing(ref) ? ref : rootRef),
-    ownerOf: discovery.ownerOf,
-    owners: () => new Set(discovery.list().flatMap(({ owner }) => owner ?? [])),
-    hooks: {
-      rightsChanged,
+    things: () => [{ ref: rootRef, tags: applianceTags(settings) }, ...tree.things().map(searchable)],
+    people: {
+      // The services see when we are there, to reach us; that makes them no contacts with rights of their own.
+      isContact: jid => isLetIn(jid) && !services.all.has(jid),
+      isService: jid => services.all.has(jid),
+      contacts: () => (contactsKnown && session.online ? roster.contacts().map(({ jid }) => jid) : undefined),
       friend: jid => presence.friend(jid),
-      unfriend,
+      unfriend: jid => presence.unfriend(jid),
+      withdrawn: jid => faces.withdrawn(jid),
+      dropMessages: session.drop,
+      rightsChanged() {
+        presence.reconsider();
+        faces.rightsChanged();
+        publishing.reconsider();
+      },
+      applianceParted() {
+        contacts.ownerGone();
+        events.ownerGone();
+      },
     },
     clock,
     log,
   });
-
-  const lettingIn = createLettingIn({ roles, provisioning });
-  const gate = createGate({ connection: session, roster, services: () => services.all });
+  const { discovery, provisioning, owners, roles, rules, lettingIn, parting } = owning;
+  const isLetIn = (jid: string) => roster.consented(jid) && !parting.isLeaving(jid);
+  const gate = createGate({ connection: session, roster: { consented: isLetIn }, services: () => services.all });
 
   const events = createEventSending({ settings, stores, connection: session, owner: owners.rootOwner, clock, log });
   const contacts = createContacts({
@@ -274,14 +229,13 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     log,
     signal,
   });
-  /** Not before the first log-in of this run. */
-  let contactsKnown = false;
   const announcePresence = async (inner: AbortSignal) => {
     await presence.announce(inner);
     contactsKnown = true;
+    parting.online();
   };
   const announce = createAnnouncing(announcePresence, clock, log, signal);
 
-  const running = [session, account, discovery, services, roles, following, updates, publishing, events];
+  const running = [session, account, discovery, services, roles, following, updates, publishing, events, parting];
   return { session, discovery, provisioning, roles, events, tasks: running.map(({ run }) => run) };
 }

@@ -18,6 +18,7 @@ import { edgeMigrations } from "#store/migrations.ts";
 import { createNodeStore } from "#store/nodes.ts";
 import { createOutboxStore, openOutboxDatabase } from "#store/outbox.ts";
 import { createOwnershipStore } from "#store/ownership.ts";
+import { createPartingStore } from "#store/partings.ts";
 import { createPublicationStore } from "#store/publications.ts";
 import { createAccountFile } from "./account-file.ts";
 import { backupPattern } from "./appliance-commands.ts";
@@ -57,6 +58,7 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
     decisions: createDecisionStore(database),
     grants: createGrantStore(database),
     contacts: createContactStore(database),
+    partings: createPartingStore(database),
     publications: createPublicationStore(database),
     driverMemory: createDriverMemory(database, clock, log),
     outbox: createOutboxStore(waiting),
@@ -66,7 +68,7 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
     async backUp(file: string): Promise<number> {
       const folder = join(dataFolder, "backups");
       makeFolder(folder);
-      const octets = await backUp(database, file, ["decisions", "pairings"]);
+      const octets = await backUp(database, file, ["decisions", "pairings", "partings", "farewells"]);
       thinOut(folder, backupPattern, backupsMax);
       return octets;
     },

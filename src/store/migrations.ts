@@ -138,6 +138,21 @@ export const edgeMigrations: readonly Migration[] = [
       -- Of a code its SHA-256 alone.
       CREATE TABLE pairings (digest TEXT PRIMARY KEY, until INTEGER NOT NULL, giver TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
   },
+  {
+    version: 9,
+    name: "what is left to do when an owner is gone",
+    sql: `
+      -- Written with the change of owner, deleted when nothing of him is left: a power cut in between loses nothing.
+      CREATE TABLE partings (
+        source TEXT NOT NULL,
+        node TEXT NOT NULL,
+        partition TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        PRIMARY KEY (source, node, partition, owner)
+      ) STRICT, WITHOUT ROWID;
+      -- To be taken off the list of contacts; '' stands for all who were on it.
+      CREATE TABLE farewells (jid TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;`,
+  },
 ];
 
 /** history.db, synchronous NORMAL: what may lose its last second. */

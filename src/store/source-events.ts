@@ -80,6 +80,7 @@ export function createSourceEvents(database: Database, behind: Behind, deps: Sou
   let written = 0;
 
   const pruning = createPruning(database, keptMin, keptMax, beginAt);
+  const forgetting = createForgetting(database);
   return {
     append(event) {
       const number = ++appended;
@@ -105,6 +106,15 @@ export function createSourceEvents(database: Database, behind: Behind, deps: Sou
       behind.flush();
       return newest.get(source) ?? undefined;
     },
+    forget(text) {
+      try {
+        behind.flush();
+        return forgetting(text);
+      } catch (error) {
+        log.warning("source-events-not-forgotten", { error });
+        return false;
+      }
+    },
     prune() {
       try {
         const trusted = deps.clockTrusted?.() ?? true;
@@ -122,6 +132,32 @@ export function createSourceEvents(database: Database, behind: Behind, deps: Sou
         log.warning("source-events-not-marked", { error });
       }
     },
+  };
+}
+
+/** Deletes events in which a text stands, in bounded steps from the first to the last; true when there is more to do. */
+function createForgetting(database: Database) {
+  const end = database.prepare<[string, number, number], { source: string; at: number }>(
+    "SELECT source, at FROM source_events WHERE (source, at) > (?, ?) ORDER BY source, at LIMIT 1 OFFSET ?",
+  );
+  const remove = database.prepare(
+    "DELETE FROM source_events WHERE (source, at) > (?, ?) AND (source, at) <= (?, ?) AND instr(event, ?) > 0",
+  );
+  const removeRest = database.prepare("DELETE FROM source_events WHERE (source, at) > (?, ?) AND instr(event, ?) > 0");
+  const reached = new Map<string, { source: string; at: number }>();
+  return (text: string): boolean => {
+    // As it stands in JSON.
+    const sought = JSON.stringify(text).slice(1, -1);
+    const from = reached.get(text) ?? { source: "", at: Number.MIN_SAFE_INTEGER };
+    const to = end.get(from.source, from.at, historyPruneRows);
+    if (to === undefined) {
+      removeRest.run(from.source, from.at, sought);
+      reached.delete(text);
+      return false;
+    }
+    remove.run(from.source, from.at, to.source, to.at, sought);
+    reached.set(text, to);
+    return true;
   };
 }
 

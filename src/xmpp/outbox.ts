@@ -33,6 +33,8 @@ export interface Outbox {
   take(): StoredMessage | undefined;
   /** The broker has it. */
   done(seq: number): void;
+  /** What waits for this bare JID, or for anybody, is not sent any more, and not kept. */
+  drop(bareJid?: string): void;
   /** All that are not done are to be taken again, in order: a new stream knows nothing of them. */
   rewind(): void;
   /** While offline every message goes to disk at once, not only after `outboxSettleMs`. */
@@ -112,6 +114,16 @@ export function createOutbox(
     );
   };
 
+  const done = (seq: number) => {
+    const entry = entries.get(seq);
+    if (entry === undefined) return;
+    entries.delete(seq);
+    bytes -= entry.bytes;
+    if (!entry.stored) return;
+    gone.push(seq);
+    flushSoon();
+  };
+
   return {
     add(text) {
       const size = Buffer.byteLength(text);
@@ -136,15 +148,9 @@ export function createOutbox(
       }
       return undefined;
     },
-    done(seq) {
-      const entry = entries.get(seq);
-      if (entry === undefined) return;
-      entries.delete(seq);
-      bytes -= entry.bytes;
-      if (entry.stored) {
-        gone.push(seq);
-        flushSoon();
-      }
+    done,
+    drop(jid) {
+      for (const { seq, text } of [...entries.values()]) if (jid === undefined || isTo(text, jid)) done(seq);
     },
     rewind() {
       taken = -1;
@@ -162,6 +168,12 @@ export function createOutbox(
     },
   };
 }
+
+/** As our own formatter writes addresses. */
+const isTo = (text: string, jid: string): boolean => {
+  const to = /^<message[^>]*? to='([^']*)'/.exec(text)?.[1];
+  return to === jid || to?.startsWith(`${jid}/`) === true;
+};
 
 function load(store: OutboxStore, log: Log): StoredMessage[] {
   try {

@@ -54,6 +54,8 @@ export interface Session extends Connection {
   state(): SessionState;
   /** Logs in anew, which gives another resource: who knew the one before knows nothing of this one (PRES-SUB-04). */
   renew(): void;
+  /** Messages that wait for this bare JID, or for anybody, are not sent any more. */
+  drop(bareJid?: string): void;
   /** What the broker takes in one stanza: what it last announced, else limits.stanzaBytesMax. */
   readonly stanzaBytes: number;
   /** Resolves when a session is bound, at once if it is; rejects with the abort reason. */
@@ -124,6 +126,7 @@ export function createSession(options: SessionOptions, inbound: Inbound, deps: S
     send: serving.send,
     request: serving.request,
     renew: serving.renew,
+    drop: outbox.drop,
     get jid() {
       if (before.jid === undefined) throw new Disconnected("there has been no log-in yet");
       return before.jid;
