@@ -2,6 +2,7 @@
 // file, then the environment, then the command line; the later wins. The secret never stands on a command line.
 
 import * as z from "zod";
+import { isToken } from "#iot/provisioning-device.wire.ts";
 import { federationPeersMax } from "#limits.ts";
 import { isDomainJid, parseJid } from "#xmpp/jid.ts";
 import { type DomainPolicyOptions, policyFaults } from "./domain-policy.ts";
@@ -10,6 +11,13 @@ const domain = z.string().refine(text => isDomainJid(text), "is not a domain, su
 const switched = () => z.union([z.stringbool(), z.boolean()], { error: "is true or false" }).default(false);
 const port = "is a number from 1 to 65535";
 
+const listed = () =>
+  z
+    .preprocess(
+      value => (typeof value === "string" ? value.split(/[\s,]+/).filter(one => one !== "") : value),
+      z.array(z.string().refine(isToken, "is not a token")),
+    )
+    .default([]);
 const domains = () =>
   z
     .preprocess(
@@ -51,6 +59,14 @@ export const registrySettings = z.strictObject({
     .enum(["allow", "limited", "deny"], { error: "is allow, limited or deny" })
     .default("allow")
     .meta({ title: "What holds for domains that are not named" }),
+  /** Tokens, docs/tokens.md; without the first two there are none. */
+  tokenCertificates: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ title: "Folder of authorities whose certificates get tokens, and of pinned ones named after accounts" }),
+  tokenPinFirst: switched().meta({ title: "The first key that a local account shows gets a token, and no other does" }),
+  revokedTokens: listed().meta({ title: "Tokens that are taken back" }),
   /** Distributed search; without them it is a local one (DISCO-DEBBY-01). */
   peerRegistries: others().meta({ title: "Registries that are asked too when somebody searches everywhere" }),
   parentRegistry: domain.optional().meta({ title: "Registry of the broker above, asked when nothing is found" }),

@@ -32,6 +32,7 @@ import { checkLink } from "./link.ts";
 import { createRegistry, type Registry } from "./registry.ts";
 import { checkListed } from "./self-check.ts";
 import { openRegistryStore } from "./sqlite/store.ts";
+import { tokenOptionsOf } from "./token-settings.ts";
 
 export interface RegistryProgram {
   readonly settings: RegistrySettings;
@@ -72,7 +73,8 @@ export async function runRegistry(
   const oldDialect = settings.legacy ? { exposeOwner: settings.legacyExposeOwner } : undefined;
   const federation = { peers, parent, children };
   const policy = policyOf(settings);
-  const options = { jid, localDomains, allowWeakKey, friendOnAccept, policy, federation, oldDialect };
+  const tokens = tokenOptionsOf(settings);
+  const options = { jid, localDomains, allowWeakKey, friendOnAccept, policy, federation, oldDialect, tokens };
   const served = createRegistry({
     options,
     store,
@@ -206,7 +208,7 @@ function fileSettings(file: string): Record<string, unknown> {
     throw new SettingsError(`${file}: settings are expected, one a line, as name: value`);
   const from = dirname(resolve(file));
   const settings = { database: "registry.db", ...content } as Record<string, unknown>;
-  for (const name of ["database", "secretFile"]) {
+  for (const name of ["database", "secretFile", "tokenCertificates"]) {
     const path = settings[name];
     if (typeof path === "string") settings[name] = resolve(from, path);
   }

@@ -25,7 +25,7 @@ export interface RegistryOptions {
   /** A device is told to befriend whom its owner accepted (PROVO-RULE-09); otherwise the other asks again. */
   readonly friendOnAccept: boolean;
   /** Tokens are issued, and rules may rest on them; undefined: neither. */
-  readonly tokens?: TokenOptions;
+  readonly tokens?: TokenOptions | undefined;
   /** Dealings with other domains; with all of them unless said (FED-03). */
   readonly policy?: DomainPolicyOptions;
   /** Other registries; none unless said. */

@@ -24,6 +24,8 @@ it("stands on its own with a JID alone: loopback, the standard port, the parent 
     otherDomains: "allow",
     allowWeakKey: false,
     friendOnAccept: false,
+    tokenPinFirst: false,
+    revokedTokens: [],
   });
 });
 
