@@ -613,6 +613,8 @@ export const downloadAgainFirstMs = 300_000;
 export const downloadAgainMsMax = 86_400_000;
 
 // Clients that follow something (src/client/keeping.ts).
+/** Questions whose service is being asked about them; what comes beside is not shown. */
+export const questionsJudgedMax = 50;
 /** Items a reader may fall behind before he is told that he is too slow. */
 export const clientItemsWaitingMax = 20_000;
 /** Events may come so much later than the greatest interval before a subscription is taken for lost (EV-END-03). */

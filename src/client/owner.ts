@@ -7,12 +7,14 @@ import { type Generation, namespace, namespaces } from "#iot/generations.ts";
 import { type ClaimUri, decodeUri } from "#iot/iotdisco.ts";
 import * as owner from "#iot/provisioning-owner.wire.ts";
 import type { Codec } from "#xml/codec.ts";
-import { child, type Element, element, elements, textOf } from "#xml/element.ts";
+import { child, type Element, element, elements } from "#xml/element.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { domainOf, isDomainJid } from "#xmpp/jid.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import type { Inbox } from "./inbox.ts";
+import { type AskedOfOwner, type OwnerRule, questionOfItem, ruleOfItem } from "./owner-lists.ts";
 import { type Answer, type OwnerQuestion, questionOf, ruleOf } from "./questions.ts";
+import { createVouching } from "./vouching.ts";
 
 export interface OwnedThing {
   readonly jid: string;
@@ -24,45 +26,22 @@ export interface Owner {
   /** Sends the KEY to the registry the URI names, after that has shown to be one. Resolves with what was claimed. */
   claim(uri: string, isPublic: boolean, signal: AbortSignal): Promise<{ jid: string; ref: NodeRef; isPublic: boolean }>;
   disown(thing: { jid: string; ref: NodeRef }, signal: AbortSignal): Promise<void>;
-  things(signal: AbortSignal): Promise<OwnedThing[]>;
-  /** Questions as they come, those repeated by the service once, until disposed. */
-  onQuestion(take: (question: OwnerQuestion) => void): Disposable;
+  /** At that domain; at one's own unless said. */
+  things(signal: AbortSignal, domain?: string): Promise<OwnedThing[]>;
+  /**
+   * Questions as they come, those repeated by the service once, until disposed: those of the service of the device's own
+   * domain about something one owns there. `doubted` is told of others, and why they are not believed.
+   */
+  onQuestion(
+    take: (question: OwnerQuestion) => void,
+    doubted?: (question: OwnerQuestion, why: string) => void,
+  ): Disposable;
   answer(question: OwnerQuestion, answer: Answer, signal: AbortSignal): Promise<void>;
   /** The rules of all one's things; the interfaces have no element for it, so it is an ad-hoc command of the service. */
-  rules(signal: AbortSignal): Promise<OwnerRule[]>;
+  rules(signal: AbortSignal, domain?: string): Promise<OwnerRule[]>;
   /** What was asked of one and is not answered, by the service of that domain; one's own unless said. Also an ad-hoc command. */
   asked(signal: AbortSignal, domain?: string): Promise<AskedOfOwner[]>;
   deleteRules(of: { jid?: string; ref?: NodeRef }, signal: AbortSignal): Promise<void>;
-}
-
-/** A rule as the service's form tells it, for people. */
-export interface OwnerRule {
-  readonly jid: string;
-  readonly ref: NodeRef;
-  /** isFriend, canRead or canControl. */
-  readonly kind: string;
-  /** "bob@city.example", "domain city.example", "all". */
-  readonly origin: string;
-  readonly allow: boolean;
-  /** "Energy; momentary", "" when unlimited. */
-  readonly limits: string;
-}
-
-/** An open question as the service's form tells it, for people. Texts of strangers: shown as they are, escaped. */
-export interface AskedOfOwner {
-  readonly key: string;
-  readonly jid: string;
-  readonly ref: NodeRef;
-  /** isFriend, canRead or canControl. */
-  readonly kind: string;
-  readonly remote: string;
-  readonly names: string;
-  readonly categories: string;
-  /** ISO 8601 UTC. */
-  readonly asked: string;
-  /** "" when it was never sent. */
-  readonly sent: string;
-  readonly times: number;
 }
 
 export interface OwnerDeps {
@@ -141,6 +120,27 @@ export function createOwner(deps: OwnerDeps): Owner {
     return form === undefined ? [] : elements(form).filter(one => one.name === "item");
   };
 
+  const things = async (domain: string, signal: AbortSignal): Promise<OwnedThing[]> => {
+    const service = await provisioning(domain, signal);
+    const all: OwnedThing[] = [];
+    for (let more = true; more; ) {
+      const value = { offset: all.length, maxCount: pageSize };
+      const reply = await askService(
+        service.jid,
+        generationFor(service, "provisioningOwner"),
+        "get",
+        owner.getDevices,
+        value,
+        signal,
+      );
+      const page = reply === undefined ? { more: false, things: [] } : disco.found.decode(reply);
+      all.push(...page.things.map(({ jid, ref, tags }) => ({ jid, ref, tags })));
+      more = page.more && page.things.length > 0;
+    }
+    return all;
+  };
+  const vouching = createVouching({ services: deps.services, things });
+
   return {
     async claim(uri, isPublic, signal) {
       const decoded = decodeUri(uri);
@@ -163,40 +163,34 @@ export function createOwner(deps: OwnerDeps): Owner {
       if (found === undefined) throw new StanzaError("cancel", "item-not-found", `no registry at ${domainOf(jid)}`);
       await askRegistry(found, "set", disco.disown, { jid, ref }, signal);
     },
-    async things(signal) {
-      const service = await provisioning(ownDomain(), signal);
-      const things: OwnedThing[] = [];
-      for (let more = true; more; ) {
-        const value = { offset: things.length, maxCount: pageSize };
-        const reply = await askService(
-          service.jid,
-          generationFor(service, "provisioningOwner"),
-          "get",
-          owner.getDevices,
-          value,
-          signal,
-        );
-        const page = reply === undefined ? { more: false, things: [] } : disco.found.decode(reply);
-        things.push(...page.things.map(({ jid, ref, tags }) => ({ jid, ref, tags })));
-        more = page.more && page.things.length > 0;
-      }
-      return things;
-    },
-    onQuestion(take) {
+    things: (signal, domain = ownDomain()) => things(domain, signal),
+    onQuestion(take, doubted) {
       const seen = new Set<string>();
+      const life = new AbortController();
+      const judge = async (question: OwnerQuestion, known: string) => {
+        const why = await vouching.doubt(question, life.signal);
+        if (life.signal.aborted) return;
+        if (why === undefined) return take(question);
+        // Sent again it is judged again: what was doubted may have been a service that did not answer.
+        seen.delete(known);
+        doubted?.(question, why);
+      };
       const subscriptions = namespaces("provisioningOwner").flatMap(ns =>
         (["isFriend", "canRead", "canControl"] as const).map(kind =>
           deps.inbox.onMessage(ns, kind, message => {
             const question = questionOf(kind, message);
-            if (question === undefined || seen.has(question.key)) return;
-            seen.add(question.key);
-            take(question);
+            if (question === undefined) return;
+            const known = `${question.service} ${question.key}`;
+            if (seen.has(known)) return;
+            seen.add(known);
+            void judge(question, known);
           }),
         ),
       );
       return {
         [Symbol.dispose]() {
           for (const one of subscriptions) one[Symbol.dispose]();
+          life.abort();
         },
       };
     },
@@ -209,7 +203,7 @@ export function createOwner(deps: OwnerDeps): Owner {
       const rule = ruleOf(question, answer);
       await connection.request("set", service.jid, rule, { signal });
     },
-    rules: async signal => (await listed(ownDomain(), "rules", signal)).map(ruleOfItem),
+    rules: async (signal, domain = ownDomain()) => (await listed(domain, "rules", signal)).map(ruleOfItem),
     asked: async (signal, domain = ownDomain()) => (await listed(domain, "questions", signal)).map(questionOfItem),
     async deleteRules({ jid, ref }, signal) {
       const service = await provisioning(jid === undefined ? ownDomain() : domainOf(jid), signal);
@@ -237,42 +231,3 @@ const generationFor = (service: Service, family: "discovery" | "provisioningOwne
 
 /** XEP-0050. */
 const commandsNs = "http://jabber.org/protocol/commands";
-
-const fieldOf =
-  (item: Element) =>
-  (name: string): string => {
-    const field = elements(item).find(one => one.name === "field" && one.attrs.var === name);
-    const found = field && child(field, "value");
-    return found === undefined ? "" : textOf(found);
-  };
-
-function ruleOfItem(item: Element): OwnerRule {
-  const value = fieldOf(item);
-  return {
-    ...placeOfItem(item),
-    kind: value("kind"),
-    origin: value("origin"),
-    allow: value("allow") === "true",
-    limits: value("limits"),
-  };
-}
-
-function questionOfItem(item: Element): AskedOfOwner {
-  const value = fieldOf(item);
-  return {
-    ...placeOfItem(item),
-    key: value("key"),
-    kind: value("kind"),
-    remote: value("remote"),
-    names: value("names"),
-    categories: value("categories"),
-    asked: value("asked"),
-    sent: value("sent"),
-    times: Number(value("times")) || 0,
-  };
-}
-
-function placeOfItem(item: Element): { jid: string; ref: NodeRef } {
-  const value = fieldOf(item);
-  return { jid: value("jid"), ref: { nodeId: value("id"), sourceId: value("src"), partition: value("pt") } };
-}

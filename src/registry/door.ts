@@ -3,16 +3,26 @@
 
 import { type Family, generationOf } from "#iot/generations.ts";
 import { registryRequestsPerSenderMax } from "#limits.ts";
-import type { Route } from "#xmpp/router.ts";
-import { StanzaError } from "#xmpp/stanza.ts";
+import type { IqRequest, Route } from "#xmpp/router.ts";
+import { asStanzaError, StanzaError } from "#xmpp/stanza.ts";
 import { oldDiscoveryNs } from "./old-dialect.ts";
 import type { Service } from "./service.ts";
 import type { Dialect } from "./store.ts";
 
 const families: readonly Family[] = ["discovery", "provisioningDevice", "provisioningOwner"];
 
-export function createDoor({ peers, pushes }: Service): (route: Route) => Route {
+export function createDoor({ peers, pushes, log }: Service): (route: Route) => Route {
   const busy = new Map<string, number>();
+  /** Who tried to change what he may not leaves a line; what is too much, a wrong claim and our own faults have their own. */
+  const told = ({ fromBare, payload }: IqRequest, { condition, text }: StanzaError) => {
+    if (condition === "resource-constraint" || condition === "internal-server-error" || payload.name === "mine") return;
+    log.warning(refusedAs[payload.name] ?? "RequestRefused", {
+      from: fromBare,
+      element: payload.name,
+      condition,
+      text,
+    });
+  };
   return route => {
     const generation = generationIn(route.ns);
     return {
@@ -29,6 +39,9 @@ export function createDoor({ peers, pushes }: Service): (route: Route) => Route 
           await peers.heard(from);
           await pushes.beforeAnswer(fromBare, from);
           return await route.handle(request);
+        } catch (error) {
+          if (request.type === "set") told(request, asStanzaError(error));
+          throw error;
         } finally {
           const left = (busy.get(fromBare) ?? 1) - 1;
           if (left === 0) busy.delete(fromBare);
@@ -38,6 +51,14 @@ export function createDoor({ peers, pushes }: Service): (route: Route) => Route 
     };
   };
 }
+
+const refusedAs: Readonly<Record<string, string>> = {
+  register: "RegistryTagRejected",
+  update: "RegistryTagRejected",
+  isFriendRule: "RuleRejected",
+  canReadRule: "RuleRejected",
+  canControlRule: "RuleRejected",
+};
 
 const generationIn = (ns: string): Dialect | undefined =>
   ns === oldDiscoveryNs ? "xsf" : families.map(family => generationOf(family, ns)).find(found => found !== undefined);

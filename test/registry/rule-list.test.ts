@@ -3,7 +3,8 @@
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createInbox } from "#client/inbox.ts";
-import { createOwner, type Owner, type OwnerRule } from "#client/owner.ts";
+import { createOwner, type Owner } from "#client/owner.ts";
+import type { OwnerRule } from "#client/owner-lists.ts";
 import { allCategories, categories, categoryMask } from "#contract/field.ts";
 import { child, type Element, elements, format, textOf } from "#xml/element.ts";
 import { decodeError } from "#xmpp/stanza.ts";

@@ -1,7 +1,7 @@
 // `isthmus why`: why somebody may, or may not. The appliance explains it from what it knows, asking nobody; what the owner himself
 // was asked, and has not answered, his service says.
 
-import type { AskedOfOwner } from "#client/owner.ts";
+import type { AskedOfOwner } from "#client/owner-lists.ts";
 import type { QueryItem } from "#client/queries.ts";
 import { type Category, categoryNames } from "#contract/field.ts";
 import type { Submission } from "#contract/filled-form.ts";
