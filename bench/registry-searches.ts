@@ -71,6 +71,7 @@ export async function searchFigures(
     const offset = text === "the last page" ? Math.floor(things * 0.2) : 0;
     const took = new Float64Array(times);
     let found = 0;
+    const before = processorMs(pid);
     for (let at = -warmUp; at < times; at++) {
       signal.throwIfAborted();
       const payload = `<search xmlns='${ns}' offset='${offset}'>${shape(at + warmUp, things)}</search>`;
@@ -80,10 +81,11 @@ export async function searchFigures(
       if (!answer.includes("<found")) throw new Error(`${text}: ${answer}`);
       found += answer.split("<thing").length - 1;
     }
+    const spent = (processorMs(pid) - before) / (times + warmUp);
     const p50 = percentile(took, 0.5);
     const p99 = percentile(took, 0.99);
     note(
-      `${text}: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, ${(found / (times + warmUp)).toFixed(1)} things a page`,
+      `${text}: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, processor ${spent.toFixed(1)} ms, ${(found / (times + warmUp)).toFixed(1)} things a page`,
     );
     figures.push({
       name: `registry.search.${text.replaceAll(/[^a-z]+/g, "-")}`,

@@ -11,8 +11,8 @@ import { namespace } from "#iot/generations.ts";
 import type { Element } from "#xml/element.ts";
 import { element } from "#xml/element.ts";
 import { parse } from "#xml/parser.ts";
-import { createSession } from "#xmpp/session.ts";
-import { clientNs } from "#xmpp/stanza.ts";
+import { createSession, type Session } from "#xmpp/session.ts";
+import { clientNs, StanzaError } from "#xmpp/stanza.ts";
 import { compare } from "./compare.ts";
 import { type Figure, percentile } from "./figures.ts";
 import { fill, gatewayOf, keyOf, nodeOf, ownerOf, perGateway, reader, tagsOf } from "./registry-mass.ts";
@@ -221,16 +221,7 @@ async function inParallel(count: number, atOnce: number, signal: AbortSignal, wo
 async function deciding(scene: Scene, database: string, note: Note, signal: AbortSignal): Promise<Figure[]> {
   const registry = await startRegistry(scene, database, scene.prosody.ports.component, signal);
   const device = await connectDevice(scene, gatewayOf(0, domain).split("@")[0] as string, signal);
-  // A component that still reads what searches need is not what is compared.
-  await device.request(
-    "get",
-    service,
-    parse(`<search xmlns='${disco}'><strEq name='CLASS' value='HeatMeter'/></search>`),
-    {
-      timeoutMs: 60_000,
-      signal,
-    },
-  );
+  await read(device, signal);
   let count = 0;
   const ask = async (to: string): Promise<Element> => {
     const { nodeId, sourceId } = nodeOf(count++ % 9);
@@ -284,6 +275,19 @@ async function deciding(scene: Scene, database: string, note: Note, signal: Abor
     );
   }
   return figures;
+}
+
+/** A component that still reads what searches need is not what is compared. */
+async function read(device: Pick<Session, "request">, signal: AbortSignal): Promise<void> {
+  const question = parse(`<search xmlns='${disco}'><strEq name='CLASS' value='HeatMeter'/></search>`);
+  for (;;) {
+    const answer = await device.request("get", service, question, { timeoutMs: 60_000, signal }).catch(error => {
+      if (error instanceof StanzaError && error.condition === "resource-constraint") return undefined;
+      throw error;
+    });
+    if (answer !== undefined) return;
+    await systemClock.sleep(2_500, signal);
+  }
 }
 
 /** A device that agrees to whatever the service tells it. */
