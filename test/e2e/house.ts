@@ -10,6 +10,7 @@ import { type Client, connectClient } from "#cli/connect.ts";
 import { createProgram, type Program } from "#cli/demo/programs.ts";
 import type { Identity } from "#cli/identity.ts";
 import type { Status } from "#cli/status-text.ts";
+import type { Servers } from "#lab/broker.ts";
 import { type Authority, createAuthority } from "#lab/certificates.ts";
 import { type Prosody, startProsody } from "#lab/prosody.ts";
 import { askStatus } from "#link/status-socket.ts";
@@ -35,6 +36,8 @@ export interface HouseOptions {
   readonly hostConfig?: string;
   /** Lines of the broker's configuration for all of it. */
   readonly extraConfig?: string;
+  /** Other servers, where there are any (federation). */
+  readonly servers?: Omit<Servers, "caPath">;
   /** Boot settings over the usual ones. */
   readonly boot?: Readonly<Record<string, unknown>>;
 }
@@ -65,7 +68,11 @@ export interface House extends AsyncDisposable {
 }
 
 /** The payload of the result, undefined for none. Throws `StanzaError`. */
-export type Answer = (question: Element, from: string) => Element | undefined;
+export type Answer = (
+  question: Element,
+  from: string,
+  id: string,
+) => Element | undefined | Promise<Element | undefined>;
 
 export interface RawComponent extends AsyncDisposable {
   readonly component: Component;
@@ -81,6 +88,7 @@ export async function startHouse({
   components = [],
   extraConfig = "",
   hostConfig = "",
+  servers,
   boot = {},
 }: HouseOptions): Promise<House> {
   await using started = new AsyncDisposableStack();
@@ -91,7 +99,11 @@ export async function startHouse({
     await startProsody({
       folder: join(folder, "prosody"),
       domain,
-      certificate: await authority.issue({ hosts: [domain] }),
+      // Each component is a server of its own to others.
+      certificate: await authority.issue({
+        hosts: servers === undefined ? [domain] : [domain, service, ...components],
+      }),
+      ...(servers && { servers: { ...servers, caPath: authority.caPath } }),
       clock,
       signal: forever,
       components: [service, ...components].map(jid => ({ jid, secret })),
@@ -195,7 +207,7 @@ export const applianceWith = (bootFile: string): Program =>
 export const statusIn = async (dataFolder: string): Promise<Status> =>
   (await askStatus(join(dataFolder, "status.sock"), clock, forever)) as Status;
 
-async function startComponent(jid: string, port: number, answer?: Answer): Promise<RawComponent> {
+export async function startComponent(jid: string, port: number, answer?: Answer): Promise<RawComponent> {
   const stop = new AbortController();
   const received: Element[] = [];
   const bound = Promise.withResolvers<void>();
@@ -203,14 +215,14 @@ async function startComponent(jid: string, port: number, answer?: Answer): Promi
   const component: Component = createComponent(
     { host: "127.0.0.1", port, jid, secret },
     {
-      iq(stanza) {
+      async iq(stanza) {
         received.push(stanza);
         if (stanza.attrs.type !== "get" && stanza.attrs.type !== "set") return;
         const { id, from = "", to } = stanza.attrs;
         const reply = (type: string, payload: Element | undefined) =>
           component.send(element("iq", componentNs, { type, id, to: from, from: to }, payload ? [payload] : []));
         try {
-          reply("result", answer?.(firstElement(stanza) as Element, from));
+          reply("result", await answer?.(firstElement(stanza) as Element, from, id ?? ""));
         } catch (error) {
           if (!(error instanceof StanzaError)) throw error;
           reply("error", encodeError(error, componentNs));
