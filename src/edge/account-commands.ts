@@ -20,7 +20,8 @@ const words = {
     "Every thing of the appliance leaves the registry and is nobody's any more, and the account is removed at the broker. To come back it needs a new invite or key, and everything has to be claimed anew. Continue?",
   ending: "The things leave the registry.",
   left: "Things still in the registry",
-  ended: "Nothing is left in the registry. The account is removed now, and the appliance goes offline for good.",
+  ended:
+    "The things are out of the registry. The appliance itself follows now, then its account, and it goes offline for good.",
   kept: "Its nodes and their history stay in its data folder until that is deleted.",
   services: "Accept the changed services",
   servicesAccepted: "The new services are used from now on.",

@@ -8,6 +8,7 @@ import type { Task } from "#base/supervise.ts";
 import type { OwnershipStore } from "#concentrator/ownership.ts";
 import type { BootSettings } from "#config.ts";
 import { Refusal } from "#contract/faults.ts";
+import { type NodeRef, rootRef, sameNode } from "#contract/node.ts";
 import type { Discovery } from "#iot/discovery.ts";
 import {
   accountLeaveAfterMs,
@@ -56,8 +57,9 @@ export interface Account {
   /** Throws `Refusal`, and what a request throws when whether it was heard is unknown: the next log-in finds out. */
   changePassword(signal: AbortSignal): Promise<void>;
   /**
-   * Takes the things out of the registry, telling how many are left, and gives the account back a moment after it resolved, when
-   * the answer has left. Throws `Refusal`; what is out of the registry then is offered anew, as nobody's.
+   * Takes the things out of the registry, telling how many are left; the appliance itself and the account follow a moment after
+   * it resolved, when the answer has left, and as often as it takes. Throws `Refusal`; what is out of the registry then is offered
+   * anew, as nobody's.
    */
   takeOutOfService(told: (left: number) => Promise<void>, signal: AbortSignal): Promise<void>;
   /** Nothing is to be registered any more. */
@@ -69,7 +71,6 @@ export function createAccount(deps: AccountDeps): Account {
   const { settings, session: connection, clock, log } = deps;
   const { credentials, ownership } = deps.stores;
   const { domain } = settings;
-  const thingsLeft = () => ownership.all().length;
   let leaving = false;
   let changing: Promise<void> | undefined;
 
@@ -105,25 +106,35 @@ export function createAccount(deps: AccountDeps): Account {
     log.notice("PasswordChanged", { account: `${username}@${domain}` });
   };
 
-  const unregister = async (told: (left: number) => Promise<void>, signal: AbortSignal): Promise<void> => {
+  /** Resolves with how many of the things the registry did not let go of in time. */
+  const unregister = async (
+    which: (ref: NodeRef) => boolean,
+    told: (left: number) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<number> => {
     const discovery = deps.discovery();
-    const things = discovery.list();
+    const things = discovery.list().filter(({ ref }) => which(ref));
     const until = clock.monotonic() + thingsLeaveMs + things.length * thingsLeaveEachMs;
     for (const { ref } of things) discovery.removed(ref);
+    const left = () => ownership.all().filter(({ ref }) => which(ref)).length;
     // Where no registry was ever found nobody has anything to let go of.
-    while (discovery.service !== undefined && thingsLeft() > 0) {
-      if (clock.monotonic() > until) {
-        leaving = false;
-        discovery.thingsChanged();
-        const left = thingsLeft();
-        throw new Refusal(
-          "busy",
-          `The registry did not answer for ${left} of the things; the others are out of it, and are offered to it again. Try again later.`,
-        );
-      }
-      await told(thingsLeft());
+    while (discovery.service !== undefined && left() > 0) {
+      if (clock.monotonic() > until) return left();
+      await told(left());
       await clock.sleep(accountLookMs, signal);
     }
+    return 0;
+  };
+
+  /** The appliance itself, and then the account: when nobody is to be told any more. */
+  const leave = async (signal: AbortSignal): Promise<void> => {
+    const left = await unregister(
+      () => true,
+      async () => {},
+      signal,
+    );
+    if (left > 0) log.warning("things-not-unregistered", { count: left });
+    else await giveBack(signal);
   };
 
   const giveBack = async (signal: AbortSignal): Promise<void> => {
@@ -181,11 +192,21 @@ export function createAccount(deps: AccountDeps): Account {
       if (answer !== undefined && child(answer, "registered") === undefined)
         throw new Refusal("not-allowed", "The broker does not say that this account could be given back.");
       leaving = true;
-      await unregister(told, signal).catch(error => {
+      try {
+        // The appliance itself is the last to go: it is by owning it that somebody may follow this.
+        const left = await unregister(ref => !sameNode(ref, rootRef), told, signal);
+        if (left > 0) {
+          throw new Refusal(
+            "busy",
+            `The registry did not answer for ${left} of the things; the others are out of it, and are offered to it again. Try again later.`,
+          );
+        }
+        credentials.save({ ...known, leaving: true });
+      } catch (error) {
         leaving = false;
+        deps.discovery().thingsChanged();
         throw error;
-      });
-      credentials.save({ ...known, leaving: true });
+      }
     },
     get leaving() {
       return leaving || credentials.load()?.leaving === true;
@@ -198,7 +219,7 @@ export function createAccount(deps: AccountDeps): Account {
         if (credentials.load()?.leaving && connection.online) {
           // Not before the answer to who asked for it has left.
           await clock.sleep(accountLeaveAfterMs, signal).catch(() => {});
-          if (!signal.aborted && connection.online) await giveBack(signal);
+          if (!signal.aborted && connection.online) await leave(signal).catch(() => {});
           wait = passwordAgainMs;
         } else if (connection.online && isDue()) {
           try {
