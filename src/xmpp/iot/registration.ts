@@ -226,7 +226,7 @@ export function createRegistration(deps: RegistrationDeps): Registration {
     if (registry === undefined || (await isServiceAway(deps.connection, registry.jid, error))) {
       const pause = pauses.next().value as number;
       pauseUntil = clock.monotonic() + pause;
-      log.notice("registry-away", { registry: registry?.jid, nextMs: pause, error });
+      log.warning("registry-away", { registry: registry?.jid, nextMs: pause, error });
     } else {
       const one = of(record.ref);
       one.notBefore = clock.monotonic() + registryRefusedMs;
