@@ -40,6 +40,8 @@ export interface HouseOptions {
   readonly servers?: Omit<Servers, "caPath">;
   /** Boot settings over the usual ones. */
   readonly boot?: Readonly<Record<string, unknown>>;
+  /** Settings of the registry over the usual ones. */
+  readonly registry?: Readonly<Record<string, unknown>>;
 }
 
 export interface House extends AsyncDisposable {
@@ -90,6 +92,7 @@ export async function startHouse({
   hostConfig = "",
   servers,
   boot = {},
+  registry: registrySettings = {},
 }: HouseOptions): Promise<House> {
   await using started = new AsyncDisposableStack();
   const home = started.use(await temporaryFolder());
@@ -115,7 +118,7 @@ export async function startHouse({
     }),
   );
   const line = started.use(await startTcpProxy({ targetPort: prosody.ports.tls }));
-  const registryConfig = writeRegistry(folder, prosody.ports.component);
+  const registryConfig = writeRegistry(folder, prosody.ports.component, registrySettings);
   const registry = started.use(
     createProgram("the registry", "registry/main.ts", ["--config", registryConfig], clock, forever),
   );
@@ -266,12 +269,12 @@ export function writeText(folder: string, name: string, text: string): string {
   return file;
 }
 
-function writeRegistry(folder: string, port: number): string {
+function writeRegistry(folder: string, port: number, more: Readonly<Record<string, unknown>>): string {
   const own = join(folder, "registry");
   mkdirSync(own, { mode: 0o700 });
   const secretFile = writeText(own, "secret", secret);
   const settings = { jid: service, host: "127.0.0.1", port, secretFile, database: join(own, "registry.db") };
-  return writeText(own, "registry.yaml", JSON.stringify({ ...settings, localDomains: [domain] }));
+  return writeText(own, "registry.yaml", JSON.stringify({ ...settings, localDomains: [domain], ...more }));
 }
 
 /** Looks until there is something; says what was missing, and what went wrong last, when there is nothing in time. */

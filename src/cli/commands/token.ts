@@ -37,7 +37,8 @@ export const tokenGet: CommandBody = {
         const token = await client.tokens.get(certificate, decrypt, call.signal);
         const file = saveToken(name, { ...kept, token });
         call.out.value({ name, token, kind: kept.kind });
-        call.out.note(`${token}\nKept with its key in ${file}. Show it with --token ${name}.`);
+        call.out.line(token);
+        call.out.note(`Kept with its key in ${file}. Show it with --token ${name}.`);
         return 0;
       } catch (error) {
         if (error instanceof StanzaError && error.condition === "not-acceptable")

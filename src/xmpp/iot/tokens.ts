@@ -153,7 +153,7 @@ export function createTokenDesk(isOn: boolean, deps: TokenDeskDeps): TokenDesk {
 
     routes: inEveryGeneration("provisioningTokens", ns => [
       route(["get"], ns, wire.tokenChallenge, async ({ token, data, hops }, { from, signal }) => {
-        if (hops >= tokenHopsMax) throw new StanzaError("cancel", "forbidden", "passed on too often");
+        if (hops >= tokenHopsMax) throw new StanzaError("cancel", "forbidden");
         // Only to whom it was forwarded just now: everybody else has no business with it (TOK-CHAL-02).
         const to = ways.back(token, from, one => isProven({ subject: one.fromBare, token, to: one.from }));
         if (to === undefined || !ways.begin(token, data)) throw new StanzaError("cancel", "forbidden");
