@@ -16,21 +16,23 @@ import { boardDriver } from "#drivers/board/driver.ts";
 import { simDriver } from "#drivers/sim/driver.ts";
 import { createApplianceCommands } from "#edge/appliance-commands.ts";
 import { createFaces } from "#edge/faces.ts";
+import { createFront } from "#edge/front.ts";
 import { createRights } from "#edge/rights.ts";
 import { openStores } from "#edge/stores.ts";
 import { createDiscovery } from "#iot/discovery.ts";
 import { createProvisioning } from "#iot/provisioning.ts";
+import { createTokenDesk } from "#iot/tokens.ts";
 import { createAllLanguages } from "#languages/all.ts";
 import * as limits from "#limits.ts";
 import { type Database, openDatabase } from "#store/database.ts";
 import { edgeMigrations, historyMigrations } from "#store/migrations.ts";
 import { type Element, element, format } from "#xml/element.ts";
 import { parse } from "#xml/parser.ts";
+import { createBlocking } from "#xmpp/blocking.ts";
 import { Disconnected } from "#xmpp/connection.ts";
-import { createDisco } from "#xmpp/disco.ts";
 import { createGate } from "#xmpp/presence.ts";
 import { createRoster } from "#xmpp/roster.ts";
-import { createRouter, type Route, type Router } from "#xmpp/router.ts";
+import type { Route, Router } from "#xmpp/router.ts";
 import { clientNs, payloadMessage } from "#xmpp/stanza.ts";
 import { temporaryFolder } from "../lab/scene.ts";
 import { type ManualClock, manualClock } from "../support/manual-clock.ts";
@@ -245,33 +247,34 @@ export async function startAppliance(stanzaBytes = limits.stanzaBytesMax): Promi
     log,
     signal: stop.signal,
   });
-  const disco = createDisco({
-    features: () => router.features,
-    identity: { category: "client", type: "bot", name: "Isthmus" },
-    node: "https://isthmus.example/",
+  const blocking = createBlocking({ connection, changed() {} });
+  const tokens = createTokenDesk(true, {
+    connection,
+    service: () => provisioning.service,
+    isContact: roster.consented,
+    clock,
+    log,
+    signal: stop.signal,
   });
-  const routes = [...disco.routes, ...roster.routes, ...faces.routes, ...discovery.routes, ...provisioning.routes];
+  const parts = [roster, blocking, faces, discovery, provisioning, tokens];
   const replies = new Map<string, Element[]>();
-  const router: Router = createRouter({
-    routes,
-    messages: [...provisioning.messages, ...faces.messages],
-    gate: createGate({ connection, roster, services: () => new Set([registry]) }),
-    reply(stanza) {
-      const { id = "" } = stanza.attrs;
-      const all = replies.get(id) ?? [];
-      if (all.length === 0) replies.set(id, all);
-      all.push(stanza);
+  const { disco, router } = createFront({
+    parts,
+    session: {
+      send(stanza) {
+        const { id = "" } = stanza.attrs;
+        const all = replies.get(id) ?? [];
+        if (all.length === 0) replies.set(id, all);
+        all.push(stanza);
+      },
     },
+    gate: createGate({ connection, roster, services: () => new Set([registry]) }),
     languages,
     clock,
     log,
     signal: stop.signal,
-    concurrentMax: limits.requestsAtOnceMax,
-    concurrentPerCallerMax: limits.requestsPerCallerMax,
-    replayMs: limits.replayMs,
-    replaysMax: limits.replaysMax,
-    replayBytesMax: limits.replayBytesMax,
   });
+  const routes = [disco, ...parts].flatMap(one => one.routes);
   const running = Promise.all([tree.run(stop.signal), stores.history.run(stop.signal)]);
   discovery.online(false);
   await clock.advance(10);

@@ -61,7 +61,7 @@ function* attributes(one: Operation, ns: string): Generator<Attack> {
   const { from = owner } = one;
   const type = one.types[0] as string;
   for (const name of one.needed) {
-    const isEmptyAllowed = one.kinds[name] === "text";
+    const isEmptyAllowed = one.kinds[name] === "text" && name === "id";
     yield { what: `no ${name}`, type, from, wanted: bad, xml: requestOf(one, ns, { attrs: { [name]: undefined } }) };
     if (!isEmptyAllowed)
       yield { what: `empty ${name}`, type, from, wanted: bad, xml: requestOf(one, ns, { attrs: { [name]: "" } }) };
@@ -95,15 +95,15 @@ function* strangers(one: Operation, ns: string): Generator<Attack> {
       );
     for (const type of ["get", "set"] as const) {
       // The registry and the service are known by name: whoever else says their words is told so.
-      if (one.stranger === undefined || (one.stranger === forbidden && one.from === "gw@city.example"))
+      if (one.stranger === undefined || (one.stranger === forbidden && one.from === table.broker))
         yield { what: "a stranger", type, from: stranger, xml, wanted: forbidden, also };
     }
   }
   if (one.stranger !== undefined) {
     const type = one.types[0] as string;
     for (const from of [owner, tenant, contact, stranger]) {
-      const isRoster = one.from === "gw@city.example";
-      const wanted = isRoster && from !== stranger ? "cancel service-unavailable" : forbidden;
+      const isBroker = one.from === table.broker;
+      const wanted = isBroker && from !== stranger ? "cancel service-unavailable" : forbidden;
       yield { what: `said by ${from}`, type, from, xml: requestOf(one, ns), wanted };
     }
   }

@@ -5,7 +5,16 @@ import { type Family, generationOf, namespace, namespaces } from "#iot/generatio
 import { contact, owner, registry, tenant } from "./appliance.ts";
 
 /** What may stand in an attribute, for making up what may not. `text`: anything that is short enough. */
-export type Kind = "identifier" | "text" | "boolean" | "dateTime" | "duration" | "seconds" | "category" | "jid";
+export type Kind =
+  | "count"
+  | "identifier"
+  | "text"
+  | "boolean"
+  | "dateTime"
+  | "duration"
+  | "seconds"
+  | "category"
+  | "jid";
 
 export interface FormRow {
   /** Answers that are taken. */
@@ -47,6 +56,8 @@ export interface Operation {
   /** Children that are wrong, and what is said of them. */
   readonly wrongInside?: readonly (readonly [string, string])[];
   readonly form?: FormRow;
+  /** Said to the request as it stands; "" (a result) unless said. */
+  readonly taken?: string;
   /** Who may; the owner of the appliance unless said. */
   readonly from?: string;
   /** Said of a node that is not there, or that the asker may not see. */
@@ -374,6 +385,9 @@ const wrongForms: Operation["wrongInside"] = [
   [form("") + form(""), bad],
   ["<x xmlns='jabber:x:data'/>", bad],
 ];
+/** The account itself: in whose name the broker tells what its lists hold. */
+export const broker = "gw@city.example";
+
 const others: readonly Operation[] = [
   ...["urn:nfi:iot:hi:1.0", "urn:xmpp:iot:interoperability"].map(ns =>
     plain(ns, "getInterfaces", ["get"], {
@@ -383,15 +397,36 @@ const others: readonly Operation[] = [
     }),
   ),
   plain("synchronization", "req", ["get"]),
-  plain("synchronization", "sourceReq", ["get"]),
+  plain("synchronization", "sourceReq", ["get"], { taken: notFound }),
   ...(["submit", "cancel"] as const).map(name =>
     plain(dynamic, name, ["set"], { inside: form("$session"), wrongInside: wrongForms }),
   ),
   plain("http://jabber.org/protocol/disco#info", "query", ["get"], { kinds: { node: "text" } }),
   plain("http://jabber.org/protocol/disco#items", "query", ["get"], { kinds: { node: "text" } }),
   plain("urn:xmpp:ping", "ping", ["get"]),
+  // Of nobody's token nothing is told, not even that.
+  plain("provisioningTokens", "tokenChallenge", ["get"], {
+    attrs: { token: `${registry}:abcdefghijklmnopqrstuvwxyz012345` },
+    needed: ["token"],
+    kinds: { token: "text", hops: "count" },
+    inside: "AQID",
+    wrongInside: [
+      ["", bad],
+      ["not base64!", bad],
+      ["<a/>", bad],
+    ],
+    taken: "cancel forbidden",
+  }),
+  ...["block", "unblock"].map(name =>
+    plain("urn:xmpp:blocking", name, ["set"], {
+      from: broker,
+      stranger: forbidden,
+      inside: "<item jid='somebody@elsewhere.example'/>",
+      wrongInside: [["<item/>", bad]],
+    }),
+  ),
   plain("jabber:iq:roster", "query", ["set"], {
-    from: "gw@city.example",
+    from: broker,
     stranger: forbidden,
     inside: "<item jid='somebody@city.example' subscription='both'/>",
     wrongInside: [
@@ -467,6 +502,7 @@ export function requestOf(one: Operation, ns: string, change: Change = {}): stri
 export const malformed: Readonly<Record<Kind, readonly string[]>> = {
   identifier: ["x".repeat(1_025)],
   text: ["x".repeat(1_025)],
+  count: ["-1", "1.5", "many", "99999999999"],
   boolean: ["maybe", "2", "tr ue"],
   dateTime: ["yesterday", "2031-02-30T00:00:00Z", "2031-13-01T00:00:00Z", "12"],
   duration: ["5", "P", "-PT5S", "PT1X", "PT"],

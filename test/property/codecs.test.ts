@@ -63,9 +63,10 @@ function changed(root: Element, [where, how, value]: Change): Element {
 
 /**
  * Read more generously than written, and the same from the second time on: a field of a submission without a value is one with
- * an empty value, and a list of no names has no wrapper.
+ * an empty value, a list of no names has no wrapper, and a level of the log that nobody knows is taken for a known one.
  */
-const settling = /^(set-(common-)?node-parameters-after-edit|create-new-node|submission|post-back|give-up|canControl)/;
+const settling =
+  /^(set-(common-)?node-parameters-after-edit|create-new-node|submission|post-back|give-up|canControl|log\.)/;
 /** What could not be read of it is kept to be told, and is never written. */
 const isFaulty = (value: unknown): boolean => {
   const { values } = value as { values?: { faults?: readonly unknown[] } };
