@@ -202,7 +202,7 @@ describe("who shows a token is asked for its proof", () => {
     expect(challenges()).toHaveLength(1);
   });
 
-  it("TOK-FWD-01: those that are proven go on unchanged, each once, in their order and kind; others do not", async () => {
+  it("TOK-FWD-01, PROV-TOKEN-01: those that are proven go on unchanged, each once, in their order and kind; others do not", async () => {
     const bad = `${service}:unknown`;
     const shown = { service: [two, one, two], device: [bad, one], user: [two] };
     expect(await shows(shown)).toEqual({ service: [two, one], device: [one], user: [two] });
