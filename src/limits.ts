@@ -768,6 +768,8 @@ export const rekeysWaitingMax = 100;
 
 // The appliance's account (src/edge/account.ts; ACC-IBR-07).
 export const accountLookMs = 1_000;
+/** Passwords are looked at by the calendar. */
+export const accountIdleMs = 600_000;
 /** The report of who took the appliance out of service is with him by then. */
 export const accountLeaveAfterMs = 3_000;
 /** Things are taken out of the registry one after the other, five a second; so long in all, and for each. */

@@ -4,6 +4,7 @@
 import type { Clock } from "#base/clock.ts";
 import { backoff } from "#base/delays.ts";
 import { describe, type Log } from "#base/log.ts";
+import { createScope } from "#base/scope.ts";
 import type { Task } from "#base/supervise.ts";
 import type { OwnershipStore } from "#concentrator/ownership.ts";
 import type { BootSettings } from "#config.ts";
@@ -11,6 +12,7 @@ import { Refusal } from "#contract/faults.ts";
 import { type NodeRef, rootRef, sameNode } from "#contract/node.ts";
 import type { Discovery } from "#iot/discovery.ts";
 import {
+  accountIdleMs,
   accountLeaveAfterMs,
   accountLookMs,
   clockEarliestMs,
@@ -62,6 +64,8 @@ export interface Account {
    * anew, as nobody's.
    */
   takeOutOfService(told: (left: number) => Promise<void>, signal: AbortSignal): Promise<void>;
+  /** A stream was bound: what waits for one goes on. */
+  online(): void;
   /** Nothing is to be registered any more. */
   readonly leaving: boolean;
   readonly run: Task;
@@ -73,6 +77,7 @@ export function createAccount(deps: AccountDeps): Account {
   const { domain } = settings;
   let leaving = false;
   let changing: Promise<void> | undefined;
+  let wake = () => {};
 
   const ask = (type: "get" | "set", content: readonly Element[], signal: AbortSignal) =>
     connection.request(type, domain, element("query", registerNs, {}, content), { signal });
@@ -202,20 +207,24 @@ export function createAccount(deps: AccountDeps): Account {
           );
         }
         credentials.save({ ...known, leaving: true });
+        wake();
       } catch (error) {
         leaving = false;
         deps.discovery().thingsChanged();
         throw error;
       }
     },
+    online: () => wake(),
     get leaving() {
       return leaving || credentials.load()?.leaving === true;
     },
     async run(signal) {
       const pauses = () => backoff(passwordAgainMs, passwordAgainMsMax);
-      let pause = pauses();
+      let again = pauses();
       while (!signal.aborted) {
-        let wait = accountLookMs;
+        using pause = createScope(signal);
+        wake = () => pause.abort();
+        let wait = accountIdleMs;
         if (credentials.load()?.leaving && connection.online) {
           // Not before the answer to who asked for it has left.
           await clock.sleep(accountLeaveAfterMs, signal).catch(() => {});
@@ -224,14 +233,14 @@ export function createAccount(deps: AccountDeps): Account {
         } else if (connection.online && isDue()) {
           try {
             await this.changePassword(signal);
-            pause = pauses();
+            again = pauses();
           } catch (error) {
             if (signal.aborted) return;
             log.warning("password-not-changed", { error });
-            wait = pause.next().value as number;
+            wait = again.next().value as number;
           }
         }
-        await clock.sleep(wait, signal).catch(() => {});
+        await clock.sleep(wait, pause.signal).catch(() => {});
       }
     },
   };

@@ -74,6 +74,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
         if (!resumed) publishing.online();
         if (!resumed) contacts.online();
         events.wake();
+        account.online();
       },
       offline: () => provisioning.offline(),
     },
