@@ -80,8 +80,8 @@ function ownerRoutes(service: Service, ns: string, dialect: Dialect): Route[] {
       const narrow = sameNode(ref, rootRef) ? undefined : ref;
       const thing = await claims.mine(request.fromBare, tags, narrow, isPublic);
       service.after(request, "claim", async () => {
-        await pushes.deliver(thing.jid);
-        await service.peers.befriend(request.fromBare, dialect);
+        // Together: what both have to remember goes to the disk at once.
+        await Promise.all([pushes.deliver(thing.jid), service.peers.befriend(request.fromBare, dialect)]);
       });
       return wire.claimed.encode({ jid: thing.jid, ref: thing.ref, isPublic }, ns);
     }),
