@@ -66,6 +66,7 @@ export async function runEdge({ settings, clock, signal, announce, restart, ...o
   if (settings.siteFile !== undefined) takeSiteFile(tree, settings.siteFile);
 
   const network = createNetwork({ settings, stores, tree, clock, log, signal, restart });
+  if ((await network.reset.resume()) && settings.siteFile !== undefined) takeSiteFile(tree, settings.siteFile);
   send = network.events.take;
   const status = () =>
     describeStatus({

@@ -83,6 +83,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import("./commands/labels.ts")).labels,
   },
   {
+    name: "reset",
+    summary: "Make the appliance on this machine as new, when its owner is gone.",
+    load: async () => (await import("./commands/reset.ts")).reset,
+  },
+  {
     name: "why",
     summary: "Say why somebody may, or may not, read or control a node, or be let in.",
     load: async () => (await import("./commands/why.ts")).why,

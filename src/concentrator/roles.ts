@@ -54,6 +54,8 @@ export interface Roles {
   of(bareJid: string): readonly Grant[];
   /** Another owner, or none: what was given in the last one's name is over. To be called inside the commit that says so. */
   ownerChanged(thing: NodeRef): void;
+  /** All of them are over. */
+  endAll(): void;
   /** The node is gone for good; another one of its name is another one. */
   removed(ref: NodeRef): void;
   /** The node is called otherwise; what was given on it is given on it still. */
@@ -181,6 +183,9 @@ export function createRoles(deps: RolesDeps): Roles {
         ? all().filter(({ as }) => as === "appliance")
         : all().filter(({ as, node }) => as === "node" && sameNode(node, thing));
       end(ended, "the owner changed");
+    },
+    endAll() {
+      end(all(), "the appliance was reset");
     },
     removed(ref) {
       end(

@@ -102,7 +102,7 @@ function readSetting(setting: string, file: string): string {
 }
 
 /** Whole or not at all, also through a power cut: written beside, forced to disk, put in place, and the folder forced too. */
-function writeDurably(file: string, text: string): void {
+export function writeDurably(file: string, text: string): void {
   const beside = `${file}.new`;
   const descriptor = openSync(beside, "w", 0o600);
   try {

@@ -29,6 +29,8 @@ import { createFront } from "./front.ts";
 import { createKnownServices } from "./known-services.ts";
 import { createOwning } from "./owning.ts";
 import { createValuePublishing } from "./publishing.ts";
+import { createReset } from "./reset.ts";
+import { resetCommands } from "./reset-commands.ts";
 import { createServiceChanges } from "./service-changes.ts";
 import { sessionOptions } from "./session-options.ts";
 import { createSoftwareUpdates } from "./software.ts";
@@ -115,15 +117,16 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
         faces.rightsChanged();
         publishing.reconsider();
       },
-      applianceParted() {
-        contacts.ownerGone();
-        events.ownerGone();
-      },
+      applianceParted,
     },
     clock,
     log,
   });
   const { discovery, provisioning, owners, roles, rules, lettingIn, parting } = owning;
+  function applianceParted(): void {
+    contacts.ownerGone();
+    events.ownerGone();
+  }
   const isLetIn = (jid: string) => roster.consented(jid) && !parting.isLeaving(jid);
   const gate = createGate({ connection: session, roster: { consented: isLetIn }, services: () => services.all });
 
@@ -157,6 +160,16 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     clock,
     log,
   });
+  const reset = createReset({
+    ...owning,
+    tree,
+    settings,
+    stores,
+    unpublish: publishing.removed,
+    applianceParted,
+    dropMessages: session.drop,
+    log,
+  });
   const applianceCommands = createApplianceCommands({
     tree,
     folder: stores.backups,
@@ -182,6 +195,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     ownerOf: discovery.ownerOf,
     commandsOf: (node, caller) => [
       ...applianceCommands(node),
+      ...resetCommands(reset, owners)(node, caller),
       ...publishing.commands(node, caller),
       ...contactCommands(node, caller),
       ...accountCommands(node, caller),
@@ -238,5 +252,5 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
   const announce = createAnnouncing(announcePresence, clock, log, signal);
 
   const running = [session, account, discovery, services, roles, following, updates, publishing, events, parting];
-  return { session, discovery, provisioning, roles, events, tasks: running.map(({ run }) => run) };
+  return { session, reset, discovery, provisioning, roles, events, tasks: running.map(({ run }) => run) };
 }

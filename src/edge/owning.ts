@@ -18,7 +18,7 @@ import type { Stores } from "./stores.ts";
 
 export interface OwningDeps {
   readonly settings: BootSettings;
-  readonly stores: Pick<Stores, "ownership" | "decisions" | "grants" | "partings" | "history">;
+  readonly stores: Pick<Stores, "ownership" | "decisions" | "grants" | "partings" | "history" | "scrub">;
   readonly tree: Tree;
   readonly connection: Pick<Connection, "online" | "request">;
   /** Our own bare JID; undefined before there is an account. */
@@ -133,6 +133,7 @@ export function createOwning({ settings, stores, tree, people, clock, log, ...de
     ownerOf: discovery.ownerOf,
     isOurs: jid => discovery.isOwner(jid) || rights.roles.holds(jid) || people.isService(jid),
     isOwned: () => owners().size > 0,
+    scrub: stores.scrub,
     clock,
     log,
   });

@@ -30,6 +30,8 @@ export interface PartingDeps {
   readonly dropMessages: (bareJid: string) => void;
   /** Off the list, both ways. */
   readonly unfriend: (bareJid: string) => Promise<void>;
+  /** Nothing is left to do: what was deleted is not to be left in the files either. */
+  readonly scrub: () => void;
   /** The appliance itself has no owner any more: what he had set up in his name besides is to go. */
   readonly applianceParted: () => void;
   readonly clock: Clock;
@@ -43,6 +45,8 @@ export interface Parting {
   ended(): void;
   /** He has neither a thing nor a role here any more. */
   farewell(bareJid: string): void;
+  /** Everybody on the list of contacts is to go, whoever let him in. */
+  everybody(): void;
   /** It has an owner again. */
   claimed(thing: NodeRef): void;
   /** He is still on the list, and has to go: what he asks is not read. */
@@ -73,7 +77,9 @@ export function createParting(deps: PartingDeps): Parting {
 
   /** Contacts were let in by the word of who owned the appliance, or, where nobody did, of any owner. */
   const endFriendships = ({ thing }: Parted): void => {
-    if (!sameNode(thing, rootRef) && deps.isOwned()) return;
+    if (sameNode(thing, rootRef) || !deps.isOwned()) everybody();
+  };
+  const everybody = (): void => {
     const contacts = deps.contacts();
     if (contacts === undefined) {
       leaving.add("");
@@ -155,6 +161,10 @@ export function createParting(deps: PartingDeps): Parting {
       wake();
     },
     farewell,
+    everybody() {
+      everybody();
+      wake();
+    },
     claimed(thing) {
       const node = shownAt(thing);
       if (node !== undefined) tree.erase(node, [labelEvent]);
@@ -168,8 +178,11 @@ export function createParting(deps: PartingDeps): Parting {
         using pause = createScope(signal);
         wake = pause.abort;
         try {
-          for (const parted of store.partings()) await clear(parted, signal);
+          const todo = store.partings();
+          const isMore = todo.length + leaving.size > 0;
+          for (const parted of todo) await clear(parted, signal);
           await sayFarewells();
+          if (isMore && leaving.size === 0 && store.partings().length === 0) deps.scrub();
         } catch (error) {
           if (signal.aborted) return;
           log.warning("owner-not-forgotten", { error });

@@ -32,7 +32,7 @@ export interface ValuePublishingDeps {
   readonly log: Log;
 }
 
-export interface ValuePublishing extends Pick<Publishing, "heard" | "reconsider" | "online"> {
+export interface ValuePublishing extends Pick<Publishing, "heard" | "reconsider" | "online" | "removed"> {
   readonly commands: (node: TreeNode, caller: Caller) => readonly Command[];
   serviceFound(service: Service): void;
   readonly run: Task;

@@ -10,7 +10,7 @@ import { backUp, thinOut } from "#store/backup.ts";
 import { createContactStore } from "#store/contacts.ts";
 import { type Database, openDatabase } from "#store/database.ts";
 import { createDecisionStore } from "#store/decisions.ts";
-import { createDriverMemory } from "#store/driver-memory.ts";
+import { createDriverMemory, forgetDrivers } from "#store/driver-memory.ts";
 import { lockFolder } from "#store/folder-lock.ts";
 import { createGrantStore } from "#store/grants.ts";
 import { openHistory } from "#store/history.ts";
@@ -22,6 +22,10 @@ import { createPartingStore } from "#store/partings.ts";
 import { createPublicationStore } from "#store/publications.ts";
 import { createAccountFile } from "./account-file.ts";
 import { backupPattern } from "./appliance-commands.ts";
+import { createResetMark } from "./reset-mark.ts";
+
+/** Made before an upgrade of the schema; and a history that was set aside. */
+const oldCopyPattern = /^(edge\.db\.schema-\d+|history\.db\.damaged-.*)$/;
 
 export function openStores(settings: BootSettings, clock: Clock, log: Log) {
   const { dataFolder } = settings;
@@ -61,9 +65,23 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
     partings: createPartingStore(database),
     publications: createPublicationStore(database),
     driverMemory: createDriverMemory(database, clock, log),
+    forgetDrivers: () => forgetDrivers(database),
+    resetMark: createResetMark(dataFolder),
     outbox: createOutboxStore(waiting),
     credentials,
     backups: join(dataFolder, "backups"),
+    /** Copies of the configuration as it was, besides: made before an upgrade. */
+    copies: [
+      { folder: join(dataFolder, "backups"), pattern: backupPattern },
+      { folder: dataFolder, pattern: oldCopyPattern },
+    ],
+    /** What was deleted is not left in the files either. History is too large for that. */
+    scrub() {
+      for (const one of [database, waiting]) {
+        one.exec("VACUUM");
+        one.pragma("wal_checkpoint(TRUNCATE)");
+      }
+    },
     /** A copy of the configuration in `backups`: rights that were learned are left out, being the service's to say again. */
     async backUp(file: string): Promise<number> {
       const folder = join(dataFolder, "backups");

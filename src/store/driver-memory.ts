@@ -7,6 +7,11 @@ import type { Memory } from "#contract/driver.ts";
 import { memoryEntriesMax, memoryKeyCharsMax, memoryTextCharsMax } from "#limits.ts";
 import type { Database } from "./database.ts";
 
+/** As if no driver had ever learnt anything. */
+export const forgetDrivers = (database: Database): void => {
+  database.prepare("DELETE FROM driver_memory").run();
+};
+
 export function createDriverMemory(database: Database, clock: Clock, log: Log): (driver: string) => Memory {
   const find = database.prepare<[string, string], { text: string }>(
     "SELECT text FROM driver_memory WHERE driver = ? AND key = ?",

@@ -151,6 +151,7 @@ export function createOutbox(
     done,
     drop(jid) {
       for (const { seq, text } of [...entries.values()]) if (jid === undefined || isTo(text, jid)) done(seq);
+      if (gone.length > 0) flush();
     },
     rewind() {
       taken = -1;

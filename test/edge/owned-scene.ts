@@ -8,18 +8,21 @@ import { silentLog } from "#base/log.ts";
 import { createAdmission } from "#concentrator/admission.ts";
 import { type Concentrator, createConcentrator } from "#concentrator/concentrator.ts";
 import { type Asked, createExplaining, type Explanation } from "#concentrator/explaining.ts";
+import { createPublishing, type Publishing } from "#concentrator/publishing.ts";
 import { createTree, type Tree } from "#concentrator/tree.ts";
 import { type BootSettings, bootSettings } from "#config.ts";
-import { applianceSource, meteringTopology, type NodeRef, nodeKey, rootRef } from "#contract/node.ts";
+import { applianceSource, meteringTopology, type NodeRef, rootRef } from "#contract/node.ts";
 import { boardDriver } from "#drivers/board/driver.ts";
 import { simDriver } from "#drivers/sim/driver.ts";
-import { createLettingIn } from "#edge/consent.ts";
-import { createRights, type Rights } from "#edge/rights.ts";
+import { createOwning, type Owning } from "#edge/owning.ts";
+import { createReset, type Reset } from "#edge/reset.ts";
+import { resetCommands } from "#edge/reset-commands.ts";
 import { openStores, type Stores } from "#edge/stores.ts";
-import { createDiscovery, type Discovery } from "#iot/discovery.ts";
+import type { Discovery } from "#iot/discovery.ts";
 import { namespace } from "#iot/generations.ts";
-import { createProvisioning, type Provisioning } from "#iot/provisioning.ts";
+import type { Provisioning } from "#iot/provisioning.ts";
 import { bareJid } from "#xmpp/jid.ts";
+import { createOutbox, type Outbox } from "#xmpp/outbox.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import { type ManualClock, manualClock } from "../support/manual-clock.ts";
 import { createServiceLink, edgeBare, type Script, type ServiceLink } from "../xmpp/iot/discovery-service-link.ts";
@@ -44,7 +47,10 @@ export interface OwnedScene extends AsyncDisposable {
   readonly concentrator: Concentrator;
   readonly discovery: Discovery;
   readonly provisioning: Provisioning;
-  readonly rights: Rights;
+  readonly rights: Owning;
+  readonly publishing: Publishing;
+  readonly outbox: Outbox;
+  readonly reset: Reset;
   /** Who may see our presence. */
   readonly contacts: Set<string>;
   /** How the owner's service answers; away unless said. */
@@ -74,12 +80,15 @@ export const addressOf = ({ nodeId, sourceId, partition }: NodeRef): string =>
 
 export async function ownedScene(
   boot: Partial<BootSettings> = {},
-  /** `asleep`: no device is opened, and nothing is read. */
-  given: { clock?: ManualClock; folder?: string; asleep?: true } = {},
+  /** `asleep`: no device is opened, and nothing is read. `keep`: the folder is left for another one to go on with. */
+  given: { clock?: ManualClock; folder?: string; asleep?: true; keep?: true } = {},
 ): Promise<OwnedScene> {
   const clock = given.clock ?? manualClock();
   const folder = given.folder ?? mkdtempSync(join(tmpdir(), "isthmus-owned-"));
-  const settings = { ...bootSettings.parse({ domain: "hub.example", dataFolder: folder }), ...boot };
+  const settings = {
+    ...bootSettings.parse({ domain: "hub.example", dataFolder: folder, registrationJitterSeconds: 0 }),
+    ...boot,
+  };
   const link = createServiceLink(clock);
   const { log } = link;
   const stores = openStores(settings, clock, silentLog);
@@ -98,78 +107,83 @@ export async function ownedScene(
   tree.import(meteringTopology, [{ type: "sim.line", id: "attic", nodes }]);
 
   const stop = new AbortController();
+  const outbox = createOutbox(stores.outbox, clock, silentLog, stop.signal);
   const contacts = new Set<string>();
   const told: string[] = [];
-  const rightsChanged = () => {
-    told.push("rights");
-    concentrator.rightsChanged();
+  const people = {
+    isContact: (jid: string) => contacts.has(jid) && !owning.parting.isLeaving(jid),
+    isService: (jid: string) => jid === decider || jid === registry,
+    contacts: () => (link.online ? [...contacts] : undefined),
+    friend: (jid: string) => {
+      told.push(`friend ${jid}`);
+      contacts.add(jid);
+    },
+    async unfriend(jid: string) {
+      if (!link.online) throw new Error("not connected");
+      told.push(`unfriend ${jid}`);
+      contacts.delete(jid);
+    },
+    withdrawn: (jid: string) => {
+      told.push(`withdrawn ${jid}`);
+      concentrator.queriesWithdrawn(jid);
+      concentrator.sniffersWithdrawn(jid);
+    },
+    dropMessages: outbox.drop,
+    rightsChanged() {
+      told.push("rights");
+      concentrator.rightsChanged();
+      publishing.reconsider();
+    },
+    applianceParted: () => void told.push("appliance parted"),
   };
-  const discovery = createDiscovery({
-    connection: link.connection,
-    store: stores.ownership,
-    things: () => [{ ref: rootRef, tags: [{ name: "CLASS", value: "Concentrator" }] }, ...tree.things()],
-    forgetDecisions(thing) {
-      provisioning.forget(thing);
-      rights.roles.ownerChanged(thing);
-    },
-    hooks: {
-      claimed: (thing, owner) => {
-        told.push(`claimed ${thing.nodeId} ${owner}`);
-        rightsChanged();
-      },
-      disowned: (thing, owner, more) => {
-        told.push(`disowned ${thing.nodeId} ${owner} ${more}`);
-        rightsChanged();
-      },
-    },
-    clock,
-    log,
-    jitterMs: 0,
-  });
-  const rights = createRights({
+  const owning: Owning = createOwning({
     settings,
     stores,
     tree,
-    discovery,
-    isContact: jid => contacts.has(jid),
-    hooks: { granted: rightsChanged, ended: rightsChanged },
-    clock,
-    log,
-  });
-  const provisioning: Provisioning = createProvisioning({
     connection: link.connection,
-    decisions: stores.decisions,
-    store: stores.ownership,
     account: () => edgeBare,
-    thingOf: one => (tree.things().some(thing => nodeKey(thing.ref) === nodeKey(one)) ? one : rootRef),
-    ownerOf: discovery.ownerOf,
-    owners: () => new Set(discovery.list().flatMap(({ owner }) => owner ?? [])),
-    hooks: {
-      rightsChanged,
-      friend: jid => told.push(`friend ${jid}`),
-      unfriend: jid => told.push(`unfriend ${jid}`),
-    },
+    things: () => [{ ref: rootRef, tags: [{ name: "CLASS", value: "Concentrator" }] }, ...tree.things()],
+    people,
     clock,
     log,
   });
-  const lettingIn = createLettingIn({ roles: rights.roles, provisioning });
-  const rules = rights.rules(provisioning.rule);
+  const { discovery, provisioning, lettingIn, roles, owners, parting } = owning;
+  const publishing = createPublishing({
+    ...owners,
+    store: stores.publications,
+    place: { async open() {}, async publish() {}, async close() {} },
+    mayRead: async () => false,
+    clock,
+    log,
+  });
+  const reset = createReset({
+    ...owning,
+    settings,
+    stores,
+    tree,
+    unpublish: publishing.removed,
+    applianceParted: people.applianceParted,
+    dropMessages: outbox.drop,
+    log,
+  });
+  const rules = owning.rules(provisioning.rule);
   const sources = {
-    ...rights.owners,
+    ...owners,
     letIn: (jid: string) => contacts.has(jid),
     friend: lettingIn.explain,
     remembered: provisioning.remembered,
     bareJid,
   };
   const admission = createAdmission({ rules, find: one => tree.find(one)?.ref, clock, log });
-  const explaining = createExplaining({ ...rights.owners, admission, sources });
+  const explaining = createExplaining({ ...owners, admission, sources });
   const concentrator: Concentrator = createConcentrator({
     tree,
     readings: stores.history.readings,
     eventLog: stores.history.events,
     rules,
-    roles: rights.roles,
+    roles,
     explaining: sources,
+    commandsOf: resetCommands(reset, owners),
     ownerOf: discovery.ownerOf,
     clock,
     log,
@@ -178,9 +192,13 @@ export async function ownedScene(
   link.script = sent => (sent.to === decider ? scene.decide(sent) : "");
   link.serve([...discovery.routes, ...provisioning.routes], provisioning.messages);
   const running = Promise.all(
-    [...(given.asleep ? [] : [tree.run, stores.history.run]), discovery.run, rights.roles.run].map(run =>
-      run(stop.signal),
-    ),
+    [
+      ...(given.asleep ? [] : [tree.run, stores.history.run]),
+      discovery.run,
+      roles.run,
+      parting.run,
+      publishing.run,
+    ].map(run => run(stop.signal)),
   );
   discovery.serviceFound({ jid: registry, generation: "nf" });
   provisioning.serviceFound({ jid: decider, generation: "nf" });
@@ -202,7 +220,10 @@ export async function ownedScene(
     concentrator,
     discovery,
     provisioning,
-    rights,
+    rights: owning,
+    publishing,
+    outbox,
+    reset,
     contacts,
     get decide() {
       return scene.decide;
@@ -225,7 +246,7 @@ export async function ownedScene(
       await clock.advance(60_000);
       await running;
       stores[Symbol.dispose]();
-      rmSync(folder, { recursive: true, force: true });
+      if (given.keep === undefined) rmSync(folder, { recursive: true, force: true });
     },
   };
 }

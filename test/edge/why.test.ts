@@ -269,7 +269,7 @@ it("only who owns the node hears it: to all others it is a command or a node tha
   expect(await listed(installer, water)).toBe(false);
   // Who owned it hears nothing any more.
   await it.disown(heat);
-  expect(await ask(tenant, heat)).toBe(unknownCommand);
+  expect(await ask(tenant, heat)).toBe(unknownNode);
   expect(await ask(landlord, heat)).toBe("done");
 });
 
