@@ -734,6 +734,8 @@ export const codeModuleMmWished = 0.36;
 export const codeModuleMmMax = 1;
 /** Size of the type: below it nobody reads it on a ladder, above it is a poster. */
 export const labelTextMmMin = 1.6;
+/** Words are broken sooner than smaller than this. */
+export const labelTextMmWished = 2.2;
 export const labelTextMmMax = 6;
 
 // The event log (src/xmpp/iot/event-log.ts).
@@ -748,6 +750,16 @@ export const eventLogRefusedMs = 600_000;
 export const eventLogTextBytesMax = 4_096;
 export const eventLogStackBytesMax = 8_192;
 export const eventLogTagsMax = 32;
+/** Received by the registry component: so many are kept, in so many octets, whoever sends them. */
+export const receivedEventsMax = 100_000;
+export const receivedEventsBytesMax = 268_435_456;
+/** Of one sender: five hundred at once, then twenty a second. */
+export const receivedAtOnceMax = 500;
+export const receivedGapMs = 50;
+/** Characters of a name or of the value of one tag. */
+export const receivedNameCharsMax = 1_024;
+/** Lines that are printed in one go. */
+export const receivedListMax = 10_000;
 /** Of a label: below the first no code fits, above the second no printer prints. */
 export const labelSideMmMin = 15;
 export const labelSideMmMax = 300;
@@ -782,3 +794,9 @@ export const passwordAgainMsMax = 86_400_000;
 // What is left of a former owner (src/edge/parting.ts).
 /** What could not be taken away, such as a contact while the broker is away, is tried again after this. */
 export const partingAgainMs = 600_000;
+/** Nodes named in one question: a thousand of a hundred characters. */
+export const labelNodesCharsMax = 100_000;
+/** Nodes asked for in one form. */
+export const labelsAskedMax = 200;
+/** Lines of text whose letters stay in memory. */
+export const linesRememberedMax = 500;

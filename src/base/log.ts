@@ -49,12 +49,12 @@ export const teeLog = (log: Log, also: (line: LogEvent) => void): Log =>
 
 export const silentLog: Log = createLog(() => {});
 
-/** Key=value text of one event, always one line: see `describe` and `quote`. */
+/** Key=value text of one event, always one line: see `describe` and `quoted`. */
 export const formatLogEvent = (event: LogEvent): string => `${event.level.padEnd(7)} ${formatFacts(event)}`;
 
 /** The same without its level. */
 export const formatFacts = ({ event, facts }: LogEvent): string =>
-  [event, ...Object.entries(facts).map(([name, value]) => `${name}=${quote(shown(value))}`)].join(" ");
+  [event, ...Object.entries(facts).map(([name, value]) => `${name}=${quoted(shown(value))}`)].join(" ");
 
 /** Text of a fact as it may leave the program: of bounded length, and without secrets. */
 export const shown = (value: unknown): string => redact(shorten(describe(value)));
@@ -76,11 +76,17 @@ export function describe(value: unknown): string {
 export const stackOf = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error);
 
-/** What peers and devices say is quoted as soon as it could be taken for something else, and moves no terminal's cursor. */
-const quote = (text: string): string =>
-  text === "" || /[\s"=\p{C}]/u.test(text)
-    ? JSON.stringify(text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, one => `\\u{${one.codePointAt(0)?.toString(16)}}`)
+/**
+ * What peers and devices say is quoted as soon as it could be taken for something else, and moves no terminal's cursor. Always one
+ * line.
+ */
+export const quoted = (text: string): string =>
+  text === "" || /[\s"=]/u.test(text) || text.search(hidden) >= 0
+    ? JSON.stringify(text).replace(hidden, one => `\\u{${one.codePointAt(0)?.toString(16)}}`)
     : text;
+
+/** Controls, directions, and what is not seen at all. */
+const hidden = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 const shorten = (text: string): string =>
   text.length <= logValueCharsMax ? text : `${text.slice(0, logValueCharsMax)}…`;

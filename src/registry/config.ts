@@ -4,7 +4,7 @@
 import * as z from "zod";
 import { isToken } from "#iot/provisioning-device.wire.ts";
 import { federationPeersMax } from "#limits.ts";
-import { isDomainJid, parseJid } from "#xmpp/jid.ts";
+import { bareJid, isDomainJid, parseJid } from "#xmpp/jid.ts";
 import { type DomainPolicyOptions, policyFaults } from "./domain-policy.ts";
 
 const domain = z.string().refine(text => isDomainJid(text), "is not a domain, such as things.hub.example");
@@ -67,6 +67,19 @@ export const registrySettings = z.strictObject({
     .meta({ title: "Folder of authorities whose certificates get tokens, and of pinned ones named after accounts" }),
   tokenPinFirst: switched().meta({ title: "The first key that a local account shows gets a token, and no other does" }),
   revokedTokens: listed().meta({ title: "Tokens that are taken back" }),
+  /** Without them no events are received (docs/events.md). */
+  eventLogSenders: z
+    .preprocess(
+      value => (typeof value === "string" ? value.split(/[\s,]+/).filter(one => one !== "") : value),
+      z.array(
+        z
+          .string()
+          .refine(text => parseJid(text)?.resource === "", "is no address of a sender, and no domain")
+          .transform(text => bareJid(text) ?? text),
+      ),
+    )
+    .default([])
+    .meta({ title: "Addresses, and domains with all in them, whose events are taken and kept" }),
   /** Distributed search; without them it is a local one (DISCO-DEBBY-01). */
   peerRegistries: others().meta({ title: "Registries that are asked too when somebody searches everywhere" }),
   parentRegistry: domain.optional().meta({ title: "Registry of the broker above, asked when nothing is found" }),

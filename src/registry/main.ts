@@ -28,6 +28,8 @@ import {
   titleOf,
   variableOf,
 } from "./config.ts";
+import { EventsError, eventsCommand } from "./events/command.ts";
+import { openReceiver } from "./events/receiver.ts";
 import { checkLink } from "./link.ts";
 import { createRegistry, type Registry } from "./registry.ts";
 import { checkListed } from "./self-check.ts";
@@ -50,6 +52,7 @@ export async function runRegistry(
   const { log } = quiet;
   await using store = openRegistryStore(settings.database, log);
   using accounts = openAccounts({ ...settings, clock, log });
+  using events = openReceiver({ ...settings, clock, log });
   // What fails takes all with it; what is ended from outside ends in the same way.
   const stop = new AbortController();
   const life = AbortSignal.any([signal, stop.signal]);
@@ -83,6 +86,7 @@ export async function runRegistry(
     log,
     signal: life,
     routes: accounts.routes,
+    messages: events?.messages ?? [],
   });
   registry = served;
   const tasks = [component.run(life), served.run(life), quiet.run(life)];
@@ -102,6 +106,7 @@ const help = `Thing Registry and provisioning service, a component of an XMPP br
 
   isthmus-registry --config FILE [--SETTING VALUE …] [--debug] [--log text|json|journal]
   isthmus-registry keys …    API keys for the accounts of appliances: see isthmus-registry keys --help
+  isthmus-registry log …     events that were received: see isthmus-registry log --help
 
 Settings, in FILE (YAML, one a line as name: value), in the environment, or here; the later wins:
 
@@ -123,6 +128,7 @@ async function main(args: readonly string[]): Promise<number> {
   process.once("SIGTERM", end);
   try {
     if (args[0] === "keys") return keys(args.slice(1));
+    if (args[0] === "log") return received(args.slice(1));
     const { program, wantsHelp } = readProgram(args);
     if (wantsHelp) process.stdout.write(help);
     else await runRegistry(program(), stop.signal);
@@ -134,26 +140,36 @@ async function main(args: readonly string[]): Promise<number> {
       error instanceof ConfigError ||
       error instanceof DatabaseFault ||
       error instanceof KeysError ||
+      error instanceof EventsError ||
       error instanceof SealError ||
       error instanceof ComponentRefused;
     process.stderr.write(`${isExpected ? error.message : error instanceof Error ? error.stack : error}\n`);
-    const isUsage = error instanceof KeysError && error.isUsage;
+    const isUsage = (error instanceof KeysError && error.isUsage) || error instanceof EventsError;
     return isUsage || error instanceof SettingsError || error instanceof ConfigError ? 2 : 1;
   }
 }
 
+/** Where the registry's files lie, for what works on them; `unsaid` is thrown when nobody said which registry is meant. */
+const databaseOf =
+  (unsaid: (message: string) => Error) =>
+  (config: string | undefined, said = process.env[variableOf("database")]): string => {
+    if (said !== undefined && said !== "") return resolve(said);
+    if (config === undefined) throw unsaid("say with --config FILE which registry is meant");
+    return String(fileSettings(config).database);
+  };
+const output = {
+  out: (text: string) => void process.stdout.write(text),
+  note: (text: string) => void process.stderr.write(text),
+};
+
 function keys(args: readonly string[]): number {
-  keysCommand(args, {
-    database(config, said = process.env[variableOf("database")]) {
-      if (said !== undefined && said !== "") return resolve(said);
-      if (config === undefined) throw new KeysError("say with --config FILE which registry is meant", true);
-      return String(fileSettings(config).database);
-    },
-    out: text => process.stdout.write(text),
-    note: text => process.stderr.write(text),
-    clock: systemClock,
-    log: silentLog,
-  });
+  const database = databaseOf(message => new KeysError(message, true));
+  keysCommand(args, { ...output, database, clock: systemClock, log: silentLog });
+  return 0;
+}
+
+function received(args: readonly string[]): number {
+  eventsCommand(args, { ...output, database: databaseOf(message => new EventsError(message)), log: silentLog });
   return 0;
 }
 

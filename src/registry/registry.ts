@@ -20,7 +20,7 @@ import { type Element, element, elements } from "#xml/element.ts";
 import type { Connection, Inbound } from "#xmpp/connection.ts";
 import { createDisco } from "#xmpp/disco.ts";
 import { normalJid } from "#xmpp/jid.ts";
-import { createRouter, type Route } from "#xmpp/router.ts";
+import { createRouter, type MessageRoute, type Route } from "#xmpp/router.ts";
 import { componentNs, decodeError, encodeError, StanzaError } from "#xmpp/stanza.ts";
 import { createBorder } from "./border.ts";
 import { createClaims } from "./claims.ts";
@@ -51,6 +51,7 @@ export interface RegistryDeps {
   readonly signal: AbortSignal;
   /** Served besides, to whom they allow: no dealings with things. */
   readonly routes?: readonly Route[];
+  readonly messages?: readonly MessageRoute[];
 }
 
 export interface Registry {
@@ -139,13 +140,13 @@ export function createRegistry(deps: RegistryDeps): Registry {
     ...(tokens === undefined ? [] : tokenRoutes(service, tokens)),
   ];
   const disco = createDisco({
-    features: () => router.features,
+    features: () => [...router.features, ...new Set((deps.messages ?? []).map(({ ns }) => ns))],
     identity: { category: "component", type: "generic", name: "Thing Registry" },
     node: "urn:isthmus:registry",
   });
   const router = createRouter({
     routes: [...served.map(door), ...discoWithCommands(options.jid, disco.routes), ...(deps.routes ?? [])],
-    messages: ownerMessages(service),
+    messages: [...ownerMessages(service), ...(deps.messages ?? [])],
     // Everybody may ask; each route decides by the sender (PRES-CMP-04).
     gate: () => true,
     reply,

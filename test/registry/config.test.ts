@@ -18,6 +18,7 @@ it("stands on its own with a JID alone: loopback, the standard port, the parent 
     legacyExposeOwner: false,
     peerRegistries: [],
     childRegistries: [],
+    eventLogSenders: [],
     allowedDomains: [],
     limitedDomains: [],
     deniedDomains: [],
