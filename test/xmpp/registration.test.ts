@@ -1,15 +1,19 @@
 // An account made in band: with a real Prosody, and with brokers that want more than a machine can give.
 
+import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock as clock } from "#base/clock.ts";
 import { type Authority, type Certificate, createAuthority } from "#lab/certificates.ts";
 import { type Prosody, startProsody } from "#lab/prosody.ts";
 import { textOf } from "#xml/element.ts";
 import { parse } from "#xml/parser.ts";
+import { type Invite, parseInvite } from "#xmpp/invite.ts";
 import { fill } from "#xmpp/registration-form.ts";
+import type { Credentials } from "#xmpp/sasl.ts";
 import {
   type Line,
   mechanismsOf,
@@ -27,6 +31,7 @@ let authority: Authority;
 let certificate: Certificate;
 let open: Prosody;
 let closed: Prosody;
+let invited: Prosody;
 
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), "isthmus-registration-"));
@@ -35,10 +40,13 @@ beforeAll(async () => {
   const common = { domain, certificate, clock, signal: forever };
   open = await startProsody({ ...common, folder: `${home}/open`, registration: true });
   closed = await startProsody({ ...common, folder: `${home}/closed` });
+  const hostConfig = 'modules_enabled = { "invites"; "invites_register" }';
+  invited = await startProsody({ ...common, folder: `${home}/invited`, hostConfig });
 });
 afterAll(async () => {
   await open?.stop();
   await closed?.stop();
+  await invited?.stop();
   await rm(home, { recursive: true });
 });
 
@@ -119,6 +127,122 @@ describe("with Prosody", () => {
     await using edge = startPeer(at(proxy.port, { tls: "starttls" }));
     await edge.session.whenOnline(forever);
     expect(heard.join("")).not.toMatch(/register|password/);
+  });
+});
+
+describe("by invitation (XEP-0445), with the modules that come with Prosody", () => {
+  const invite = async (): Promise<Invite> => {
+    const words = ["--config", `${home}/invited/prosody.cfg.lua`, "mod_invites", "generate", domain];
+    const { stdout } = await promisify(execFile)("prosodyctl", words);
+    return parseInvite(stdout.trim().split("\n").at(-1) ?? "");
+  };
+  const by = (one: Invite, more: Partial<PeerOptions> = {}) =>
+    at(invited.ports.tls, { register: { prefix: "edge", invite: one }, ...more });
+  const online = async (options: PeerOptions) => {
+    await using edge = startPeer(options);
+    await edge.session.whenOnline(forever);
+    expect(JSON.stringify(edge.logged)).not.toContain(options.register?.invite?.token);
+    return edge.credentials.load() as Credentials;
+  };
+
+  it("ACC-SRV-02: one invitation, one account; it is not used up by what fails before", async () => {
+    const one = await invite();
+    expect(one.domain).toBe(domain);
+    const full = {
+      saved: [],
+      load: () => undefined,
+      save: () => {
+        throw new Error("no space left on device");
+      },
+    };
+    expect((await reasonOf(by(one, { credentials: full }))).reason).toMatch(/no space left/);
+    const made = await online(by(one));
+    expect(made).toMatchObject({
+      username: expect.stringMatching(/^edge-/),
+      bundle: expect.stringMatching(/^invite /),
+    });
+    const second = await reasonOf(by(one));
+    expect(second.reason).toMatch(
+      /does not know the invite: it was used already, or it has expired\. Have a new one made/,
+    );
+    expect(second.waitMs).toBeGreaterThan(600_000);
+    expect(second.saved).toEqual([]);
+  });
+
+  it("ACC-SRV-06: without one the door is closed", async () => {
+    expect((await reasonOf(at(invited.ports.tls))).reason).toMatch(/through invitation only/);
+    const unknown = { domain, token: "made-up" };
+    expect((await reasonOf(by(unknown))).reason).toMatch(/does not know the invite/);
+  });
+
+  it("ACC-IBR-05: a broker that takes no invitations is not told the token, nor asked for an account without", async () => {
+    const secret = { domain, token: "the-token-that-is-secret" };
+    const heard: string[] = [];
+    await using server = await startScriptedServer(certificate, async line => {
+      line.socket.on("close", () => heard.push(line.heard));
+      await line.header(`${mechanismsOf(["SCRAM-SHA-256"])}<register xmlns='http://jabber.org/features/iq-register'/>`);
+    });
+    const options = at(server.port, { register: { prefix: "edge", invite: secret } });
+    expect((await reasonOf(options)).reason).toMatch(/takes no invites \(XEP-0445\).*Nothing was sent/);
+    await until("closed", () => heard.length > 0);
+    expect(heard.join("")).not.toMatch(/the-token|jabber:iq:register/);
+  });
+
+  it("ACC-THR-05: an invitation may name the account; a name that is taken stops it, and is nobody else's", async () => {
+    const named = { ...(await invite()), username: "cellar-1" };
+    expect((await online(by(named))).username).toBe("cellar-1");
+    const again = await reasonOf(by({ ...(await invite()), username: "cellar-1" }));
+    expect(again.reason).toMatch(/the account cellar-1 exists at the broker, with a password that is not ours/);
+    expect(again.waitMs).toBeGreaterThan(600_000);
+  });
+
+  it("ACC-IBR-01: an account that was removed there is refused patiently, and made again under its name by a new invitation", async () => {
+    const first = await invite();
+    const made = await online(by(first));
+    await invited.removeUser(made.username);
+    // What made it makes it never again: no loop, and no second account.
+    const gone = await reasonOf(by(first, { credentials: memoryCredentials(made) }));
+    expect(gone.reason).toMatch(/does not accept this user name and password/);
+    expect(gone.waitMs).toBeGreaterThanOrEqual(300_000);
+    expect(gone.saved).toEqual([made]);
+    const anew = await online(by(await invite(), { credentials: memoryCredentials(made) }));
+    expect(anew).toMatchObject({ username: made.username, password: made.password });
+    expect(anew.bundle).not.toBe(made.bundle);
+  });
+
+  it("ACC-IBR-01: an account that is there with another password is never overwritten, and what is stored stays", async () => {
+    const made = await online(by(await invite()));
+    await invited.register(made.username, "changed by the operator");
+    const refused = await reasonOf(by(await invite(), { credentials: memoryCredentials(made) }));
+    expect(refused.reason).toMatch(
+      /exists at the broker, with a password that is not ours: remove it there, or configure/,
+    );
+    expect(refused.waitMs).toBeGreaterThan(600_000);
+    expect(refused.saved).toEqual([made]);
+  });
+});
+
+describe("a password on its way to another", () => {
+  it("ACC-IBR-07: the broker has made the change whose answer was lost: the new one is used, and kept alone", async () => {
+    await open.register("rotated", "the new one, long enough");
+    const kept = { username: "rotated", password: "the old one", next: "the new one, long enough", since: 1 };
+    await using edge = startPeer(at(open.ports.tls, { credentials: memoryCredentials(kept) }));
+    await edge.session.whenOnline(forever);
+    expect(edge.credentials.load()).toMatchObject({ password: kept.next, since: 1 });
+    expect(edge.credentials.load()?.next).toBeUndefined();
+  });
+
+  it("ACC-IBR-07: it has not: the old one holds, and the new one is forgotten; neither: no more is tried", async () => {
+    await open.register("unrotated", "the old one, long enough");
+    const kept = { username: "unrotated", password: "the old one, long enough", next: "the new one" };
+    await using edge = startPeer(at(open.ports.tls, { credentials: memoryCredentials(kept) }));
+    await edge.session.whenOnline(forever);
+    expect(edge.credentials.load()?.next).toBeUndefined();
+    expect(edge.credentials.load()?.password).toBe(kept.password);
+    const wrong = memoryCredentials({ username: "unrotated", password: "a", next: "b" });
+    const { reason, saved } = await reasonOf(at(open.ports.tls, { credentials: wrong }));
+    expect(reason).toMatch(/does not accept/);
+    expect(saved).toHaveLength(1);
   });
 });
 
