@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import bidiFactory from "bidi-js";
 import * as harfbuzz from "harfbuzzjs";
-import { fontBytesMax } from "#limits.ts";
+import { fontBytesMax, linesRememberedMax } from "#limits.ts";
 import { LabelError } from "./label-error.ts";
 import type { Outline, Segment } from "./outline.ts";
 
@@ -34,7 +34,6 @@ export interface Line {
   readonly glyphs: readonly PlacedGlyph[];
   /** In units of the type's size. */
   readonly width: number;
-  readonly isRightToLeft: boolean;
 }
 
 export interface Fonts {
@@ -58,9 +57,11 @@ const bidi = (bidiFactory as unknown as typeof bidiFactory.default)();
 /** `more` are font files that are looked in for what our own have not. Throws `LabelError` for what is no font. */
 export function openFonts(more: readonly string[] = []): Fonts {
   const others = more.map(openFile);
+  const regular = openFile(own("DejaVuSansCondensed.ttf"));
   const faces: Record<Weight, readonly [Face, ...Face[]]> = {
-    regular: [openFile(own("DejaVuSansCondensed.ttf")), ...others],
-    bold: [openFile(own("DejaVuSansCondensed-Bold.ttf")), ...others],
+    regular: [regular, ...others],
+    // Some scripts are there in one weight only.
+    bold: [openFile(own("DejaVuSansCondensed-Bold.ttf")), regular, ...others],
   };
   const glyphs: Glyph[] = [];
   const missing = new Set<string>();
@@ -102,37 +103,44 @@ export function openFonts(more: readonly string[] = []): Fonts {
       const { codepoint, cluster } = infos[index] as harfbuzz.GlyphInfo;
       const said = cluster === before ? "" : text.slice(cluster, starts[starts.indexOf(cluster) + 1]);
       before = cluster;
-      const glyph = glyphOf(face, codepoint, said);
+      // The empty box of a font stands for many characters.
+      const glyph = glyphOf(face, codepoint, codepoint === 0 ? "\ufffd" : said);
       placed.push({ glyph, x: at + xOffset / face.unitsPerEm, y: yOffset / face.unitsPerEm });
       at += xAdvance / face.unitsPerEm;
     }
     return at;
   };
 
-  return {
-    glyphs,
-    missing,
-    line(text, weight) {
-      const clean = printable(text);
-      const { levels } = bidi.getEmbeddingLevels(clean);
-      const runs: Run[] = [];
-      let at = 0;
-      for (const character of clean) {
-        const level = levels[at] as number;
-        const last = runs.at(-1);
-        // A mark goes with its letter, a blank with its word, where the font has it.
-        const stays = last !== undefined && last.level === level && /[\p{M}\s]/u.test(character);
-        const face = stays && has(last.face, character) ? last.face : faceFor(character, weight);
-        if (last !== undefined && last.level === level && last.face === face) last.text += character;
-        else runs.push({ face, level, text: character });
-        at += character.length;
-      }
-      const placed: PlacedGlyph[] = [];
-      let width = 0;
-      for (const run of inVisualOrder(runs)) width = shape(run, width, placed);
-      return { text: clean, glyphs: placed, width, isRightToLeft: levels.some(level => level % 2 === 1) };
-    },
+  /** The same words stand on all labels, and each is measured several times. */
+  const known = new Map<string, Line>();
+  const remembered = (text: string, weight: Weight): Line => {
+    const key = `${weight} ${text}`;
+    const found = known.get(key) ?? shaped(text, weight);
+    if (known.size >= linesRememberedMax) known.clear();
+    known.set(key, found);
+    return found;
   };
+  const shaped = (text: string, weight: Weight): Line => {
+    const clean = printable(text);
+    const { levels } = bidi.getEmbeddingLevels(clean);
+    const runs: Run[] = [];
+    let at = 0;
+    for (const character of clean) {
+      const level = levels[at] as number;
+      const last = runs.at(-1);
+      // A mark goes with its letter, a blank with its word, where the font has it.
+      const stays = last !== undefined && last.level === level && /[\p{M}\s]/u.test(character);
+      const face = stays && has(last.face, character) ? last.face : faceFor(character, weight);
+      if (last !== undefined && last.level === level && last.face === face) last.text += character;
+      else runs.push({ face, level, text: character });
+      at += character.length;
+    }
+    const placed: PlacedGlyph[] = [];
+    let width = 0;
+    for (const run of inVisualOrder(runs)) width = shape(run, width, placed);
+    return { text: clean, glyphs: placed, width };
+  };
+  return { glyphs, missing, line: remembered };
 }
 
 interface Run {
@@ -163,6 +171,8 @@ export const printable = (text: string): string =>
   text
     .normalize("NFC")
     .replace(/[\s\p{Cc}]+/gu, " ")
+    // Marks piled up on one letter would stand on the line above.
+    .replace(/(\p{M}{2})\p{M}+/gu, "$1")
     .replace(/[\p{Cs}\p{Co}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu, "")
     .trim();
 

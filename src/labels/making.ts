@@ -31,6 +31,8 @@ export interface LabelJob {
   readonly fontFiles: readonly string[];
   readonly say: Sentence;
   readonly replace: boolean;
+  /** All is done but that the files are there in the end: to know that it can be, before something cannot be undone. */
+  readonly rehearsing?: boolean;
   readonly signal: AbortSignal;
   /** How many are drawn. */
   readonly progress?: (done: number) => void;
@@ -65,7 +67,7 @@ export async function makeLabels(faces: Iterable<LabelFace>, count: number, job:
     job.signal.throwIfAborted();
   }
   writer.end();
-  return { files: files.commit(), pages: pageCount, missing: [...fonts.missing] };
+  return { files: job.rehearsing === true ? [] : files.commit(), pages: pageCount, missing: [...fonts.missing] };
 }
 
 function checked(face: LabelFace, fonts: Fonts, { size, dotsPerInch, say }: LabelJob): Drawing {

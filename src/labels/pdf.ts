@@ -99,7 +99,8 @@ function markOf(mark: Mark, left: number, top: number): string {
   return `q ${scale} 0 0 ${scale} ${short(x)} ${short(y)} cm\n${rows.flat().join("\n")}\nf Q`;
 }
 
-function textOf({ glyphs, text, isRightToLeft }: Line, x: number, y: number, size: number): string {
+/** In the order in which it is seen, also where it is read the other way: that is what readers of PDF expect and turn round. */
+function textOf({ glyphs }: Line, x: number, y: number, size: number): string {
   const said: string[] = [];
   let font = -1;
   let rise = 0;
@@ -117,9 +118,7 @@ function textOf({ glyphs, text, isRightToLeft }: Line, x: number, y: number, siz
     said.push(back === 0 ? `${letter} Tj` : `[${back} ${letter}] TJ`);
     at = dx + glyph.advance;
   }
-  const block = `BT ${short(x)} ${short(y)} Td ${said.join(" ")}${rise === 0 ? "" : " 0 Ts"} ET`;
-  // Shapes in the order in which they are seen do not tell the order in which they are read.
-  return isRightToLeft ? `/Span<</ActualText<feff${utf16(text)}>>>BDC ${block} EMC` : block;
+  return `BT ${short(x)} ${short(y)} Td ${said.join(" ")}${rise === 0 ? "" : " 0 Ts"} ET`;
 }
 
 function fontOf(glyphs: readonly Glyph[], shapes: readonly number[], map: number): string {

@@ -1,23 +1,26 @@
 // `isthmus labels`: the labels to stick on things, with the codes by which who stands before them claims them.
 
 import { systemClock } from "#base/clock.ts";
-import { describeNode } from "#contract/node.ts";
 import { faceOf, type LabelFace } from "#labels/face.ts";
 import { LabelError } from "#labels/label-error.ts";
-import { makeLabels } from "#labels/making.ts";
+import { type Made, makeLabels } from "#labels/making.ts";
 import { labelsMax } from "#limits.ts";
-import { type CommandBody, CommandError, type Invocation } from "../command.ts";
+import { confirm } from "../ask.ts";
+import { type CommandBody, CommandError, type Invocation, UsageError } from "../command.ts";
+import { type Client, clientOptions, withClient } from "../connect.ts";
 import { type Making, makingOf, makingOptions, sentences } from "../labels/making.ts";
-import { type LabelState, openPrinted, type Printed } from "../labels/printed.ts";
-import { chosen, type Listed, thingsHere } from "../labels/things.ts";
-import { createProgress } from "../progress.ts";
+import { openPrinted, type Printed } from "../labels/printed.ts";
+import { newCodes, thingsOf } from "../labels/remote.ts";
+import { faceValue, listLabels, tellMade } from "../labels/telling.ts";
+import { chosen, type Listed, type ListedThing, thingsHere } from "../labels/things.ts";
+import { createProgress, type Progress } from "../progress.ts";
 
 export const labels: CommandBody = {
   usage: "--out FILE [--sheet NAME | --size SIZE] | --list",
   details: [
     "A label for each thing: its code, its serial number in large digits, what and where it is. Whoever has a code may claim",
     "the thing: what is claimed already gets a label without one. Each code is read again before the file is there.",
-    "Print in actual size, never fitted to the page.",
+    "Print in actual size, never fitted to the page. Of the appliance on this machine, or with --as over the network.",
   ].join(" "),
   options: {
     ...makingOptions,
@@ -31,46 +34,117 @@ export const labels: CommandBody = {
     unclaimed: { type: "boolean", help: "Only what can be claimed." },
     outdated: { type: "boolean", help: "Only labels that were never made, or are not right any more." },
     list: { type: "boolean", help: "Make none: say which there are, and which are out of date." },
-    lang: {
-      type: "string",
-      value: "TAG",
-      help: "Language of the labels: en, sv, de, es; the appliance's unless said.",
+    rotate: {
+      type: "boolean",
+      help: "Give what nobody owns a new code first: labels that hang there are worth nothing then.",
     },
+    yes: { type: "boolean", help: "Do not ask whether --rotate is meant." },
     data: {
       type: "string",
       value: "FOLDER",
       help: "The appliance's data folder; the running demonstration's, else ./data.",
+    },
+    ...clientOptions,
+    lang: {
+      type: "string",
+      value: "TAG",
+      help: "Language of the labels: en, sv, de, es; the appliance's unless said.",
     },
   },
   words: [0, 0],
   async run(call) {
     const making = makingOf(call);
     if (making === undefined && !call.flag("list"))
-      throw new CommandError("Say with --out where the labels shall be written, or --list.");
-    return await work(call, making, await thingsHere(call));
+      throw new UsageError("say with --out where to write the labels, or --list");
+    const isRemote = call.text("as") !== undefined || call.text("of") !== undefined;
+    if (isRemote && call.text("data") !== undefined)
+      throw new UsageError("--data is of this machine: say it or --as, not both");
+    if (call.flag("rotate") && (making === undefined || call.flag("list")))
+      throw new UsageError("--rotate goes with --out: new codes are for new labels");
+    if (call.flag("rotate") && !isRemote)
+      throw new UsageError("new codes are made for the appliance's owner or installer: say as whom with --as");
+    using progress = createProgress(!call.out.json);
+    if (!isRemote) return await work(call, making, await thingsHere(call), progress);
+    return await withClient(call, async client => {
+      const listed = await thingsOf(client, call, progress);
+      if (making === undefined || !call.flag("rotate")) return await work(call, making, listed, progress);
+      return await rotate(client, call, making, listed, progress);
+    });
   },
 };
 
-async function work(call: Invocation, making: Making | undefined, listed: Listed): Promise<number> {
+interface Wanted {
+  readonly faces: readonly LabelFace[];
+  readonly all: readonly LabelFace[];
+  readonly printed: Printed;
+}
+
+function wantedOf(call: Invocation, listed: Listed): Wanted {
   const printed = openPrinted(listed.printedFile);
   const all = listed.things.map(one => faceOf(one, listed.registry));
   const wanted = new Set(chosen(listed.things, call).map(({ ref }) => ref));
-  const faces = all.filter(
-    face => wanted.has(face.ref) && (!call.flag("outdated") || printed.stateOf(face) !== "current"),
-  );
-  if (making === undefined || call.flag("list")) return list(call, faces, printed);
+  const isWanted = (face: LabelFace) =>
+    wanted.has(face.ref) && (!call.flag("outdated") || printed.stateOf(face) !== "current");
+  return { faces: all.filter(isWanted), all, printed };
+}
+
+async function work(call: Invocation, making: Making | undefined, listed: Listed, progress: Progress): Promise<number> {
+  const { faces, all, printed } = wantedOf(call, listed);
+  if (making === undefined || call.flag("list")) {
+    progress.clear();
+    listLabels(call, faces, printed);
+    return 0;
+  }
   if (faces.length === 0) throw new CommandError("There is no such label to make: see `isthmus labels --list`.");
-  if (faces.length > labelsMax)
-    throw new CommandError(`More than ${labelsMax} labels: choose some with --line or --node.`);
-  const made = await make(call, making, listed, faces);
-  for (const face of faces) call.out.value({ ...faceValue(face), files: made.files });
-  for (const line of report(making, faces, made)) call.out.note(line);
+  const made = await make(call, making, listed, faces, progress);
+  told(call, making, faces, made, progress);
   remember(call, printed, faces, all);
   return 0;
 }
 
-async function make(call: Invocation, making: Making, { language }: Listed, faces: readonly LabelFace[]) {
-  using progress = createProgress(!call.out.json);
+/** All is tried with the codes there are before any of them ends: new ones have the same length. */
+async function rotate(
+  client: Client,
+  call: Invocation,
+  making: Making,
+  listed: Listed,
+  progress: Progress,
+): Promise<number> {
+  const { faces, all, printed } = wantedOf(call, listed);
+  const wanted = new Set(faces.filter(({ uri }) => uri !== undefined).map(({ ref }) => ref));
+  const things = listed.things.filter(({ ref }) => wanted.has(ref));
+  if (things.length === 0) throw new CommandError("None of these has a code that could be made anew.");
+  await make(call, { ...making, rehearsing: true }, listed, facesOf(things, listed), progress);
+  progress.clear();
+  const question = `${things.length} codes end: labels with them are worth nothing afterwards. Continue?`;
+  if (!call.flag("yes")) await confirm(question, "--yes", call);
+  const renewed = await newCodes(client, call, things, progress);
+  if (renewed.things.length > 0) {
+    const fresh = facesOf(renewed.things, listed);
+    const made = await make(call, making, listed, fresh, progress).catch(error => {
+      if (!(error instanceof CommandError)) throw error;
+      throw new CommandError(`The codes are new, but ${error.message}\nMake their labels without --rotate.`);
+    });
+    told(call, making, fresh, made, progress);
+    remember(call, printed, fresh, all);
+  }
+  if (renewed.faults.length === 0) return 0;
+  const left = things.length - renewed.things.length;
+  throw new CommandError([...renewed.faults, `${left} of ${things.length} have the codes they had.`].join("\n"));
+}
+
+const facesOf = (things: readonly ListedThing[], { registry }: Listed): LabelFace[] =>
+  things.map(one => faceOf(one, registry));
+
+async function make(
+  call: Invocation,
+  making: Making & { readonly rehearsing?: boolean },
+  { language }: Listed,
+  faces: readonly LabelFace[],
+  progress: Progress,
+): Promise<Made> {
+  if (faces.length > labelsMax)
+    throw new CommandError(`That is more than ${labelsMax} labels: choose some with --line or --node.`);
   try {
     return await makeLabels(faces, faces.length, {
       ...making,
@@ -84,67 +158,11 @@ async function make(call: Invocation, making: Making, { language }: Listed, face
   }
 }
 
-function list(call: Invocation, faces: readonly LabelFace[], printed: Printed): number {
-  const rows = faces.map(face => {
-    const state = printed.stateOf(face);
-    const at = printed.madeAt(face);
-    call.out.value({
-      ...faceValue(face),
-      label: state,
-      ...(at === undefined ? {} : { madeAt: new Date(at).toISOString() }),
-    });
-    const since = at === undefined ? "" : ` (${new Date(at).toISOString().slice(0, 10)})`;
-    return [describeNode(face.ref), face.name, face.serial, stateWords[face.state], `${labelWords[state]}${since}`];
-  });
-  if (rows.length === 0) call.out.note("There is nothing here that could have a label.");
-  else call.out.table(["Node", "Name", "Serial number", "State", "Label"], rows);
-  return 0;
-}
-
-const stateWords: Readonly<Record<LabelFace["state"], string>> = {
-  registered: "unclaimed",
-  claimed: "claimed",
-  unregistered: "not registered yet",
-};
-const labelWords: Readonly<Record<LabelState, string>> = {
-  never: "not made yet",
-  current: "made",
-  code: "out of date: its code is another one now",
-  claimed: "out of date: the thing is claimed, its code is worth nothing",
-  words: "out of date: it says something else now",
-};
-
-/** For programs; never the code itself, which is for the label alone (URI-SEC-02). */
-const faceValue = ({ ref, name, serial, model, room, state, uri }: LabelFace) => ({
-  ref,
-  name,
-  serial,
-  model,
-  room,
-  state,
-  hasCode: uri !== undefined,
-});
-
-function report(
-  { out, sheet, copies }: Making,
-  faces: readonly LabelFace[],
-  { files, pages, missing }: Awaited<ReturnType<typeof makeLabels>>,
-): string[] {
-  const count = (many: number, what: string) => `${many} ${what}${many === 1 ? "" : "s"}`;
-  const codes = faces.filter(({ uri }) => uri !== undefined).length;
-  const waiting = faces.filter(({ state }) => state === "unregistered");
-  const where = files.length === 1 ? (files[0] as string) : `${files[0]} to ${files.at(-1)?.split("/").at(-1)}`;
-  const each = copies > 1 ? `, each ${copies} times` : "";
-  return [
-    `${count(faces.length, "label")}${each}, ${codes} with a code${sheet ? `, on ${count(pages, "sheet")}` : ""}: ${where || out}`,
-    ...(codes > 0 ? ["Each code was read again. Whoever has one can claim the thing: keep the file to yourself."] : []),
-    ...(waiting.length > 0
-      ? [`Without a code, not being registered yet: ${waiting.map(({ ref }) => describeNode(ref)).join(", ")}.`]
-      : []),
-    ...(missing.length > 0
-      ? [`No font here has ${missing.join(" ")}: boxes stand for them. Say --font FILE with one that has.`]
-      : []),
-  ];
+function told(call: Invocation, making: Making, faces: readonly LabelFace[], made: Made, progress: Progress): void {
+  progress.clear();
+  for (const face of faces) call.out.value(faceValue(face));
+  call.out.value({ files: made.files, pages: made.pages, missing: made.missing });
+  tellMade(call, making, faces, made);
 }
 
 /** The labels are there; that a list of them could not be written is said, and no failure. */

@@ -3,7 +3,7 @@
 
 import { extname, resolve } from "node:path";
 import { type Format, formats } from "#labels/making.ts";
-import { type LabelSize, rolls, type Sheet, sheets } from "#labels/sizes-table.ts";
+import { customMarginMm, type LabelSize, rolls, type Sheet, sheets } from "#labels/sizes-table.ts";
 import { createAllLanguages } from "#languages/all.ts";
 import { labelCopiesMax, labelDotsMax, labelDotsMin, labelSideMmMax, labelSideMmMin } from "#limits.ts";
 import { type Invocation, type Option, UsageError } from "../command.ts";
@@ -96,7 +96,7 @@ function sizeOf(text: string): LabelSize {
     throw new UsageError(
       `--size is one of ${named(rolls)}, or WIDTHxHEIGHTmm from ${labelSideMmMin} to ${labelSideMmMax} mm, not "${text}"`,
     );
-  return { widthMm: mm(width), heightMm: mm(height) };
+  return { widthMm: mm(width), heightMm: mm(height), marginMm: customMarginMm };
 }
 
 function numberOf(call: Invocation, name: string, standard: number, min: number, max: number): number {

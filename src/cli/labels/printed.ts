@@ -1,7 +1,8 @@
 // Which labels were made, when, and what stood on them: so that one knows which are out of date. Only digests are kept; no
 // code can be made of them.
 
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import * as z from "zod";
 import { nodeKey } from "#contract/node.ts";
 import { digestOf, type LabelFace, wordsDigest } from "#labels/face.ts";
@@ -50,6 +51,7 @@ export function openPrinted(file: string): Printed {
         ...Object.fromEntries(Object.entries(labels).filter(([key]) => present.has(key))),
         ...Object.fromEntries(fresh),
       };
+      makeFolder(dirname(file));
       using files = createOutputFiles(true);
       files.open(file)(Buffer.from(`${JSON.stringify({ version: 1, labels })}\n`));
       files.commit();
@@ -65,5 +67,13 @@ function read(file: string): Labels {
     return schema.parse(JSON.parse(readFileSync(file, "utf8"))).labels;
   } catch {
     return {};
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch {
+    // Why it is not there is said when the file cannot be written.
   }
 }

@@ -2,7 +2,7 @@
 
 import { join, resolve } from "node:path";
 import { systemClock } from "#base/clock.ts";
-import { describeNode, type NodeRef, parseNode, rootRef, sameNode } from "#contract/node.ts";
+import { type NodeRef, parseNode, rootRef, sameNode } from "#contract/node.ts";
 import type { LabelThing } from "#labels/face.ts";
 import { askStatus, NotRunningError } from "#link/status-socket.ts";
 import { CommandError, type Invocation, UsageError } from "../command.ts";
@@ -80,5 +80,3 @@ export function chosen(things: readonly ListedThing[], call: Invocation): Listed
       (!call.flag("unclaimed") || one.uri !== undefined),
   );
 }
-
-export const describeThing = (one: Pick<LabelThing, "ref">): string => describeNode(one.ref);
