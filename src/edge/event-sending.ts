@@ -19,12 +19,15 @@ import type { Stores } from "./stores.ts";
 const words = {
   page: "Event log",
   send: "Send events to a log elsewhere",
-  sent: "From now on events are sent there, or nowhere when the field was empty.",
+  sent: "From now on events are sent as you said.",
   address: "Receiver",
   addressHelp:
-    "What the appliance notes of importance is sent to this address: who claimed what, what was refused, which lines were lost. Empty: nowhere.",
+    "What the appliance notes of importance is sent to this address: who claimed what, what was refused, which lines were lost. The word nowhere ends it.",
   fixed: "The receiver is written in the appliance's boot file: change it there.",
 };
+
+/** An empty field means the default, as in every form: to end it takes a word. */
+const nowhere = "nowhere";
 
 export interface EventSendingDeps {
   readonly settings: Pick<BootSettings, "eventLog" | "eventLogLevel" | "eventLogStored">;
@@ -67,15 +70,15 @@ export function createEventSending({ settings, stores, owner, log, ...deps }: Ev
         jid: z
           .string()
           .max(2_047)
-          .refine(text => text === "" || bareJid(text) !== undefined, "an address like log.domain or name@domain")
-          .default(destination() ?? found ?? "")
+          .refine(text => bareJid(text) !== undefined, "an address like log.domain or name@domain")
+          .default(destination() ?? found ?? nowhere)
           .meta({ title: words.address, description: words.addressHelp, page: words.page }),
       }),
       async execute({ jid }) {
         if (settings.eventLog !== undefined) throw new Refusal("not-allowed", words.fixed);
-        chosen = bareJid(jid) ?? "";
+        chosen = jid === nowhere ? "" : (bareJid(jid) ?? "");
         stores.ownership.rememberService("eventLog", { jid: chosen, generation: "" });
-        audit("event-log-chosen", caller, [], { to: chosen === "" ? "nowhere" : chosen });
+        audit("event-log-chosen", caller, [], { to: chosen === "" ? nowhere : chosen });
         events.wake();
       },
     });

@@ -117,7 +117,7 @@ export const eventsTo: CommandBody = {
   words: [1, 1],
   run(call) {
     const [to = ""] = call.words;
-    const jid = to === "nowhere" ? "" : to;
-    return act(call, "SendEvents", { jid }, jid === "" ? "Events are sent nowhere." : `Events are sent to ${jid}.`);
+    const said = to === "nowhere" ? "Events are sent nowhere." : `Events are sent to ${to}.`;
+    return act(call, "SendEvents", { jid: to }, said);
   },
 };
