@@ -27,6 +27,7 @@ import { createFaces } from "./faces.ts";
 import { followClock } from "./following.ts";
 import { createFront } from "./front.ts";
 import { createKnownServices } from "./known-services.ts";
+import { createLabelCommands } from "./label-commands.ts";
 import { createOwning } from "./owning.ts";
 import { createValuePublishing } from "./publishing.ts";
 import { createReset } from "./reset.ts";
@@ -160,6 +161,13 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     clock,
     log,
   });
+  const labelCommands = createLabelCommands({
+    tree,
+    discovery,
+    mayExecute: (caller, nodes, inner) => concentrator.allowed(caller, "execute", nodes, inner),
+    settings,
+    clock,
+  });
   const reset = createReset({
     ...owning,
     tree,
@@ -196,6 +204,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     commandsOf: (node, caller) => [
       ...applianceCommands(node),
       ...resetCommands(reset, owners)(node, caller),
+      ...labelCommands(node, caller),
       ...publishing.commands(node, caller),
       ...contactCommands(node, caller),
       ...accountCommands(node, caller),
