@@ -1,6 +1,8 @@
 // What the program prints: for people tables and sentences, with --json one value a line. Text from outside is shown with
 // its control and direction characters escaped: a look-alike name is the main trap of consent (PROVO-LIM-04).
 
+import { shownJid } from "#xmpp/shown-jid.ts";
+
 export interface Output {
   readonly json: boolean;
   /** One line for people, made safe; silent with --json. */
@@ -62,7 +64,11 @@ export function createRows({ line }: Pick<Output, "line">, headers: readonly str
 }
 
 /** Control, format, direction and invisible characters as \u{…}: nothing from outside moves the cursor or hides its own letters. */
-export const safe = (text: string): string => text.replace(unsafe, one => `\\u{${one.codePointAt(0)?.toString(16)}}`);
+export const safe = (text: string): string =>
+  text.replace(unsafe, one => `\\u{${one.codePointAt(0)?.toString(16)}}`).replace(address, shownJid);
+
+/** Anything that could be an address of a person. */
+const address = /[^\s<>"'()]+@[^\s<>"'()]+/gu;
 
 const unsafe = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 

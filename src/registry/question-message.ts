@@ -7,6 +7,7 @@ import { type Generation, namespace } from "#iot/generations.ts";
 import * as owner from "#iot/provisioning-owner.wire.ts";
 import { questionTextCharsMax } from "#limits.ts";
 import { type Element, element } from "#xml/element.ts";
+import { shownJid } from "#xmpp/shown-jid.ts";
 import { componentNs } from "#xmpp/stanza.ts";
 import type { Question, Thing } from "./store.ts";
 
@@ -54,7 +55,7 @@ function sentence({ kind, remote, names }: Question, thing: Thing): string {
   const what = thing.ref.nodeId === "" ? thing.jid : `${thing.ref.nodeId} of ${thing.jid}`;
   const list = names.length === 0 ? "" : ` (${names.slice(0, 8).join(", ")}${names.length > 8 ? ", …" : ""})`;
   const wish = kind === "friend" ? `see when ${what} is online` : `${kind} ${what}${list}`;
-  return `${visible(remote)} wants to ${visible(wish)}.`;
+  return `${visible(shownJid(remote))} wants to ${visible(wish)}.`;
 }
 
 /** Controls, invisible and direction-changing characters written out: a name must look like what it is (PROVO-LIM-04). */
