@@ -139,7 +139,11 @@ function questionsOf(open: readonly AskedOfOwner[] | undefined): string[] {
   if (open === undefined) return ["Your service cannot be reached: what it has asked of you is not known here."];
   return open.map(({ key, asked, sent, times, ref, names }) => {
     const what = [describeNode(ref), names].filter(part => part !== "").join(", ");
-    const told = sent === "" ? "not sent to you yet" : `sent to you ${times} times, last ${sent}`;
-    return `You were asked about this on ${asked} (${what}; ${told}): isthmus owner answer ${key.replace(/^-+/, "").slice(0, 8)} yes|no`;
+    const often = `${times} time${times === 1 ? "" : "s"}`;
+    const told = sent === "" ? "not sent to you yet" : `sent to you ${often}, last ${local(sent)}`;
+    return `You were asked about this on ${local(asked)} (${what}; ${told}): isthmus owner answer ${key.replace(/^-+/, "").slice(0, 8)} yes|no`;
   });
 }
+
+/** "2026-11-20 14:02", in the time zone of who reads it. */
+const local = (iso: string): string => new Date(iso).toLocaleString("sv", { dateStyle: "short", timeStyle: "short" });
