@@ -125,7 +125,7 @@ export function createLabelCommands(deps: LabelCommandsDeps): (node: TreeNode, c
         title: words.labels,
         sort: { category: words.page, key: "1" },
         settings,
-        query: ({ nodes }, report, signal) => show(things(nodes), caller, report, signal),
+        query: async ({ nodes }, report, signal) => show(things(nodes), caller, report, signal),
       }),
       queryWith({
         id: "NewCodes",
@@ -133,7 +133,7 @@ export function createLabelCommands(deps: LabelCommandsDeps): (node: TreeNode, c
         sort: { category: words.page, key: "2" },
         confirmation: words.renewConfirm,
         settings,
-        query: ({ nodes }, report, signal) => renew(things(nodes), caller, report, signal),
+        query: async ({ nodes }, report, signal) => renew(things(nodes), caller, report, signal),
       }),
     ];
   };
