@@ -108,7 +108,7 @@ it("isthmus why: who asked what and is refused, when the tenant was asked, and w
   const after = await command("tenant", ["why", jidOf("bob"), "heat-3", "read", "--json"]);
   expect(JSON.parse(after.out)).toMatchObject({
     caller: jidOf("bob"),
-    node: heat,
+    node: { nodeId: "heat-3" },
     right: "read",
     failed: false,
     questions: [],
