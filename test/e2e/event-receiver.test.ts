@@ -1,9 +1,9 @@
 // Events from one program of ours to the other: nothing goes until the owner has said so, though a receiver is there; then it is
 // found, chosen at the command line, and what it keeps is printed by its own operator.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseNode } from "#contract/node.ts";
 import { eventLogNs } from "#iot/event-log.wire.ts";
 import { namespace } from "#iot/generations.ts";
@@ -118,4 +118,43 @@ it("LOG-SND-01, LOG-RCV-02: the owner chooses it, and its operator reads what th
   await asOwner("contacts", "list");
   await asOwner("contacts", "list");
   expect(await received("--last", "1000")).toBe(before);
+});
+
+describe("PRES-CMP-04: senders are trusted because only the broker reaches the component", () => {
+  it("it listens on nothing: there is no way in but the link it opened itself", () => {
+    const { pid } = house.registry;
+    const inodes = new Set(
+      readdirSync(`/proc/${pid}/fd`).flatMap(fd => {
+        try {
+          return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
+        } catch {
+          return [];
+        }
+      }),
+    );
+    const sockets = ["tcp", "tcp6", "udp", "udp6"].flatMap(kind =>
+      readFileSync(`/proc/${pid}/net/${kind}`, "utf8")
+        .split("\n")
+        .slice(1)
+        .map(line => line.trim().split(/\s+/))
+        .filter(words => inodes.has(words[9] ?? "")),
+    );
+    // 01: established, 0A: listening.
+    expect(sockets.map(words => words[3])).toEqual(["01"]);
+    expect(Number.parseInt(sockets[0]?.[2]?.split(":")[1] ?? "", 16)).toBe(house.prosody.ports.component);
+  });
+
+  it("who writes another sender into his stanza is taken for who he is", async () => {
+    const liar = await house.peer("stranger");
+    const event = parse(
+      `<log xmlns='${eventLogNs}' timestamp='2026-01-05T08:00:00Z' id='Lie'><message>x</message></log>`,
+    );
+    const message = payloadMessage(service, event);
+    liar.session.send({ ...message, attrs: { ...message.attrs, from: bare } });
+    const line = await found("his event", async () =>
+      (await received("--last", "1000")).split("\n").find(one => one.includes(" Lie ")),
+    );
+    expect(line).toContain(` stranger@${domain} `);
+    expect(line).not.toContain(bare);
+  });
 });
