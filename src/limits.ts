@@ -800,3 +800,10 @@ export const labelNodesCharsMax = 100_000;
 export const labelsAskedMax = 200;
 /** Lines of text whose letters stay in memory. */
 export const linesRememberedMax = 500;
+
+// Looking for a broker in the local network (src/cli/local-brokers.ts; ACC-FIND-01).
+export const dnsRecordsMax = 256;
+/** Those who answer do so within a second, slow ones twice that; a question is said again in between. */
+export const localBrokersMs = 3_000;
+export const localBrokersAgainMs = 1_000;
+export const localBrokersMax = 32;

@@ -18,6 +18,11 @@ const token = () => import("./commands/token.ts");
 const profile = () => import("./commands/profile.ts");
 
 export const commands: readonly Listed[] = [
+  {
+    name: "setup",
+    summary: "Make the boot file of an appliance, from its invite.",
+    load: async () => (await import("./commands/setup.ts")).setup,
+  },
   { name: "run", summary: "Run the appliance.", load: async () => (await import("./commands/run.ts")).run },
   {
     name: "demo",
