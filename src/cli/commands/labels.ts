@@ -116,7 +116,8 @@ async function rotate(
   if (things.length === 0) throw new CommandError("None of these has a code that could be made anew.");
   await make(call, { ...making, rehearsing: true }, listed, facesOf(things, listed), progress);
   progress.clear();
-  const question = `${things.length} codes end: labels with them are worth nothing afterwards. Continue?`;
+  const ends = things.length === 1 ? "1 code ends: labels with it" : `${things.length} codes end: labels with them`;
+  const question = `${ends} are worth nothing afterwards. Continue?`;
   if (!call.flag("yes")) await confirm(question, "--yes", call);
   const renewed = await newCodes(client, call, things, progress);
   if (renewed.things.length > 0) {

@@ -143,6 +143,7 @@ export function createRegistration(deps: RegistrationDeps): Registration {
     register: (ref, tags, signal) => ask(wire.register, { ref, selfOwned: false, tags }, signal),
     owned: (ref, claimed, registry, tags, signal) =>
       ownedElsewhere(ref, wire.claimed.decode(claimed), registry, tags, signal),
+    isAway: error => isServiceAway(deps.connection, deps.registry()?.jid ?? "", error),
     recheck,
     log,
   });

@@ -5,7 +5,6 @@ import type { Log } from "#base/log.ts";
 import { Refusal } from "#contract/faults.ts";
 import type { NodeRef, Tag } from "#contract/node.ts";
 import type { Element } from "#xml/element.ts";
-import { StanzaError } from "../stanza.ts";
 import type { Claims } from "./claims.ts";
 
 export interface RekeyingDeps {
@@ -24,6 +23,8 @@ export interface RekeyingDeps {
     tags: readonly Tag[],
     signal: AbortSignal,
   ) => Promise<void>;
+  /** That the registry is away, and did not answer that it will not. */
+  readonly isAway: (error: unknown) => Promise<boolean>;
   /** Tell the registry again what we have. */
   readonly recheck: (ref: NodeRef) => void;
   readonly log: Log;
@@ -47,7 +48,7 @@ export function createRekeying({ claims, online, tags, recheck, log, ...deps }: 
       recheck(ref);
       log.notice("rekeying-failed", { node: ref, error });
       signal.throwIfAborted();
-      throw error instanceof StanzaError ? refused() : silent();
+      throw (await deps.isAway(error)) ? away() : refused();
     }
     if (reply?.name === "claimed") {
       await deps.owned(record.ref, reply, registry, now, signal);
@@ -65,7 +66,5 @@ export function createRekeying({ claims, online, tags, recheck, log, ...deps }: 
 
 const away = () =>
   new Refusal("busy", "The registry cannot be reached: the code is the one it was, and its label stays right.");
-const silent = () =>
-  new Refusal("busy", "The registry did not answer: the code is the one it was, and its label stays right.");
 const refused = () =>
   new Refusal("busy", "The registry took no new code: the code is the one it was, and its label stays right.");

@@ -103,9 +103,9 @@ it("it outlives a restart, and no log line has it", async () => {
 });
 
 it.each([
-  ["is away", () => new StanzaError("wait", "service-unavailable"), /took no new code/],
+  ["is away", () => new StanzaError("wait", "service-unavailable"), /cannot be reached/],
   ["does not want it", () => new StanzaError("modify", "not-acceptable"), /took no new code/],
-  ["is silent", () => new Error("no answer"), /did not answer/],
+  ["is silent", () => new Error("no answer"), /cannot be reached/],
 ])("while the registry %s nothing is changed, and the sentence says so", async (_, error, why) => {
   await connected();
   const before = keyHere();
