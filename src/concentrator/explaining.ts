@@ -94,8 +94,10 @@ export function createExplaining({ admission, sources, ownerOf, rootOwner }: Exp
       const common = { asked, node: node.ref, question, isAsLast: last !== undefined, remembered };
       if (right === "friend") {
         const decided = sources.friend(asked.caller);
-        const answer = answerOf(decided, question, asked);
-        return { ...common, answer, letIn: undefined, view: undefined, decided, fault: undefined, state: undefined };
+        const letIn = sources.letIn(asked.caller);
+        // Who is in stays in until it is taken back, whatever would be said of him now.
+        const answer = letIn ? "yes" : answerOf(decided, question, asked);
+        return { ...common, answer, letIn, view: undefined, decided, fault: undefined, state: undefined };
       }
       const caller: Caller = { bareJid: asked.caller, fullJid: asked.caller, tokens: noTokens, language: "" };
       const of = { caller, nodes: [node.ref], ...question };

@@ -43,7 +43,13 @@ function verdict({ asked: { caller, right, field }, answer, node }: Explanation)
   return [said[right][answer]];
 }
 
-function gate({ asked: { caller }, letIn, view }: Explanation): Line[] {
+function gate({ asked: { caller, right }, letIn, view, decided }: Explanation): Line[] {
+  if (right === "friend") {
+    const isAnew = typeof decided === "object" && decided.granted !== undefined;
+    return letIn && !isAnew
+      ? [{ text: `It was decided before, and ${caller} stays in until that is taken back.` }]
+      : [];
+  }
   if (letIn === false)
     return [{ text: `The appliance does not let ${caller} in: whatever comes from there is refused unread.` }];
   if (view === "nobody" || (view !== undefined && view.granted === undefined))

@@ -201,6 +201,12 @@ it("owners, roles, strangers, friends and the flood bound have reasons of their 
     `To ${tenant} it looks as if there were no such node: no rule lets this be seen.`,
   ]);
   expect(await of(landlord, board, bob, "friend")).toEqual([
+    `Yes: ${bob} is let in.`,
+    `It was decided before, and ${bob} stays in until that is taken back.`,
+    `Of ${decider} there is no answer that still holds.`,
+  ]);
+  it.contacts.delete(bob);
+  expect(await of(landlord, board, bob, "friend")).toEqual([
     `Not decided: when ${bob} asks to be let in, the owner's service is asked.`,
     `Of ${decider} there is no answer that still holds.`,
   ]);
@@ -209,6 +215,7 @@ it("owners, roles, strangers, friends and the flood bound have reasons of their 
   const refused = await of(landlord, board, bob, "friend");
   expect(refused[0]).toBe(`No: ${bob} is not let in.`);
   expect(refused[1]).toContain(`${decider} said no; from`);
+  it.contacts.add(bob);
   it.decide = away;
   for (let at = 0; at < newQuestionsPerCallerMax; at++)
     await refusalOf(it.concentrator.admitRead(callerOf(bob), [heat], { ...askAll, names: [`F${at}`] }, never));

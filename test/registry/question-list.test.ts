@@ -79,7 +79,7 @@ it("PROVO-Q-06: what was asked, by whom, about what, when, and how often it was 
   expect(await listed()).toEqual([]);
 });
 
-it("PROVO-THR-02, PROVO-THR-03: nobody sees what was asked of another, nor a former owner what is asked now", async () => {
+it("PROVO-THR-02: nobody sees what was asked of another, nor a former owner what is asked now", async () => {
   await claimedMeter(pipe);
   await canRead(pipe);
   expect(await listed()).toHaveLength(1);

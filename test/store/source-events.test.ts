@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { silentLog } from "#base/log.ts";
 import type { SourceEvent } from "#concentrator/records.ts";
 import { meteringTopology as source } from "#contract/node.ts";
+import { historyPruneRows } from "#limits.ts";
 import { createBehind } from "#store/behind.ts";
 import { openDatabase } from "#store/database.ts";
 import { openHistory } from "#store/history.ts";
@@ -104,4 +105,25 @@ it("CON-SUB-07: the young and the newest are kept, what is both old and many goe
   expect(events.since(source, 0, 100)).toHaveLength(50);
   expect(events.completeFrom(source)).toBe(start + 30);
   database.close();
+});
+
+it("PROVO-THR-04: what somebody said is forgotten in steps, from the first event to the last, and nothing else is", () => {
+  const file = open();
+  const said = (at: number, text: string): SourceEvent => ({
+    ...event(start + at),
+    messages: [{ at: start, type: "Information", eventId: `logged-by-${text}`, text: '"It" is mine' }],
+  });
+  const count = 3 * historyPruneRows;
+  for (let at = 1; at <= count; at++)
+    file.events.append(said(at, at % 3 === 0 ? "former@x.example" : "other@x.example"));
+  let steps = 1;
+  while (file.events.forget("former@x.example")) steps++;
+  expect(steps).toBe(3);
+  const left = file.events.since(source, 0, count);
+  expect(left).toHaveLength((count / 3) * 2);
+  expect(JSON.stringify(left)).not.toContain("former");
+  // As a person wrote it, and not as JSON escapes it.
+  while (file.events.forget('"It" is mine')) steps++;
+  expect(file.events.since(source, 0, count)).toEqual([]);
+  file[Symbol.dispose]();
 });
