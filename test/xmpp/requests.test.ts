@@ -12,7 +12,8 @@ const own = "edge@a.example";
 const isServer = (from: string | undefined) => from === undefined || from === own || from === "a.example";
 const setUp = (max?: number) => {
   const clock = manualClock();
-  const requests = createRequests(clock, isServer, max);
+  const forgeries: string[] = [];
+  const requests = createRequests(clock, isServer, max, (from, asked) => forgeries.push(`${from} for ${asked}`));
   const ids: string[] = [];
   const ask = (to: string | undefined, timeoutMs = 10_000, signal?: AbortSignal) => {
     const asked = requests.ask({ to, what: to ?? "the broker", timeoutMs, signal }, id => ids.push(id));
@@ -25,7 +26,7 @@ const setUp = (max?: number) => {
     payload: Element[] = [element("r", "urn:t")],
     type = "result",
   ) => requests.settle(element("iq", "jabber:client", { type, id, from }, payload));
-  return { clock, requests, ids, ask, answer };
+  return { clock, requests, ids, ask, answer, forgeries };
 };
 
 describe("requests", () => {
@@ -41,6 +42,17 @@ describe("requests", () => {
     expect((await asked)?.name).toBe("r");
     // The same again is late.
     expect(answer("peer@b.example/x")).toBe(false);
+  });
+
+  it("LOG-AUD-01: who has the right id and is somebody else is told of; a late answer and a guess are not", async () => {
+    const { ask, answer, forgeries } = setUp();
+    const asked = ask("peer@b.example/x");
+    answer("eve@b.example/x");
+    answer("peer@b.example/x", "guess");
+    answer("peer@b.example/x");
+    answer("peer@b.example/x");
+    await asked;
+    expect(forgeries).toEqual(["eve@b.example/x for peer@b.example/x"]);
   });
 
   it("PRES-REP-01: the broker answers for the account without a sender, with its own name, or with ours", async () => {
