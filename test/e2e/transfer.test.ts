@@ -118,14 +118,23 @@ it("isthmus why: who asked what and is refused, when the tenant was asked, and w
       { step: "read", answer: "yes", rule: "provisioning", by: `things.${domain}`, older: false },
     ],
   });
-  const swedish = await command("landlord", ["why", jidOf("bob"), "water-7", "read", "--lang", "sv"]);
-  expect(swedish.out).toMatch(/^Nej: bob@house\.localhost får inte läsa water-7/m);
-  const friend = await command("landlord", ["why", jidOf("bob"), "heat-3", "friend"]);
-  expect(friend.out).toMatch(/^Yes: bob@house\.localhost is let in\.$/m);
   // The owner of the appliance does not hear what goes on at the tenant's meter.
-  const other = await command("landlord", ["why", jidOf("bob"), "heat-3", "read"]);
+  const [swedish, friend, other] = await Promise.all([
+    command("landlord", ["why", jidOf("bob"), "water-7", "read", "--lang", "sv"]),
+    command("landlord", ["why", jidOf("bob"), "heat-3", "friend"]),
+    command("landlord", ["why", jidOf("bob"), "heat-3", "read"]),
+  ]);
+  expect(swedish.out).toMatch(/^Nej: bob@house\.localhost får inte läsa water-7/m);
+  expect(friend.out).toMatch(/^Yes: bob@house\.localhost is let in\.$/m);
   expect(other).toMatchObject({ code: 1, out: "" });
   expect(other.err).toMatch(/There is no such command/);
+  // The service is away: the appliance says the same, and what the service alone knows is said to be unknown.
+  await house.registry.stop();
+  const alone = await command("tenant", ["why", jidOf("bob"), "heat-3", "read"]);
+  expect([alone.code, alone.err]).toEqual([0, ""]);
+  expect(alone.out).toMatch(/^Yes: bob@house\.localhost may read heat-3 \(attic\)\.$/m);
+  expect(alone.out).toContain("Your service cannot be reached: what it has asked of you is not known here.");
+  await house.registry.start();
 }, 60_000);
 
 it("DISCO-DISOWN-02, PROVO-THR-04: given back and claimed by the next: the old code is dead, and of the former tenant nothing is left", async () => {
@@ -191,4 +200,14 @@ it("the whole appliance, at the machine: refused while it runs, done at its next
   expect(existsSync(join(house.dataFolder, "reset.json"))).toBe(false);
   await tenant.owner.claim(uriOf(status, ""), true, forever);
   await house.statusWhere("claimed", one => ownerIn(one, "") === jidOf("tenant"));
+
+  // And by its owner, over the network: he is answered, and then he is a stranger.
+  appliance = await letIn(tenant);
+  await run(tenant, parseNode("board@@Appliance"), "FactoryReset", { settings: "wipe" });
+  const empty = await house.statusWhere("as new again", one => ownerIn(one, "") === undefined);
+  expect(empty.nodes.map(({ ref }) => ref.nodeId).sort()).toEqual(["", "board", "site"]);
+  await found("nothing of him", async () => (placesOf(jidOf("tenant")).length === 0 ? true : undefined));
+  expect(await refusalOf(tenant.things.node(appliance, parseNode("board@@Appliance"), forever))).not.toBe(
+    "nothing refused",
+  );
 }, 60_000);

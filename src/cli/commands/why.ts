@@ -15,7 +15,7 @@ const kinds: Readonly<Record<string, string>> = { read: "canRead", control: "can
 /** Who is let in is decided once for the whole appliance. */
 const applianceNode = "board@@Appliance";
 /** The service is asked beside the point: nobody waits long for it. */
-const serviceMs = 8_000;
+const serviceMs = 3_000;
 
 export const why: CommandBody = {
   usage: "WHO NODE read|control|friend [FIELD] [--category NAME]",
