@@ -148,8 +148,8 @@ export function createAccount(deps: AccountDeps): Account {
       await ask("set", [element("remove", registerNs)], signal);
     } catch (error) {
       if (!(error instanceof StanzaError)) {
-        // Whether it was heard is known at the next log-in, which is refused then.
-        log.warning("account-removal-unanswered", { reason: describe(error) });
+        // Some brokers end the stream instead of answering. The next log-in is refused when it was done.
+        log.info("account-removal-unanswered", { reason: describe(error) });
         return;
       }
       log.error("account-not-removed", { account: `${username}@${domain}`, why: error.message });
@@ -160,8 +160,6 @@ export function createAccount(deps: AccountDeps): Account {
       return;
     }
     credentials.retire();
-    log.notice("AccountRemoved", { account: `${username}@${domain}` });
-    deps.restart?.();
   };
 
   const isDue = (): boolean => {
@@ -221,15 +219,22 @@ export function createAccount(deps: AccountDeps): Account {
     async run(signal) {
       const pauses = () => backoff(passwordAgainMs, passwordAgainMsMax);
       let again = pauses();
+      let goingAs: string | undefined;
       while (!signal.aborted) {
         using pause = createScope(signal);
         wake = () => pause.abort();
         let wait = accountIdleMs;
-        if (credentials.load()?.leaving && connection.online) {
+        const known = credentials.load();
+        if (known?.leaving) {
+          goingAs = known.username;
           // Not before the answer to who asked for it has left.
           await clock.sleep(accountLeaveAfterMs, signal).catch(() => {});
           if (!signal.aborted && connection.online) await leave(signal).catch(() => {});
-          wait = passwordAgainMs;
+          wait = accountLookMs;
+        } else if (known === undefined && goingAs !== undefined) {
+          log.notice("AccountRemoved", { account: `${goingAs}@${domain}` });
+          goingAs = undefined;
+          deps.restart?.();
         } else if (connection.online && isDue()) {
           try {
             await this.changePassword(signal);

@@ -112,15 +112,16 @@ export function createSession(options: SessionOptions, inbound: Inbound, deps: S
       const ended = await serving.serve(session, signal);
       if (clock.monotonic() - began >= streamHealthyMs) waits.healthy();
       enter("waiting", ended.message);
-      return waits.after(ended);
+      return waits.after(ended, isLeaving());
     } catch (error) {
       enter("waiting", describe(error));
       if (error instanceof LoginError) log.warning("LoginFailed", { condition: error.condition, error });
       if (error instanceof RegistrationError) log.warning("RegistrationFailed", { error });
       if (!signal.aborted && !isExpected(error)) log.error("xmpp-failed", { error });
-      return waits.after(error);
+      return waits.after(error, isLeaving());
     }
   };
+  const isLeaving = () => options.credentials.load()?.leaving === true;
 
   return {
     send: serving.send,
@@ -189,7 +190,8 @@ function createWaits(firstMs: number) {
       lost = delays();
       refused = registrations();
     },
-    after(error: unknown): number {
+    /** `leaving`: the account is being given back, and what looks like a refusal may be that it was. */
+    after(error: unknown, leaving: boolean): number {
       // Another process with our account: to insist would only have us throw each other out in turns.
       // An account that was removed or suspended while it was in use ends with not-authorized.
       const replaced =
@@ -197,7 +199,7 @@ function createWaits(firstMs: number) {
         error.byPeer &&
         (error.condition === "conflict" || error.condition === "not-authorized");
       const login = error instanceof LoginError && error.condition !== "temporary-auth-failure";
-      if (replaced || login) return Math.round(loginRefusedMs * (1 + 0.25 * Math.random()));
+      if ((replaced || login) && !leaving) return Math.round(loginRefusedMs * (1 + 0.25 * Math.random()));
       if (error instanceof RegistrationError) return next(refused);
       return next(lost);
     },
