@@ -96,12 +96,14 @@ export async function connectClient(
   // Things and services we deal with may see us: the registry asks back to know when its questions can be delivered.
   const contacts = createContacts({ inbox, connection: session, acceptFrom: () => true, sleep: systemClock.sleep });
   const running = session.run(life);
-  const services = rememberPerKey((domain, inner) => discover(session, domain, silentLog, inner));
+  /** Named by the codes of what was claimed on this connection. */
+  const known = new Set<string>();
+  const services = rememberPerKey((domain, inner) => discover(session, domain, silentLog, inner, [...known], "refuse"));
   const registryAt = async (jid: string, inner: AbortSignal) => {
     const found = await askService(session, jid, inner);
     return namespaces("discovery").some(ns => found.features.has(ns)) ? found : undefined;
   };
-  const owner = createOwner({ connection: session, inbox, services, registryAt });
+  const owner = createOwner({ connection: session, inbox, services, registryAt, trusted: jid => void known.add(jid) });
   const close = async () => {
     stop.abort();
     await running;

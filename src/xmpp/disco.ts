@@ -79,7 +79,7 @@ export interface Services {
 /**
  * Looks for the services of a domain: the domain itself, then what it lists. The first that fits is kept and others are
  * told to the log; one that is `known` comes before all others. Throws when the domain does not answer, which is another
- * thing than having no service.
+ * thing than having no service. `several: "refuse"`, for who has no memory: of several none is the right one, unless known.
  */
 export async function discover(
   connection: Pick<Connection, "request">,
@@ -87,6 +87,7 @@ export async function discover(
   log: Log,
   signal: AbortSignal,
   known: readonly (string | undefined)[] = [],
+  several: "first" | "refuse" = "first",
 ): Promise<Services> {
   const ask = (jid: string) => askService(connection, jid, signal);
   const listed = await itemsOf(connection, domain, signal);
@@ -108,8 +109,18 @@ export async function discover(
     }
     return found;
   };
-  const registry = first("registry", namespaces("discovery"));
-  const provisioning = first("provisioning", namespaces("provisioningDevice"));
+  /** Who may decide for things: a second one may be somebody who would like to. */
+  const trusted = (role: string, wanted: readonly string[]): Service | undefined => {
+    const found = first(role, wanted);
+    const all = services.filter(({ features }) => wanted.some(ns => features.has(ns))).map(({ jid }) => jid);
+    if (several === "refuse" && all.length > 1 && !known.includes(found?.jid)) {
+      const why = `${domain} lists several services of this kind (${role}): ${all.join(", ")}; its operator has to take away all but one`;
+      throw new StanzaError("cancel", "conflict", why);
+    }
+    return found;
+  };
+  const registry = trusted("registry", namespaces("discovery"));
+  const provisioning = trusted("provisioning", namespaces("provisioningDevice"));
   const software = first("software", namespaces("softwareUpdates"));
   const pubsub = first("pubsub", [pubsubNs]);
   const eventLog = first("event log", [eventLogNs]);

@@ -172,6 +172,19 @@ describe("finds services", () => {
     ]);
   });
 
+  it("PROVO-THR-01: who has no memory takes none of several, but for one he knows", async () => {
+    const two = domain({ "a.hub.example": [...registry, ...provisioning], "b.hub.example": provisioning });
+    const look = (known: string[] = []) => discover(two, "hub.example", silentLog, signal, known, "refuse");
+    await expect(look()).rejects.toThrow(
+      "hub.example lists several services of this kind (provisioning): a.hub.example, b.hub.example",
+    );
+    await expect(look(["c.hub.example"])).rejects.toMatchObject({ condition: "conflict" });
+    expect((await look(["b.hub.example"])).provisioning?.jid).toBe("b.hub.example");
+    const one = domain({ "a.hub.example": [...registry, ...provisioning], "muc.hub.example": [] });
+    const found = await discover(one, "hub.example", silentLog, signal, [], "refuse");
+    expect(found.provisioning?.jid).toBe("a.hub.example");
+  });
+
   it("a service that refuses or is silent does not hide the others; a domain that is silent is an error", async () => {
     const silent = new TimeoutError("disco", 1000);
     const found = await discover(
