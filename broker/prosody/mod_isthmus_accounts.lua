@@ -223,13 +223,19 @@ end
 local function learn(answer)
 	local list = answer.stanza:get_child("suspended", accounts_ns);
 	if not list then return; end
-	local keys = {};
+	local keys, is_new = {}, false;
 	for one in list:childtags("key", accounts_ns) do
-		if one.attr.id then keys[one.attr.id] = true; end
+		if one.attr.id then
+			keys[one.attr.id] = true;
+			is_new = is_new or not suspended[one.attr.id];
+		end
 	end
+	local is_less = false;
+	for key in pairs(suspended) do is_less = is_less or not keys[key]; end
 	suspended = keys;
-	shut_out:set(nil, next(keys) and keys or nil);
-	end_sessions();
+	if is_new or is_less then shut_out:set(nil, next(keys) and keys or nil); end
+	-- Who is suspended already has no session, and gets none.
+	if is_new then end_sessions(); end
 end
 
 -- A registry that is away changes nothing: what was suspended stays so.

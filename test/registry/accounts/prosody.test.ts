@@ -2,7 +2,7 @@
 // appliance's own session, and attackers who speak XMPP by hand.
 
 import { execFile } from "node:child_process";
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -13,6 +13,7 @@ import { type Prosody, startProsody } from "#lab/prosody.ts";
 import { keysCommand } from "../../../src/registry/accounts/command.ts";
 import { readSettings } from "../../../src/registry/config.ts";
 import { runRegistry } from "../../../src/registry/main.ts";
+import { applianceWith, found, statusIn, writeBoot, writeText } from "../../e2e/house.ts";
 import { forever, temporaryFolder } from "../../lab/scene.ts";
 import { memoryCredentials, type PeerOptions, startPeer, until } from "../../support/xmpp-peer.ts";
 import { openTalk, type SignOptions, signByHand } from "./talk.ts";
@@ -127,6 +128,38 @@ it("ACC-SRV-01, ACC-SIG-01, ACC-SIG-03: the appliance signs the form of the modu
   // Neither the secret nor the password is in any log.
   const said = JSON.stringify([logged, edge.logged]) + prosody.log();
   for (const secret of [apiKey.secret, made?.password ?? "?"]) expect(said).not.toContain(secret);
+});
+
+it("ACC-SRV-01, ACC-IBR-06: the whole appliance, from its boot file; afterwards the secret may leave the machine", async () => {
+  const { id, secret } = addKey("cellar", "--prefix", "cellar");
+  const dataFolder = join(home.path, "edge");
+  const secretFile = writeText(home.path, "api-secret", `${secret}\n`);
+  const boot = writeBoot(home.path, "isthmus", {
+    domain,
+    host: "127.0.0.1",
+    port: prosody.ports.tls,
+    caFile: join(home.path, "ca", "ca.pem"),
+    dataFolder,
+    accountPrefix: "cellar",
+    apiKey: id,
+    apiSecretFile: secretFile,
+  });
+  await using edge = applianceWith(boot);
+  const isOnline = async () => {
+    await edge.start();
+    return await found("online", async () => {
+      const { connection } = await statusIn(dataFolder);
+      return connection.phase === "online" ? connection.jid : undefined;
+    });
+  };
+  const jid = await isOnline();
+  expect(jid).toMatch(/^cellar-[a-z2-7]{10}@hub\.localhost\//);
+  expect(keys("list").out).toMatch(/^cellar +active +1 of 3/m);
+  expect(edge.output()).not.toContain(secret);
+  await edge.stop();
+  await rm(secretFile);
+  expect((await isOnline()).split("/")[0]).toBe(jid.split("/")[0]);
+  expect(keys("list").out).toMatch(/^cellar +active +1 of 3/m);
 });
 
 describe("by hand", () => {
