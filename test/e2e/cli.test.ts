@@ -227,7 +227,11 @@ describe("what goes wrong is said in one sentence", () => {
     [2, "watch heat-3 --every 0 --as owner", /^--every is a number of seconds/],
     [2, "set thermostat-2 'Set Point' --as owner", /^"Set Point" is not NAME=VALUE/],
     [2, "owner answer --as owner abc maybe", /^say yes or no, not "maybe"/],
-    [2, "owner answer --as owner abc yes --for friends", /^--for is caller, domain, all, user, device, service, not "friends"/],
+    [
+      2,
+      "owner answer --as owner abc yes --for friends",
+      /^--for is caller, domain, all, user, device, service, not "friends"/,
+    ],
     [2, "owner rules --node heat-3 --as owner", /^--node needs --thing/],
     [2, "owner rules --all --as owner", /^--all goes with --delete/],
     [2, "owner rules --delete --all --thing me@example.org --as owner", /^say --all or --thing, not both/],

@@ -77,7 +77,7 @@ describe("set-up", () => {
     const outcome = await run([join(project, "scripts/with-setup.mjs"), "toString"]);
     expect(outcome).toMatchObject({
       code: 1,
-      stderr: 'There is no "toString": say one of demo, bench, test, conformance, setup.\n',
+      stderr: 'There is no "toString": say one of demo, bench, test, fuzz, conformance, setup.\n',
     });
   });
 });
