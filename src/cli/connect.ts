@@ -51,6 +51,8 @@ export interface Tokens {
 
 export interface Client extends AsyncDisposable {
   readonly bareJid: string;
+  /** Where one's things are: the domain of the appliance that is meant, else one's own. */
+  readonly thingsDomain: string;
   readonly things: Things;
   readonly editing: Editing;
   readonly commands: Commands;
@@ -123,6 +125,7 @@ export async function connectClient(
 
   return {
     bareJid: identity.jid,
+    thingsDomain: domainOf(identity.appliance ?? identity.jid),
     things: createThings(asking),
     editing: createEditing(asking),
     commands: createCommands(asking),

@@ -41,7 +41,8 @@ export interface Owner {
   rules(signal: AbortSignal, domain?: string): Promise<OwnerRule[]>;
   /** What was asked of one and is not answered, by the service of that domain; one's own unless said. Also an ad-hoc command. */
   asked(signal: AbortSignal, domain?: string): Promise<AskedOfOwner[]>;
-  deleteRules(of: { jid?: string; ref?: NodeRef }, signal: AbortSignal): Promise<void>;
+  /** Of one thing, or of all at that domain; at one's own unless said. */
+  deleteRules(of: { jid?: string; ref?: NodeRef }, signal: AbortSignal, domain?: string): Promise<void>;
 }
 
 export interface OwnerDeps {
@@ -166,7 +167,11 @@ export function createOwner(deps: OwnerDeps): Owner {
       if (found === undefined) throw new StanzaError("cancel", "item-not-found", `no registry at ${domainOf(jid)}`);
       await askRegistry(found, "set", disco.disown, { jid, ref }, signal);
     },
-    things: (signal, domain = ownDomain()) => things(domain, signal),
+    things(signal, domain = ownDomain()) {
+      const owned = things(domain, signal);
+      vouching.learn(domain, owned);
+      return owned;
+    },
     onQuestion(take, doubted) {
       const seen = new Set<string>();
       const life = new AbortController();
@@ -208,8 +213,8 @@ export function createOwner(deps: OwnerDeps): Owner {
     },
     rules: async (signal, domain = ownDomain()) => (await listed(domain, "rules", signal)).map(ruleOfItem),
     asked: async (signal, domain = ownDomain()) => (await listed(domain, "questions", signal)).map(questionOfItem),
-    async deleteRules({ jid, ref }, signal) {
-      const service = await provisioning(jid === undefined ? ownDomain() : domainOf(jid), signal);
+    async deleteRules({ jid, ref }, signal, domain = ownDomain()) {
+      const service = await provisioning(jid === undefined ? domain : domainOf(jid), signal);
       await askService(
         service.jid,
         generationFor(service, "provisioningOwner"),

@@ -10,6 +10,8 @@ import type { OwnerQuestion } from "./questions.ts";
 export interface Vouching {
   /** Undefined: it may be shown; else why not, in words. Never rejects. */
   doubt(question: OwnerQuestion, signal: AbortSignal): Promise<string | undefined>;
+  /** A list that is being fetched anyway: each fetching makes the service send its questions once more. */
+  learn(domain: string, owned: Promise<readonly OwnedThing[]>): void;
 }
 
 export interface VouchingDeps extends Pick<OwnerDeps, "services"> {
@@ -24,14 +26,21 @@ export function createVouching({ services, things }: VouchingDeps): Vouching {
   const lists = new Map<string, { things: Promise<readonly OwnedThing[]>; misses: number }>();
   let judging = 0;
 
+  const remember = (domain: string, owned: Promise<readonly OwnedThing[]>, misses: number) => {
+    const one = { things: owned, misses };
+    lists.set(domain, one);
+    owned.catch(() => {
+      if (lists.get(domain) === one) lists.delete(domain);
+    });
+    return one;
+  };
+
   const ownsThere = async (question: OwnerQuestion, domain: string, signal: AbortSignal): Promise<boolean> => {
     const known = lists.get(domain);
     if (known !== undefined && isAmong(await known.things, question)) return true;
     // It may have been claimed since.
     if (known !== undefined && known.misses >= missesMax) return false;
-    const fresh = { things: things(domain, signal), misses: (known?.misses ?? -1) + 1 };
-    fresh.things.catch(() => lists.delete(domain));
-    lists.set(domain, fresh);
+    const fresh = remember(domain, things(domain, signal), (known?.misses ?? -1) + 1);
     return isAmong(await fresh.things, question);
   };
 
@@ -43,6 +52,7 @@ export function createVouching({ services, things }: VouchingDeps): Vouching {
   };
 
   return {
+    learn: (domain, owned) => void remember(domain, owned, lists.get(domain)?.misses ?? 0),
     async doubt(question, signal) {
       if (judging >= questionsJudgedMax) return "too many questions came at once";
       judging++;

@@ -10,6 +10,7 @@ import { faultSteps } from "#cli/demo/story-faults.ts";
 import { startWorld, type World } from "#cli/demo/world.ts";
 import { startProsody } from "#lab/prosody.ts";
 import { forever, temporaryFolder } from "../lab/scene.ts";
+import { isthmus } from "./command-line.ts";
 
 const outcomes: { step: string; what: string; fault: string }[] = [];
 const home = await temporaryFolder();
@@ -56,3 +57,20 @@ it.for([1, 2, 3, 4, 5, 6])("FED-03: step %i plays with people on another server 
   for (const { what, fault } of step) expect.soft(fault, what).toBe("");
   expect(step.length).toBeGreaterThanOrEqual(3);
 });
+
+it("FED-03: on the command line an owner sees what he owns on another server, and says where when he has to", async () => {
+  const run = (words: string) => isthmus(words.split(" "), { env: { TMPDIR: home.path } }).ended;
+  const [owned, rules, nowhere, wrong] = await Promise.all(
+    ["owner things", "owner rules", "owner things --at city.localhost", "owner things --at owner@city.localhost"].map(
+      words => run(`${words} --as owner`),
+    ),
+  );
+  expect(owned).toMatchObject({ code: 0, err: "" });
+  expect(owned?.out).toMatch(/@isthmus\.localhost +heat-3/);
+  expect(rules?.out).toMatch(/heat-3.* canRead +stranger@city\.localhost +yes +Energy/);
+  expect(nowhere).toMatchObject({ code: 1, err: expect.stringContaining("no provisioning service at city.localhost") });
+  expect(wrong).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('--at is a domain, such as hub.example, not "owner@'),
+  });
+}, 60_000);

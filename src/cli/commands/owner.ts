@@ -5,6 +5,7 @@ import type { Answer, OwnerQuestion } from "#client/questions.ts";
 import { type Category, categories, categoryNames } from "#contract/field.ts";
 import { describeNode, parseNode, rootRef, sameNode } from "#contract/node.ts";
 import { tokenKinds } from "#iot/provisioning-tokens.wire.ts";
+import { bareJid, domainOf, isDomainJid } from "#xmpp/jid.ts";
 import { confirm, isAsking } from "../ask.ts";
 import { readCode } from "../codes.ts";
 import { type CommandBody, CommandError, type Invocation, UsageError } from "../command.ts";
@@ -42,13 +43,24 @@ async function confirmClaim(call: Invocation, client: Client): Promise<void> {
   await confirm("Claim it?", "--yes", call);
 }
 
+/** Whose service is asked: things may be registered elsewhere than where their owner has his account. */
+const placeOptions = {
+  ...personOptions,
+  at: { type: "string", value: "DOMAIN", help: "Domain of the things; that of the identity's appliance unless said." },
+} as const;
+function placeOf(client: Client, call: Invocation): string {
+  const at = call.text("at");
+  if (at !== undefined && !isDomainJid(at)) throw new UsageError(`--at is a domain, such as hub.example, not "${at}"`);
+  return at ?? client.thingsDomain;
+}
+
 export const things: CommandBody = {
-  usage: "",
-  options: personOptions,
+  usage: "[--at DOMAIN]",
+  options: placeOptions,
   words: [0, 0],
   run: call =>
     withClient(call, async client => {
-      const owned = await client.owner.things(call.signal);
+      const owned = await client.owner.things(call.signal, placeOf(client, call));
       for (const one of owned) call.out.value(one);
       const rows = owned.map(({ jid, ref, tags }) => [
         jid,
@@ -66,8 +78,8 @@ const settleMs = 1_500;
 /** The service repeats open questions when the owner appears; they are in when none came for a while. */
 async function openQuestions(client: Client, call: Invocation): Promise<OwnerQuestion[]> {
   const open: OwnerQuestion[] = [];
-  using _ = client.owner.onQuestion(question => open.push(question));
-  await client.owner.things(call.signal);
+  using _ = client.owner.onQuestion(question => open.push(question), doubted(call));
+  await client.owner.things(call.signal, placeOf(client, call));
   for (let before = -1; before !== open.length; ) {
     before = open.length;
     await systemClock.sleep(settleMs, call.signal);
@@ -75,9 +87,15 @@ async function openQuestions(client: Client, call: Invocation): Promise<OwnerQue
   return open;
 }
 
+/** Said, and not shown: what it asks is anybody's text. */
+const doubted =
+  (call: Invocation) =>
+  ({ service }: OwnerQuestion, why: string): void =>
+    call.out.note(`A question of ${service} is not believed: ${why}.`);
+
 export const questions: CommandBody = {
-  usage: "[--wait]",
-  options: { ...personOptions, wait: { type: "boolean", help: "Go on listening until Ctrl-C." } },
+  usage: "[--wait] [--at DOMAIN]",
+  options: { ...placeOptions, wait: { type: "boolean", help: "Go on listening until Ctrl-C." } },
   words: [0, 0],
   run: call =>
     withClient(call, async client => {
@@ -87,7 +105,7 @@ export const questions: CommandBody = {
       if (!call.flag("wait")) return 0;
       using _ = client.owner.onQuestion(question => {
         if (!open.some(({ key }) => key === question.key)) show(call, question);
-      });
+      }, doubted(call));
       await new Promise(resolve => call.signal.addEventListener("abort", resolve, { once: true }));
       return 0;
     }),
@@ -123,7 +141,7 @@ export const answer: CommandBody = {
   details:
     "KEY is the first column of `isthmus owner questions`. Yes without --field or --category grants all that kind of access to that node.",
   options: {
-    ...personOptions,
+    ...placeOptions,
     field: { type: "string", value: "NAME", multiple: true, help: "Only this field or parameter; may be given again." },
     category: {
       type: "string",
@@ -178,10 +196,10 @@ function rangeOf({ tokens, kind }: OwnerQuestion, range: Range): Answer["range"]
 }
 
 export const rules: CommandBody = {
-  usage: "[--delete [--all]] [--thing JID] [--node NODE[@PARTITION]]",
+  usage: "[--delete [--all]] [--thing JID] [--node NODE[@PARTITION]] [--at DOMAIN]",
   details: "Deleting rules makes the next request a question again.",
   options: {
-    ...personOptions,
+    ...placeOptions,
     delete: { type: "boolean", help: "Delete the rules of the thing that is named." },
     all: { type: "boolean", help: "With --delete: those of all one's things, without being asked." },
     thing: { type: "string", value: "JID", help: "Only this appliance." },
@@ -191,6 +209,7 @@ export const rules: CommandBody = {
   run: async call => {
     const jid = call.text("thing");
     const node = call.text("node");
+    if (jid !== undefined && bareJid(jid) === undefined) throw new UsageError(`--thing is a JID, not "${jid}"`);
     if (node !== undefined && jid === undefined) throw new UsageError("--node needs --thing: whose node is it?");
     if (call.flag("all") && !call.flag("delete"))
       throw new UsageError("--all goes with --delete: without it all are listed");
@@ -200,13 +219,13 @@ export const rules: CommandBody = {
       await confirm("This deletes the rules of all your things. Continue?", "--all, or --thing JID", call);
     return withClient(call, async client => {
       if (call.flag("delete")) {
-        await client.owner.deleteRules(of, call.signal);
+        await client.owner.deleteRules(of, call.signal, placeOf(client, call));
         call.out.value({ deleted: true });
         const whose = jid === undefined ? "all your things" : node === undefined ? jid : `${node} of ${jid}`;
         call.out.note(`All rules of ${whose} are deleted.`);
         return 0;
       }
-      const list = await client.owner.rules(call.signal);
+      const list = await client.owner.rules(call.signal, jid === undefined ? placeOf(client, call) : domainOf(jid));
       const rows = list
         .filter(
           one => (jid === undefined || one.jid === jid) && (of.ref === undefined || one.ref.nodeId === of.ref.nodeId),
