@@ -25,9 +25,9 @@ export const quietModules = 4;
  * `LabelError` for a text longer than a label can carry.
  */
 export function codeOf(text: string): Code {
-  const made = (level: "M" | "Q" | "H") => {
+  const made = (level: "M" | "Q" | "H", version?: number) => {
     try {
-      return QRCode.create(text, { errorCorrectionLevel: level });
+      return QRCode.create(text, { errorCorrectionLevel: level, ...(version === undefined ? {} : { version }) });
     } catch {
       return undefined;
     }
@@ -35,8 +35,7 @@ export function codeOf(text: string): Code {
   const standard = made("M");
   if (standard === undefined || standard.version > codeVersionMax)
     throw new LabelError("its code is too long for a label: shorten what the node says of itself");
-  const better = [made("H"), made("Q")].find(one => one?.version === standard.version);
-  const { modules } = better ?? standard;
+  const { modules } = made("H", standard.version) ?? made("Q", standard.version) ?? standard;
   return {
     text,
     size: modules.size,

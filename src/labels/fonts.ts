@@ -63,6 +63,8 @@ export function openFonts(more: readonly string[] = []): Fonts {
     // Some scripts are there in one weight only.
     bold: [openFile(own("DejaVuSansCondensed-Bold.ttf")), regular, ...others],
   };
+  // One for all: each of them lies in memory that is not collected at once.
+  const buffer = new harfbuzz.Buffer();
   const glyphs: Glyph[] = [];
   const missing = new Set<string>();
 
@@ -90,7 +92,7 @@ export function openFonts(more: readonly string[] = []): Fonts {
   /** Letters of a run, left to right, from `x` on; and where the next run begins. */
   const shape = (run: Run, x: number, placed: PlacedGlyph[]): number => {
     const { face, text, level } = run;
-    const buffer = new harfbuzz.Buffer();
+    buffer.reset();
     buffer.addText(text);
     buffer.guessSegmentProperties();
     buffer.setDirection(level % 2 === 1 ? harfbuzz.Direction.RTL : harfbuzz.Direction.LTR);

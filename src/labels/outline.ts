@@ -18,29 +18,28 @@ export function polygonsOf(outline: Outline, x: number, y: number, scale: number
   const polygons: [number, number][][] = [];
   let current: [number, number][] = [];
   const place = (px: number, py: number) => current.push([x + px * scale, y - py * scale]);
-  let at: readonly [number, number] = [0, 0];
+  let [x0, y0] = [0, 0];
   for (const { type, points } of outline) {
     if (type === "Z") continue;
     if (type === "M") {
       current = [];
       polygons.push(current);
     }
-    const through = [...at, ...points];
-    for (let piece = 1; piece <= (type === "Q" || type === "C" ? curvePieces : 1); piece++) {
-      const [px, py] = type === "Q" || type === "C" ? pointOf(through, piece / curvePieces) : points;
-      place(px as number, py as number);
-    }
-    at = points.slice(-2) as unknown as readonly [number, number];
+    const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = points;
+    if (type === "Q") {
+      for (let piece = 1; piece <= curvePieces; piece++) {
+        const t = piece / curvePieces;
+        const [p, q, r] = [(1 - t) * (1 - t), 2 * t * (1 - t), t * t];
+        place(p * x0 + q * a + r * c, p * y0 + q * b + r * d);
+      }
+    } else if (type === "C") {
+      for (let piece = 1; piece <= curvePieces; piece++) {
+        const t = piece / curvePieces;
+        const [p, q, r, s] = [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t ** 3];
+        place(p * x0 + q * a + r * c + s * e, p * y0 + q * b + r * d + s * f);
+      }
+    } else place(a, b);
+    [x0, y0] = points.slice(-2) as [number, number];
   }
   return polygons;
-}
-
-/** de Casteljau. */
-function pointOf(points: readonly number[], t: number): [number, number] {
-  let left = points;
-  while (left.length > 2) {
-    const before = left;
-    left = before.slice(0, -2).map((value, at) => value + ((before[at + 2] as number) - value) * t);
-  }
-  return [left[0] as number, left[1] as number];
 }

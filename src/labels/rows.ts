@@ -36,7 +36,7 @@ export function rowsOf(face: LabelFace, step: number, say: Sentence): Row[] {
     row(large, { weight: "bold", em: 2.4, emMin: 1.15, linesMax: 2, gapEm: shows("caption") ? 0 : 0.15 }),
     shows("model") && row(face.model, { linesMax: 2 }),
     shows("room") && row(room, { linesMax: 2 }),
-    shows("address") && face.serial !== "" && row(face.address),
+    shows("address") && face.address !== large && row(face.address),
     row(say(words[face.state]), { weight: "bold", em: 0.95, linesMax: 2, gapEm: 0.25 }),
     shows("registry") && row(face.registry, { em: 0.85 }),
   ];
