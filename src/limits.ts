@@ -223,6 +223,8 @@ export const openPerOwnerMax = 50;
 export const openPerDomainMax = 5;
 /** FED-05: questions that wait for one domain which cannot be reached; what is asked beyond is refused and forgotten. */
 export const waitingPerDomainMax = 1_000;
+/** `isthmus-registry check` waits so long for one server. */
+export const serverProbeMs = 20_000;
 /** When such a domain is tried again; the last holds from then on. */
 export const reachAgainMs = [60_000, 300_000, 900_000, 3_600_000] as const;
 /** Between two looks for questions that could not be sent; and when there are none, for those that have grown too old. */

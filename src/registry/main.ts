@@ -17,6 +17,7 @@ import type { Inbound } from "#xmpp/connection.ts";
 import { openAccounts } from "./accounts/accounts.ts";
 import { KeysError, keysCommand } from "./accounts/command.ts";
 import { SealError } from "./accounts/seal.ts";
+import { CheckError, check } from "./check.ts";
 import {
   optionOf,
   policyOf,
@@ -107,6 +108,7 @@ const help = `Thing Registry and provisioning service, a component of an XMPP br
   isthmus-registry --config FILE [--SETTING VALUE …] [--debug] [--log text|json|journal]
   isthmus-registry keys …    API keys for the accounts of appliances: see isthmus-registry keys --help
   isthmus-registry log …     events that were received: see isthmus-registry log --help
+  isthmus-registry check …   is the broker safe towards other servers: see isthmus-registry check --help
 
 Settings, in FILE (YAML, one a line as name: value), in the environment, or here; the later wins:
 
@@ -129,6 +131,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     if (args[0] === "keys") return keys(args.slice(1));
     if (args[0] === "log") return received(args.slice(1));
+    if (args[0] === "check") return await checked(args.slice(1), stop.signal);
     const { program, wantsHelp } = readProgram(args);
     if (wantsHelp) process.stdout.write(help);
     else await runRegistry(program(), stop.signal);
@@ -141,10 +144,12 @@ async function main(args: readonly string[]): Promise<number> {
       error instanceof DatabaseFault ||
       error instanceof KeysError ||
       error instanceof EventsError ||
+      error instanceof CheckError ||
       error instanceof SealError ||
       error instanceof ComponentRefused;
     process.stderr.write(`${isExpected ? error.message : error instanceof Error ? error.stack : error}\n`);
-    const isUsage = (error instanceof KeysError && error.isUsage) || error instanceof EventsError;
+    const isUsage =
+      (error instanceof KeysError && error.isUsage) || error instanceof EventsError || error instanceof CheckError;
     return isUsage || error instanceof SettingsError || error instanceof ConfigError ? 2 : 1;
   }
 }
@@ -171,6 +176,14 @@ function keys(args: readonly string[]): number {
 function received(args: readonly string[]): number {
   eventsCommand(args, { ...output, database: databaseOf(message => new EventsError(message)), log: silentLog });
   return 0;
+}
+
+function checked(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const settings = (config: string | undefined) => {
+    if (config === undefined) throw new CheckError("say with --config FILE which registry is meant");
+    return readSettings(fileSettings(config), process.env, {});
+  };
+  return check(args, { settings, out: output.out, clock: systemClock, signal });
 }
 
 function readProgram(args: readonly string[]): { wantsHelp: boolean; program: () => RegistryProgram } {

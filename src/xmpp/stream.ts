@@ -30,6 +30,8 @@ export interface StreamOptions {
   /** Content namespace: jabber:client or jabber:component:accept. */
   readonly ns: string;
   readonly to: string;
+  /** Between servers. */
+  readonly from?: string;
   /** Version 1.0 streams have features; XEP-0114 streams have none. */
   readonly version?: "1.0";
   readonly language?: string;
@@ -204,8 +206,9 @@ const conditions = {
   limit: "policy-violation",
 } as const;
 
-const header = ({ ns, to, version, language = "en" }: StreamOptions): string =>
+const header = ({ ns, to, from, version, language = "en" }: StreamOptions): string =>
   `<?xml version='1.0'?><stream:stream xmlns='${ns}' xmlns:stream='${streamsNs}' to='${escapeAttribute(to)}'` +
+  `${from === undefined ? "" : ` from='${escapeAttribute(from)}'`}` +
   `${version === undefined ? "" : ` version='${version}' xml:lang='${language}'`}>`;
 
 function peerError(node: Element): StreamEnded {
