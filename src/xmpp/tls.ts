@@ -95,7 +95,8 @@ function certificateSentence(
   domain: string,
   clock: Clock,
 ): string | undefined {
-  const here = `this machine's clock says ${new Date(clock.now()).toISOString()}`;
+  // To the day: what says something else each time would be written to the log each time.
+  const here = `this machine's clock says ${new Date(clock.now()).toISOString().slice(0, 10)}`;
   switch (code) {
     case "CERT_HAS_EXPIRED":
       return `the certificate of ${where} expired${at(presented?.valid_to)}; ${here}`;
