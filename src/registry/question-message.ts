@@ -13,7 +13,8 @@ import type { Question, Thing } from "./store.ts";
 
 export function questionMessage(from: string, question: Question, thing: Thing, generation: Generation): Element {
   const payload = questionElement(question, thing, generation);
-  return message(from, question.owner, sentence(question, thing), [payload]);
+  // The key is the id too: some brokers give a message back without what was in it.
+  return message(from, question.owner, sentence(question, thing), [payload], question.key);
 }
 
 /** Without a question: only that there were too many. */
@@ -25,8 +26,8 @@ export const noticeMessage = (from: string, to: string, count: number): Element 
     [],
   );
 
-const message = (from: string, to: string, body: string, payload: readonly Element[]): Element =>
-  element("message", componentNs, { from, to }, [
+const message = (from: string, to: string, body: string, payload: readonly Element[], id?: string): Element =>
+  element("message", componentNs, { from, to, id }, [
     ...payload,
     element("body", componentNs, {}, [body]),
     element("store", "urn:xmpp:hints"),

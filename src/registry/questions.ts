@@ -24,7 +24,7 @@ import type { Condition } from "#xmpp/stanza.ts";
 import type { DomainPolicy } from "./domain-policy.ts";
 import type { Peers } from "./peers.ts";
 import { noticeMessage, questionMessage } from "./question-message.ts";
-import type { Reach } from "./reach.ts";
+import { isNoWay, type Reach } from "./reach.ts";
 import type { Question, Records, RegistryStore, Thing } from "./store.ts";
 
 export interface QuestionsDeps {
@@ -164,7 +164,7 @@ export function createQuestions(deps: QuestionsDeps): Questions {
         const question = await records.question(key);
         if (question?.open !== true || question.owner !== bareJid(from)) return;
         // Without a way there it was as good as not sent (FED-05); else its owner has to be seen first.
-        const isUnsent = reach.cameBack(from, condition);
+        const isUnsent = isNoWay(condition) && !deps.isLocal(domainOf(from));
         if (isUnsent && !reach.mayWait(from, key)) await records.closeQuestion(key);
         else await records.questionSent(key, 0, isUnsent ? 0 : question.tries);
       }),

@@ -24,8 +24,6 @@ export interface Reach {
   isAway(jid: string): boolean;
   /** One more thing may wait for the domain of this JID; the same one counts once. */
   mayWait(jid: string, what: string): boolean;
-  /** What waited is no longer wanted. */
-  forget(jid: string, what: string): void;
   /** A stanza to this JID came back. True when it was for want of a way there. */
   cameBack(jid: string, condition: Condition): boolean;
   /** It has spoken. */
@@ -41,7 +39,8 @@ interface Away {
   readonly waiting: Set<string>;
 }
 
-const isNoWay = (condition: Condition): boolean =>
+/** The broker found no way to that domain. */
+export const isNoWay = (condition: Condition): boolean =>
   condition === "remote-server-not-found" || condition === "remote-server-timeout";
 
 export function createReach(deps: ReachDeps): Reach {
@@ -84,7 +83,6 @@ export function createReach(deps: ReachDeps): Reach {
       waiting.add(what);
       return true;
     },
-    forget: (jid, what) => void domains.get(domainOf(jid))?.waiting.delete(what),
     cameBack(jid, condition) {
       const domain = domainOf(jid);
       if (!isNoWay(condition) || deps.isLocal(domain)) return false;

@@ -186,7 +186,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
   /** A question that the owner's broker would not keep is asked again when he is seen. */
   const bounced = (stanza: Element) => {
     const ours = new Set(namespaces("provisioningOwner"));
-    const key = elements(stanza).find(one => ours.has(one.ns))?.attrs.key;
+    const key = elements(stanza).find(one => ours.has(one.ns))?.attrs.key ?? stanza.attrs.id;
     const { condition } = decodeError(stanza);
     if (key !== undefined && key !== "")
       background("bounce", () => questions.bounced(key, stanza.attrs.from ?? "", condition));

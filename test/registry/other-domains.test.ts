@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, it } from "vitest";
 import { elements } from "#xml/element.ts";
+import { parse } from "#xml/parser.ts";
 import { readSettings } from "../../src/registry/config.ts";
 import { createDomainPolicy, type DomainPolicyOptions, everybody } from "../../src/registry/domain-policy.ts";
 import {
@@ -147,6 +148,7 @@ describe("FED-03: which domains may do what", () => {
 });
 
 describe("FED-05: no way to a domain", () => {
+  /** With its payload, as ejabberd gives it back. */
   const bounce = async (condition: string, from = ana) => {
     const { element } = lastQuestion(pipe);
     await pipe.message(
@@ -177,6 +179,22 @@ describe("FED-05: no way to a domain", () => {
     expect([questions(), pings().length]).toEqual([2, 2]);
     expect(events("domain-back")).toEqual([expect.objectContaining({ domain: "home.example" })]);
     expect(outcome(await rule(lastQuestion(pipe).key))).toBe("result");
+  });
+
+  it("FED-05: a question that comes back without what was in it, as Prosody gives it, is known by its id", async () => {
+    await open();
+    await canRead(pipe);
+    const sent = pipe.messagesTo(ana).at(-1);
+    const id = sent?.attrs.id ?? "";
+    expect(id).toBe(lastQuestion(pipe).key);
+    pipe.registry.inbound.message(
+      parse(
+        `<message xmlns='jabber:component:accept' type='error' from='${ana}' to='reg.hub.example' id='${id}'><error type='cancel'><remote-server-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`,
+      ),
+    );
+    await pipe.presence("somebody@home.example/x");
+    await pipe.clock.advance(61_000);
+    expect(questions()).toBe(2);
   });
 
   it("FED-05: its first word is enough, and other domains were never held up", async () => {
