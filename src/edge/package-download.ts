@@ -2,7 +2,7 @@
 // size, time. Nothing looks at the bytes here.
 
 import { lookup as resolveHost } from "node:dns";
-import { createWriteStream } from "node:fs";
+import { open } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import type { LookupFunction } from "node:net";
@@ -115,8 +115,11 @@ async function keep(response: IncomingMessage, { bytes, file }: Download, signal
     },
   });
   try {
-    await pipeline(response, counted, createWriteStream(file, { mode: 0o600, flush: true }), { signal });
+    // There before anything is aborted: a stream that opens its file by itself may make it after it was taken away.
+    const handle = await open(file, "w", 0o600);
+    await pipeline(response, counted, handle.createWriteStream({ flush: true }), { signal });
   } catch (error) {
+    response.destroy();
     signal.throwIfAborted();
     throw error instanceof DownloadFault ? error : new DownloadFault(String(error), true, { cause: error });
   }

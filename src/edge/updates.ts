@@ -82,9 +82,16 @@ export function createUpdates({ folder, key, clock, log, announce, ...deps }: Up
       throw new DownloadFault("the disk is too full for it", true);
     const { url, bytes } = info;
     const { ca, hosts } = deps;
-    await within(clock, downloadMs, "download", signal, inner =>
-      download({ url, bytes, file: partOf(info), ca, hosts }, inner),
-    );
+    let going: Promise<void> = Promise.resolve();
+    try {
+      await within(clock, downloadMs, "download", signal, inner => {
+        going = download({ url, bytes, file: partOf(info), ca, hosts }, inner);
+        return going;
+      });
+    } finally {
+      // Who is called off lets go of the file before it is taken away, and before the next one writes it.
+      await going.catch(() => {});
+    }
     if (!(await isSigned(partOf(info), info.signature, key))) {
       throw new DownloadFault("its signature is not the manufacturer's", false);
     }
