@@ -16,12 +16,10 @@ export function createDoor({ peers, pushes, log }: Service): (route: Route) => R
   /** Who tried to change what he may not leaves a line; what is too much, a wrong claim and our own faults have their own. */
   const told = ({ fromBare, payload }: IqRequest, { condition, text }: StanzaError) => {
     if (condition === "resource-constraint" || condition === "internal-server-error" || payload.name === "mine") return;
-    log.warning(refusedAs[payload.name] ?? "RequestRefused", {
-      from: fromBare,
-      element: payload.name,
-      condition,
-      text,
-    });
+    const facts = { from: fromBare, element: payload.name, condition, text };
+    if (payload.name.endsWith("Rule")) log.warning("RuleRejected", facts);
+    else if (payload.name === "register" || payload.name === "update") log.warning("RegistryTagRejected", facts);
+    else log.warning("RequestRefused", facts);
   };
   return route => {
     const generation = generationIn(route.ns);
@@ -51,14 +49,6 @@ export function createDoor({ peers, pushes, log }: Service): (route: Route) => R
     };
   };
 }
-
-const refusedAs: Readonly<Record<string, string>> = {
-  register: "RegistryTagRejected",
-  update: "RegistryTagRejected",
-  isFriendRule: "RuleRejected",
-  canReadRule: "RuleRejected",
-  canControlRule: "RuleRejected",
-};
 
 const generationIn = (ns: string): Dialect | undefined =>
   ns === oldDiscoveryNs ? "xsf" : families.map(family => generationOf(family, ns)).find(found => found !== undefined);
