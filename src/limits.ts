@@ -77,6 +77,12 @@ export const traceLineCharsMax = 4_096;
 export const databaseBusyMs = 5_000;
 /** The write-ahead log is cut back to this after a checkpoint: a burst must not keep the disk. */
 export const walBytesMax = 8 * 1_048_576;
+/** Changes after which the log is brought into the file by a thread beside the program (src/registry/sqlite/checkpoints.ts). */
+export const checkpointChanges = 250;
+/** Of a log that grows all the same, 4 KiB each: 64 MB on the disk, and what a start after a power cut reads. */
+export const walPagesMax = 16_000;
+/** The thread runs four statements. */
+export const checkpointThreadMb = 16;
 
 // Channels of the field drivers (src/drivers/tcp-channel.ts, serial-port.ts).
 /** A converter on the local network answers in milliseconds, one behind a mobile router in seconds. */
@@ -166,8 +172,6 @@ export const regexStatesMax = 2_000;
 export const regexMemoryMax = 512;
 /** Changes written to the disk together: some ten milliseconds of work, and the loss of time when one commit fails. */
 export const registryChangesAtOnceMax = 256;
-/** Of the registry's write-ahead log, 4 KiB each: 32 MB on the disk, and what a start after a power cut reads. */
-export const registryCheckpointPages = 8_000;
 /** Numbers of names and texts, and of things of a JID, that need not be looked up. */
 export const registryNumbersRemembered = 10_000;
 export const tagsPerThingMax = 64;

@@ -25,8 +25,8 @@ interface Job {
 
 /** What is remembered of the file outside of it; neither may throw. */
 export interface Followers {
-  /** After each commit, before anybody is told. */
-  committed(): void;
+  /** After each commit, of so many changes, before anybody is told. */
+  committed(changes: number): void;
   /** A change was taken back. */
   undone(): void;
 }
@@ -60,7 +60,7 @@ export function createChanges(database: Database, records: Records, { committed,
       const answers: (() => void)[] = [];
       for (const job of those) answers.push(await one(job));
       commit?.run();
-      committed();
+      committed(those.length);
       return answers;
     } catch (error) {
       undone();

@@ -2,11 +2,11 @@
 // interface, the gathering of changes, and the rule that nobody reads in the middle of another's change.
 
 import type { Log } from "#base/log.ts";
-import { registryCheckpointPages } from "#limits.ts";
 import { openDatabase } from "#store/database.ts";
 import type { Promised, Reads, Records, RegistryStore, Writes } from "../store.ts";
 import { createCatalogue, type Sizes, standardSizes } from "./catalogue.ts";
 import { createChanges } from "./changes.ts";
+import { createCheckpoints } from "./checkpoints.ts";
 import { decisionRecords } from "./decisions.ts";
 import { registryMigrations } from "./schema.ts";
 import { createSearch } from "./search.ts";
@@ -22,8 +22,7 @@ export function openRegistryStore(path: string, log: Log, sizes: Sizes = standar
   // Pages of the indices that every request walks; the rest is the file cache's business.
   database.pragma("cache_size = -32768");
   database.pragma("temp_store = MEMORY");
-  // A page that a thousand registrations change is written back once, not at every thousandth page of the log.
-  database.pragma(`wal_autocheckpoint = ${registryCheckpointPages}`);
+  const checkpoints = createCheckpoints(database, log);
   const settled = () => changes.settled();
   const catalogue = createCatalogue(database, sizes, settled);
   const terms = createTerms(database);
@@ -46,7 +45,10 @@ export function openRegistryStore(path: string, log: Log, sizes: Sizes = standar
     };
   }
   const changes = createChanges(database, direct as unknown as Records, {
-    committed: catalogue.committed,
+    committed(count) {
+      catalogue.committed();
+      checkpoints.committed(count);
+    },
     undone() {
       terms.undone();
       counts.clear();
@@ -64,6 +66,7 @@ export function openRegistryStore(path: string, log: Log, sizes: Sizes = standar
     async [Symbol.asyncDispose]() {
       catalogue.close();
       await changes.drained();
+      await checkpoints[Symbol.asyncDispose]();
       if (database.open) database.close();
     },
   };
