@@ -134,6 +134,24 @@ describe("malformed requests of somebody who may all", () => {
     },
   );
 
+  /** Of a published vector's shape; none of it could be decrypted here. */
+  const encrypted = (ns: string): readonly (readonly ["get" | "set", string])[] => [
+    ["get", `<acp xmlns='${ns}' r='x25519' c='5'>O++4TTOZORvLLdd5QOqAEw==</acp>`],
+    ["set", `<aes xmlns='${ns}' r='p256' c='1' s='AAAA'>O++4TTOZORvLLdd5QOqAEw==</aes>`],
+    ["set", `<cha xmlns='${ns}' r='ed25519' c='1' s='AAAA'>O++4TTOZORvLLdd5QOqAEw==</cha>`],
+    ["set", `<synchE2e xmlns='${ns}'><e2e/></synchE2e>`],
+  ];
+  it("FED-02: who wants more than the encryption of the streams is told that it is not offered, and no key is shown", async () => {
+    for (const generation of ["urn:nf:iot:e2e:1.0", "urn:nfi:iot:e2e:1.0", "urn:ieee:iot:e2e:1.0"])
+      for (const [type, xml] of encrypted(generation))
+        expect(await answerTo(owner, type, xml)).toBe("service-unavailable");
+    const shown = await found("the appliance's presence", async () =>
+      owner.presences.find(({ attrs }) => attrs.from === appliance && attrs.type === undefined),
+    );
+    expect(format(shown)).not.toContain(":iot:e2e:");
+    expect(format(shown)).not.toContain(":iot:p2p:");
+  });
+
   it("COM-ERR-01: the answer to bad XML says where the fault is", async () => {
     const error = await ask(owner, "get", `<req xmlns='${sd}' id='1' m='true'>${nd}<nd/></req>`).catch(one => one);
     expect(error).toBeInstanceOf(StanzaError);

@@ -806,6 +806,14 @@ describe("malformed and misdirected", () => {
     for (const text of pipe.sent.slice(before)) expect(text).toContain(` from='${service}'`);
   });
 
+  it("FED-02: encrypted from end to end it cannot be asked, and says so", async () => {
+    for (const name of ["aes", "cha", "acp", "synchE2e"])
+      for (const type of ["get", "set"] as const) {
+        const payload = `<${name} xmlns='urn:nf:iot:e2e:1.0' r='x25519' c='5'>AAAA</${name}>`;
+        expect(outcome(await pipe.iq(type, anaFull, payload))).toBe("service-unavailable");
+      }
+  });
+
   it("COM-STZ-12: a repeated set gets the stored reply, not a second execution", async () => {
     await register(pipe);
     const first = await pipe.iq("set", anaFull, `<mine xmlns='${disco}'>${meterTags()}</mine>`, { id: "same" });

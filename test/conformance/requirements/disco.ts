@@ -1,6 +1,6 @@
 // DISCO: the Thing Registry, seen from the appliance, the registry itself and who owns or looks for things.
 
-import type { Family } from "../family.ts";
+import type { Family } from "./family.ts";
 
 export const disco: Family = {
   name: "DISCO",

@@ -1,6 +1,6 @@
 // ACC: finding the broker, making an account, logging in.
 
-import type { Family } from "../family.ts";
+import type { Family } from "./family.ts";
 
 export const acc: Family = {
   name: "ACC",

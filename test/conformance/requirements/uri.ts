@@ -1,6 +1,6 @@
 // URI: the codes of things, as text and as a picture.
 
-import type { Family } from "../family.ts";
+import type { Family } from "./family.ts";
 
 export const uri: Family = {
   name: "URI",

@@ -1,6 +1,6 @@
 // PRES: identities and consent by presence, at the appliance and at the component.
 
-import type { Family } from "../family.ts";
+import type { Family } from "./family.ts";
 
 export const pres: Family = {
   name: "PRES",

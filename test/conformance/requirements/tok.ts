@@ -1,6 +1,6 @@
 // TOK: identity tokens, an option.
 
-import type { Family } from "../family.ts";
+import type { Family } from "./family.ts";
 
 export const tok: Family = {
   name: "TOK",

@@ -1,6 +1,6 @@
 // PROV: decision support: what the appliance asks, keeps and obeys, and how the service decides.
 
-import type { Family } from "../family.ts";
+import type { Family } from "./family.ts";
 
 export const prov: Family = {
   name: "PROV",

@@ -1,6 +1,6 @@
 // LOG: event logging over XMPP.
 
-import type { Family } from "../family.ts";
+import type { Family } from "./family.ts";
 
 export const log: Family = {
   name: "LOG",

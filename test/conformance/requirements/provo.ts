@@ -1,6 +1,6 @@
 // PROVO: provisioning for owners: questions, answers and rules.
 
-import type { Family } from "../family.ts";
+import type { Family } from "./family.ts";
 
 export const provo: Family = {
   name: "PROVO",
