@@ -504,6 +504,8 @@ export const commonNodesMax = 100;
 /** Rows and remarks of a running query are sent on after this, not held until a message is full. */
 export const queryDelayMs = 250;
 export const queryMessagesPerSecondMax = 20;
+/** Rows of a report's table are printed together at the latest after this: long enough to know how wide they are. */
+export const tableHeldMs = 500;
 export const sniffersPerNodeMax = 5;
 export const sniffersPerCallerMax = 10;
 /** Granted when nothing else is asked for, and at most (CON-SNIFF-02). */

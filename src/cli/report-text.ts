@@ -1,12 +1,14 @@
 // A query's report as it grows, for people: headings, tables row by row, messages, texts; the progress line on a terminal. For
 // programs each item as a JSON value.
 
+import { type Clock, systemClock } from "#base/clock.ts";
 import type { QueryItem } from "#client/queries.ts";
-import type { Cell, Column } from "#contract/report.ts";
-import { formatTable, type Output, safe } from "./output.ts";
+import type { Output } from "./output.ts";
 import type { Progress } from "./progress.ts";
+import { createTablePrinter, type TablePrinter } from "./report-table.ts";
 
-export interface ReportPrinter {
+/** At its end rows that are held still are printed: a report may break off. */
+export interface ReportPrinter extends Disposable {
   take(item: QueryItem): void;
   /** An object that is not to be printed. */
   keep(content: Uint8Array): void;
@@ -16,8 +18,8 @@ export interface ReportPrinter {
   objects(): Uint8Array;
 }
 
-export function createReportPrinter(out: Output, progress: Progress): ReportPrinter {
-  const tables = new Map<string, RowPrinter>();
+export function createReportPrinter(out: Output, progress: Progress, clock: Clock = systemClock): ReportPrinter {
+  const tables = new Map<string, TablePrinter>();
   const objects: Uint8Array[] = [];
   let failed = false;
   let ended = "";
@@ -28,7 +30,14 @@ export function createReportPrinter(out: Output, progress: Progress): ReportPrin
     isFirst = false;
   };
 
+  /** All that is held of tables, but of this one. */
+  const flush = (but?: TablePrinter) => {
+    for (const table of tables.values()) if (table !== but) table.flush();
+  };
+
   const print = (item: QueryItem) => {
+    // A status stands nowhere in the report.
+    if (item.kind !== "status") flush(item.kind === "newRecords" ? tables.get(item.tableId) : undefined);
     switch (item.kind) {
       case "status":
         progress.show(item.text);
@@ -44,10 +53,10 @@ export function createReportPrinter(out: Output, progress: Progress): ReportPrin
       case "newTable":
         gap();
         out.line(item.title);
-        tables.set(item.tableId, createRowPrinter(item.columns, out));
+        tables.set(item.tableId, createTablePrinter(item.columns, out, progress, clock));
         break;
       case "newRecords":
-        tables.get(item.tableId)?.print(item.records);
+        tables.get(item.tableId)?.take(item.records);
         break;
       case "tableDone":
         tables.get(item.tableId)?.done();
@@ -79,68 +88,8 @@ export function createReportPrinter(out: Output, progress: Progress): ReportPrin
       return ended === "done" && !failed;
     },
     objects: () => Buffer.concat(objects),
+    [Symbol.dispose]: () => flush(),
   };
-}
-
-interface RowPrinter {
-  print(records: readonly (readonly Cell[])[]): void;
-  done(): void;
-}
-
-/** Widths are those of the first rows: what comes later may be wider, and then only its own line is. */
-function createRowPrinter(columns: readonly Column[], out: Output): RowPrinter {
-  const headers = columns.map(column => column.header ?? column.columnId);
-  const right = columns.map(({ alignment }) => alignment === "Right");
-  let widths: number[] | undefined;
-  const head = () => {
-    const lines = formatTable(
-      headers.map((header, at) => header.padEnd(widths?.[at] ?? 0)),
-      [],
-    );
-    for (const line of lines) out.line(line);
-  };
-  return {
-    print(records) {
-      const rows = records.map(cells =>
-        columns.map((column, at) => safe(formatCell(cells[at] ?? { kind: "void" }, column))),
-      );
-      if (widths === undefined) {
-        widths = headers.map((header, at) => Math.max(header.length, ...rows.map(row => row[at]?.length ?? 0)));
-        head();
-      }
-      for (const row of rows) {
-        const cells = row.map((text, at) =>
-          right[at] ? text.padStart(widths?.[at] ?? 0) : text.padEnd(widths?.[at] ?? 0),
-        );
-        out.drawing(cells.join("  ").trimEnd());
-      }
-    },
-    done() {
-      if (widths !== undefined) return;
-      widths = headers.map(header => header.length);
-      head();
-      out.line("(nothing)");
-    },
-  };
-}
-
-export function formatCell(cell: Cell, { decimals }: Pick<Column, "decimals">): string {
-  switch (cell.kind) {
-    case "void":
-      return "";
-    case "dateTime":
-      return new Date(cell.value).toISOString();
-    case "base64":
-      return `(${cell.contentType}, ${cell.value.length} bytes)`;
-    case "quantity":
-      return `${cell.value.toFixed(cell.decimals)} ${cell.unit}`.trimEnd();
-    case "measurement":
-      return `${cell.value} ± ${cell.error} ${cell.unit}`.trimEnd();
-    case "double":
-      return decimals === undefined ? `${cell.value}` : cell.value.toFixed(decimals);
-    default:
-      return `${cell.value}`;
-  }
 }
 
 function printText(content: Uint8Array, out: Output): void {

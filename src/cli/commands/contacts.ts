@@ -43,7 +43,7 @@ const act = (call: Invocation, command: string, fields: Readonly<Record<string, 
 
 async function report(client: Client, call: Invocation, appliance: string, query: string, given: FilledIn | undefined) {
   using progress = createProgress(!call.out.json);
-  const printer = createReportPrinter(call.out, progress);
+  using printer = createReportPrinter(call.out, progress);
   for await (const item of client.queries.query(appliance, board, query, given, call.signal)) printer.take(item);
   return printer.succeeded ? 0 : 1;
 }

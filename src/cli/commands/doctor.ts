@@ -132,7 +132,7 @@ async function examineAll(
     call.out.value({ line: ref });
     if (at > 0) call.out.line();
     call.out.line(`${describeNode(ref)}${name === "" || name === ref.nodeId ? "" : `  ${name}`}`);
-    const printer = createReportPrinter(call.out, progress);
+    using printer = createReportPrinter(call.out, progress);
     for (const item of items) printer.take(item);
     well &&= printer.succeeded && !items.some(isComplaint);
   }

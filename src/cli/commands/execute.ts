@@ -157,7 +157,7 @@ type NodeItems = ReturnType<Client["queries"]["queryCommon"]>;
 async function follow(items: Items, call: Invocation): Promise<boolean> {
   const save = call.text("save");
   using progress = createProgress(!call.out.json);
-  const printer = createReportPrinter(call.out, progress);
+  using printer = createReportPrinter(call.out, progress);
   for await (const item of items) {
     if (save !== undefined && item.kind === "newObject") printer.keep(item.content);
     else printer.take(item);
@@ -187,7 +187,7 @@ async function followAll(items: NodeItems, nodes: readonly NodeRef[], call: Invo
   for (const { node, items: all, error } of reports) {
     call.out.value({ node, ...(error === "" ? {} : { error }) });
     call.out.line(`${describeNode(node)}${error === "" ? "" : `: ${error}`}`);
-    const printer = createReportPrinter(call.out, progress);
+    using printer = createReportPrinter(call.out, progress);
     for (const item of all) printer.take(item);
     call.out.line();
     succeeded &&= error === "" && printer.succeeded;

@@ -21,7 +21,7 @@ export const rolesList: CommandBody = {
     withClient(call, async client => {
       const appliance = await client.appliance(call.signal);
       using progress = createProgress(false);
-      const printer = createReportPrinter(call.out, progress);
+      using printer = createReportPrinter(call.out, progress);
       const items = client.queries.query(appliance, placeOf(call), "ListRoles", undefined, call.signal);
       for await (const item of items) printer.take(item);
       return printer.succeeded ? 0 : 1;
