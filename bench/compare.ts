@@ -4,7 +4,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Element } from "#xml/element.ts";
+import type { ComponentOptions } from "#xmpp/component.ts";
 import type { EchoOrder } from "./echo-program.ts";
+import { type Figure, percentile } from "./figures.ts";
 import { processorMs, type Scene, startProgram } from "./scene.ts";
 
 const rounds = 20;
@@ -20,8 +22,20 @@ export interface Echo {
 export async function startEcho(scene: Scene, answer: Element, signal: AbortSignal): Promise<Echo> {
   await scene.prosody.register("echo", "echo-password");
   const login = { name: "echo", password: "echo-password", port: scene.prosody.ports.tls, ca: scene.ca };
+  return start(scene, { login, answer }, signal);
+}
+
+/** A component of the same broker that does so. */
+export const startComponentEcho = (
+  scene: Scene,
+  component: ComponentOptions,
+  answer: Element,
+  signal: AbortSignal,
+): Promise<Echo> => start(scene, { component, answer }, signal);
+
+async function start(scene: Scene, order: EchoOrder, signal: AbortSignal): Promise<Echo> {
   const file = join(scene.folder, "echo.json");
-  writeFileSync(file, JSON.stringify({ login, answer } satisfies EchoOrder), { mode: 0o600 });
+  writeFileSync(file, JSON.stringify(order), { mode: 0o600 });
   const { child } = await startProgram("the echo", ["bench/echo-program.ts", file], signal);
   scene.use(child);
   const jid = /ready jid=(\S+)/.exec(child.output())?.[1];
@@ -77,6 +91,50 @@ export async function compare(
     brokerMs: broker[kind] / took[kind].length,
   });
   return { read: result("read"), echo: result("echo") };
+}
+
+/** What is compared, and by how much of the bare echo's rate it has to do. */
+export interface Compared {
+  /** Before the names of its figures: "readout". */
+  readonly bench: string;
+  /** "readout", "getNode". */
+  readonly kind: string;
+  readonly atLeast: number;
+}
+
+/** `name` and `text`: of the way it was measured, "sequential" and "one after the other". */
+export function comparison(
+  { bench, kind, atLeast }: Compared,
+  name: string,
+  text: string,
+  { read, echo }: { read: Run; echo: Run },
+): Figure[] {
+  const of = (who: string, what: string, { perSecond, took, answererMs, brokerMs }: Run): Figure[] => {
+    const one = (of: string, more: string, value: number, unit: string): Figure => ({
+      name: `${bench}.${who}.${name}.${of}`,
+      text: `${what}, ${text}${more}`,
+      value,
+      unit,
+    });
+    return [
+      one("rate", "", perSecond, "/s"),
+      one("p50", ": p50", percentile(took, 0.5), "ms"),
+      one("p99", ": p99", percentile(took, 0.99), "ms"),
+      one("processor", ": processor", answererMs, "ms"),
+      one("broker", ": broker's processor", brokerMs, "ms"),
+    ];
+  };
+  return [
+    ...of(kind, kind, read),
+    ...of("echo", "bare echo", echo),
+    {
+      name: `${bench}.${kind}.${name}.ratio`,
+      text: `${kind} : echo, ${text}`,
+      value: read.perSecond / echo.perSecond,
+      unit: "",
+      target: { atLeast },
+    },
+  ];
 }
 
 /** Each asker asks again as soon as he is answered. Milliseconds of every round trip. */

@@ -11,8 +11,8 @@ import * as wire from "#iot/nodes.wire.ts";
 import { eventNames, subscribe } from "#iot/source-events.wire.ts";
 import type { Element } from "#xml/element.ts";
 import { formattedBytes } from "#xml/size.ts";
-import { compare, startEcho } from "./compare.ts";
-import { type Figure, percentile } from "./figures.ts";
+import { compare, comparison, startEcho } from "./compare.ts";
+import type { Figure } from "./figures.ts";
 import { createScene, type Edge, type Person, peakMb, residentMb, type Scene, until } from "./scene.ts";
 
 const lines = 50;
@@ -136,47 +136,13 @@ async function lookups({ scene, person, appliance, pid, note, signal }: Where): 
   ] as const) {
     note(`getNode and bare echo, ${text}`);
     const all = <T>(make: () => T) => Array.from({ length: atOnce }, make);
-    const { read, echo: bareEcho } = await compare(
+    const runs = await compare(
       all(() => () => ask(appliance)),
       all(() => () => ask(echo.jid)),
       pids,
       signal,
     );
-    figures.push(
-      { name: `concentrator.getNode.${name}.rate`, text: `getNode, ${text}`, value: read.perSecond, unit: "/s" },
-      {
-        name: `concentrator.getNode.${name}.p50`,
-        text: `getNode, ${text}: p50`,
-        value: percentile(read.took, 0.5),
-        unit: "ms",
-      },
-      {
-        name: `concentrator.getNode.${name}.p99`,
-        text: `getNode, ${text}: p99`,
-        value: percentile(read.took, 0.99),
-        unit: "ms",
-      },
-      {
-        name: `concentrator.getNode.${name}.processor`,
-        text: `getNode, ${text}: processor`,
-        value: read.answererMs,
-        unit: "ms",
-      },
-      { name: `concentrator.echo.${name}.rate`, text: `bare echo, ${text}`, value: bareEcho.perSecond, unit: "/s" },
-      {
-        name: `concentrator.echo.${name}.processor`,
-        text: `bare echo, ${text}: processor`,
-        value: bareEcho.answererMs,
-        unit: "ms",
-      },
-      {
-        name: `concentrator.getNode.${name}.ratio`,
-        text: `getNode : echo, ${text}`,
-        value: read.perSecond / bareEcho.perSecond,
-        unit: "",
-        target: { atLeast: 0.8 },
-      },
-    );
+    figures.push(...comparison({ bench: "concentrator", kind: "getNode", atLeast: 0.8 }, name, text, runs));
   }
   return figures;
 }

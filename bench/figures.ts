@@ -1,7 +1,7 @@
 // Figures: what was measured, in which unit, and what it should be.
 
 export interface Figure {
-  /** Stable, for programs: "readout.sequential.ratio". */
+  /** Stable, for programs: "concentrator.getNode.sequential.ratio". */
   readonly name: string;
   readonly text: string;
   readonly value: number;

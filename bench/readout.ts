@@ -7,8 +7,8 @@ import { namespace } from "#iot/generations.ts";
 import * as sensor from "#iot/sensor-data.wire.ts";
 import type { Element } from "#xml/element.ts";
 import { formattedBytes } from "#xml/size.ts";
-import { compare, type Run, startEcho } from "./compare.ts";
-import { type Figure, percentile } from "./figures.ts";
+import { compare, comparison, startEcho } from "./compare.ts";
+import type { Figure } from "./figures.ts";
 import { createScene, type Person, type Scene, until } from "./scene.ts";
 
 /** One person may have twenty readouts at once: the 128 come from eight people with sixteen each. */
@@ -35,6 +35,7 @@ export async function readoutFigures(note: (text: string) => void, signal: Abort
     throw new Error("the echo is of another size");
   note(`an answer has ${formattedBytes(sample)} bytes`);
 
+  const compared = { bench: "readout", kind: "readout", atLeast: 0.6 };
   const one = askers[0] as Asker;
   note("one after the other");
   const sequential = await compare([one.read], [one.echo], pids, signal);
@@ -44,8 +45,8 @@ export async function readoutFigures(note: (text: string) => void, signal: Abort
   const parallel = await compare(crowd("read"), crowd("echo"), pids, signal);
   return [
     { name: "readout.bytes", text: "answer of twenty fields", value: formattedBytes(sample), unit: "bytes" },
-    ...figuresOf("sequential", "one after the other", sequential),
-    ...figuresOf("parallel", `${people * eachAtOnce} under way`, parallel),
+    ...comparison(compared, "sequential", "one after the other", sequential),
+    ...comparison(compared, "parallel", `${people * eachAtOnce} under way`, parallel),
   ];
 }
 
@@ -120,30 +121,4 @@ function partnerOf({ session }: Person, appliance: string, node: NodeRef): Partn
   };
   const partner: Partner = { echoJid: "", read: () => ask(appliance), echo: () => ask(partner.echoJid) };
   return partner;
-}
-
-function figuresOf(name: string, text: string, { read, echo }: { read: Run; echo: Run }): Figure[] {
-  const of = (kind: string, what: string, { perSecond, took, answererMs, brokerMs }: Run): Figure[] => [
-    { name: `readout.${name}.${kind}.rate`, text: `${what}, ${text}`, value: perSecond, unit: "/s" },
-    { name: `readout.${name}.${kind}.p50`, text: `${what}, ${text}: p50`, value: percentile(took, 0.5), unit: "ms" },
-    { name: `readout.${name}.${kind}.p99`, text: `${what}, ${text}: p99`, value: percentile(took, 0.99), unit: "ms" },
-    { name: `readout.${name}.${kind}.processor`, text: `${what}, ${text}: processor`, value: answererMs, unit: "ms" },
-    {
-      name: `readout.${name}.${kind}.broker`,
-      text: `${what}, ${text}: broker's processor`,
-      value: brokerMs,
-      unit: "ms",
-    },
-  ];
-  return [
-    ...of("readout", "readout", read),
-    ...of("echo", "bare echo", echo),
-    {
-      name: `readout.${name}.ratio`,
-      text: `readout : echo, ${text}`,
-      value: read.perSecond / echo.perSecond,
-      unit: "",
-      target: { atLeast: 0.6 },
-    },
-  ];
 }

@@ -14,7 +14,7 @@ import { element } from "#xml/element.ts";
 import { parse } from "#xml/parser.ts";
 import { createSession, type Session } from "#xmpp/session.ts";
 import { clientNs, StanzaError } from "#xmpp/stanza.ts";
-import { compare } from "./compare.ts";
+import { compare, comparison, startComponentEcho } from "./compare.ts";
 import { type Figure, percentile } from "./figures.ts";
 import { fill, gatewayOf, keyOf, nodeOf, ownerOf, perGateway, reader, tagsOf } from "./registry-mass.ts";
 import { searchFigures } from "./registry-searches.ts";
@@ -259,11 +259,8 @@ async function deciding(scene: Scene, database: string, note: Note, signal: Abor
     if (answer?.attrs.result !== "true") throw new Error(`not granted: ${JSON.stringify(answer)}`);
     return answer;
   };
-  const order = join(scene.folder, "echo.json");
   const component = { host: "127.0.0.1", port: scene.prosody.ports.component, jid: echoJid, secret };
-  writeFileSync(order, JSON.stringify({ component, answer: await ask(service) }), { mode: 0o600 });
-  const echo = await startProgram("the echo", ["bench/registry-echo.ts", order], signal);
-  scene.use(echo.child);
+  const echo = await startComponentEcho(scene, component, await ask(service), signal);
   const figures: Figure[] = [];
   for (const [name, text, atOnce] of [
     ["sequential", "one after the other", 1],
@@ -271,37 +268,9 @@ async function deciding(scene: Scene, database: string, note: Note, signal: Abor
   ] as const) {
     note(`canRead and bare echo, ${text}`);
     const all = (to: string) => Array.from({ length: atOnce }, () => () => ask(to));
-    const pids = { read: registry.child.pid, echo: echo.child.pid, broker: () => scene.prosody.pid() };
-    const { read, echo: bare } = await compare(all(service), all(echoJid), pids, signal);
-    figures.push(
-      { name: `registry.canRead.${name}.rate`, text: `canRead, ${text}`, value: read.perSecond, unit: "/s" },
-      {
-        name: `registry.canRead.${name}.p99`,
-        text: `canRead, ${text}: p99`,
-        value: percentile(read.took, 0.99),
-        unit: "ms",
-      },
-      {
-        name: `registry.canRead.${name}.processor`,
-        text: `canRead, ${text}: processor`,
-        value: read.answererMs,
-        unit: "ms",
-      },
-      { name: `registry.echo.${name}.rate`, text: `bare echo, ${text}`, value: bare.perSecond, unit: "/s" },
-      {
-        name: `registry.echo.${name}.processor`,
-        text: `bare echo, ${text}: processor`,
-        value: bare.answererMs,
-        unit: "ms",
-      },
-      {
-        name: `registry.canRead.${name}.ratio`,
-        text: `canRead : echo, ${text}`,
-        value: read.perSecond / bare.perSecond,
-        unit: "",
-        target: { atLeast: 0.7 },
-      },
-    );
+    const pids = { read: registry.child.pid, echo: echo.pid, broker: () => scene.prosody.pid() };
+    const runs = await compare(all(service), all(echo.jid), pids, signal);
+    figures.push(...comparison({ bench: "registry", kind: "canRead", atLeast: 0.7 }, name, text, runs));
   }
   return figures;
 }
