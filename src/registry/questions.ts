@@ -65,25 +65,54 @@ export function createQuestions(deps: QuestionsDeps): Questions {
   const byDomain = rate(600, 600);
   const noticed = createRate(clock, 1, 86_400_000, countedSendersMax);
   const unshown = new Map<string, number>();
+  /** Keys of questions that somebody is about to send, and of those that went out and are not kept as sent yet. */
+  const going = new Set<string>();
+  const unnoted = new Set<string>();
   /** Resolves when something waits to be sent. */
   let wake = Promise.withResolvers<void>();
 
-  const send = async (question: Question): Promise<void> => {
-    const thing = await store.thingById(question.thing);
+  /** As it is kept now, when it is still open and went out no more since it was `seen`. */
+  const unchanged = async (seen: Question): Promise<Question | undefined> => {
+    const now = await store.question(seen.key);
+    if (now?.open === true && now.sentAt === seen.sentAt) return now;
+    unnoted.delete(seen.key);
+    return undefined;
+  };
+  const send = async (seen: Question): Promise<void> => {
+    // Whoever sends it already sends it as it is kept then.
+    if (going.has(seen.key)) return;
+    going.add(seen.key);
+    try {
+      await sendOne(seen);
+    } finally {
+      going.delete(seen.key);
+    }
+  };
+  const sendOne = async (seen: Question): Promise<void> => {
+    const thing = await store.thingById(seen.thing);
     if (thing === undefined) return;
     // Kept, and found again by the rounds once there is a way.
-    if (reach.isAway(question.owner)) {
-      if (reach.mayWait(question.owner, question.key)) return;
-      return store.change(records => records.closeQuestion(question.key));
+    if (reach.isAway(seen.owner)) {
+      if (reach.mayWait(seen.owner, seen.key)) return;
+      return store.change(records => records.closeQuestion(seen.key));
     }
-    if (!connection.online || !toOwner.take(question.owner)) return wake.resolve();
-    const generation = await peers.generation(question.owner);
-    try {
-      connection.send(questionMessage(deps.jid, question, thing, generation));
-    } catch (error) {
-      return log.warning("question-unsent", { owner: question.owner, error });
+    const generation = await peers.generation(seen.owner);
+    const question = await unchanged(seen);
+    if (question === undefined) return;
+    if (!unnoted.has(question.key)) {
+      if (!connection.online || !toOwner.take(question.owner)) return wake.resolve();
+      try {
+        connection.send(questionMessage(deps.jid, question, thing, generation));
+      } catch (error) {
+        return log.warning("question-unsent", { owner: question.owner, error });
+      }
+      // A disk that takes no note of it is no reason to ask a person twice.
+      unnoted.add(question.key);
+      const [oldest = ""] = unnoted;
+      if (unnoted.size > countedSendersMax) unnoted.delete(oldest);
     }
     await store.change(records => records.questionSent(question.key, clock.now(), question.tries + 1));
+    unnoted.delete(question.key);
   };
 
   const tooMany = async (records: Records, { thing, remote }: Unanswered): Promise<string | undefined> => {
@@ -103,6 +132,7 @@ export function createQuestions(deps: QuestionsDeps): Questions {
     const now = clock.now();
     const before = await records.openQuestion(thing.id, kind, remote);
     if (before !== undefined) {
+      if (unnoted.has(before.key)) return undefined;
       if (before.sentAt === 0) {
         const wide = before.categories | categories;
         const both = before.names.length === 0 || names.length === 0 ? [] : [...new Set([...before.names, ...names])];
