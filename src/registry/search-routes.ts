@@ -32,7 +32,8 @@ export function searchRoutes(service: Service): Route[] {
       rates.take(fromBare, search.distributed && federation.isOpen);
       const own = await foundHere(service, search, signal);
       rates.learn(fromBare, search, own);
-      if (!search.distributed || !federation.isOpen || search.offset > 0 || own.more) return wire.found.encode(own, ns);
+      const goesOn = search.distributed && search.offset === 0 && !own.more && isAnybodys(search);
+      if (!goesOn || !federation.isOpen) return wire.found.encode(own, ns);
       const { count } = page(search.maxCount);
       const harvests = await federation.ask(search, count, own.things.length === 0);
       const { found, asked } = merged(own, harvests, count);
@@ -58,7 +59,9 @@ function registryRoutes(service: Service, federation: Federation, rates: SearchR
       const own = await foundHere(service, { ...search, offset: 0 }, signal);
       const { count } = page(search.maxCount);
       const { found } =
-        own.things.length > 0 ? { found: own } : merged(own, await federation.askParent(search, count, qid), count);
+        own.things.length > 0 || !isAnybodys(search)
+          ? { found: own }
+          : merged(own, await federation.askParent(search, count, qid), count);
       return wire.result.encode({ qid, found: found.things.length > 0 ? found : undefined }, ns);
     }),
     route(["set"], ns, wire.result, async (_, { fromBare }) => {
@@ -76,6 +79,9 @@ async function foundHere(service: Service, search: wire.Search, signal: AbortSig
     criteria === undefined ? [] : await searched(service, criteria, { offset: search.offset, count: rows }, signal);
   return foundIn(service, things, count);
 }
+
+/** Not for a KEY: that finds nothing anywhere, and goes to nobody else (DISCO-KEY-02). */
+const isAnybodys = ({ operators }: wire.Search): boolean => criteriaOf(operators) !== undefined;
 
 /** Bounded, and refused in words: right after a start a registry of a million things is not ready yet. */
 async function searched(

@@ -7,6 +7,7 @@ import { StanzaError } from "#xmpp/stanza.ts";
 import {
   bob,
   claimedMeter,
+  claimKey,
   disco,
   gateway,
   gatewayFull,
@@ -91,6 +92,19 @@ describe("peers", () => {
     await claimedMeter(pipe);
     expect(payloadText(await search(""))).not.toContain("asked");
     expect(parts(await search("distributed='true' offset='1'"))).toEqual([]);
+    expect(questions).toEqual([]);
+  });
+
+  it("DISCO-KEY-02: a search for a KEY is passed on to nobody, and finds nothing anywhere", async () => {
+    const answer = () => found(thing("gw1@peer.example", "p1"));
+    const questions = await open({ [peer]: answer, [parent]: answer }, { peers: [peer], parent, children: [child] });
+    await claimedMeter(pipe);
+    const byKey = `${byClass}<strEq name='Key' value='${claimKey}'/>`;
+    expect(payloadText(await search("distributed='true'", undefined, byKey))).toBe(
+      `<found xmlns='${disco}' more='false'/>`,
+    );
+    const below = await pipe.iq("get", child, `<query xmlns='${disco}' qid='q1'><search>${byKey}</search></query>`);
+    expect(payloadText(below)).toBe(`<result xmlns='${disco}' qid='q1'/>`);
     expect(questions).toEqual([]);
   });
 
