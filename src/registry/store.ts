@@ -126,7 +126,7 @@ export interface Reads extends TokenReads {
   thingsOf(jid: string, owner: string): readonly Thing[];
   /** In order of `id`. */
   thingsOwned(owner: string, offset: number, count: number): readonly Thing[];
-  /** Unclaimed things with that digest, two at most: one too many is enough to know. */
+  /** Unclaimed things with that digest, two at most: one too many is enough to know. Empty parts of `ref` are any. */
   claimable(digest: Uint8Array, ref: NodeRef | undefined): readonly Thing[];
   countThings(jid: string): number;
   hasThings(jid: string): boolean;

@@ -241,6 +241,18 @@ describe("claims", () => {
     expect(outcome(await mine(pipe, meterTags(), meter))).toBe("result");
   });
 
+  it("DISCO-MINE-01: each part of an address narrows by itself, and an empty one does not", async () => {
+    await register(pipe);
+    await register(pipe, "id='clone' src='MeteringTopology' pt='attic'");
+    const claim = async (attrs: string) => payloadText(await mine(pipe, meterTags(), attrs)) || "none";
+    const several = ["src='MeteringTopology'", "id='' src='' pt=''"];
+    const none = ["pt='cellar'", "id='mbus-12' pt='attic'", "id='MBUS-12'"];
+    for (const attrs of [...several, ...none]) expect(await claim(attrs), attrs).toContain("item-not-found");
+    await pipe.clock.advance(60_000);
+    expect(await claim("pt='attic'")).toContain("id='clone'");
+    expect(await claim("id='mbus-12'")).toContain("id='mbus-12'");
+  });
+
   it("DISCO-MINE-02: two unclaimed things with one KEY belong to nobody, and the operator is told", async () => {
     await register(pipe);
     await register(pipe, "id='clone'");

@@ -61,8 +61,9 @@ export function thingRecords(
     "owner = ? AND state IN ('public','private','removed','disowning') ORDER BY id LIMIT ? OFFSET ?",
   );
   const byDigest = select("claim_digest = ? AND state = 'unclaimed' LIMIT 2");
+  // Each part of an address that is given narrows by itself (DISCO-MINE-01).
   const byDigestAt = select(
-    "claim_digest = ? AND state = 'unclaimed' AND node = ? AND source = ? AND partition = ? LIMIT 2",
+    "claim_digest = ? AND state = 'unclaimed' AND ? IN ('', node) AND ? IN ('', source) AND ? IN ('', partition) LIMIT 2",
   );
   const count = database.prepare<[string], { n: number }>("SELECT count(*) AS n FROM thing WHERE jid = ?");
   const anyOf = database.prepare("SELECT 1 FROM thing WHERE jid = ? LIMIT 1");
