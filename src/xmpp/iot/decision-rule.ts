@@ -135,7 +135,8 @@ export function createDecisionRule(deps: DecisionRuleDeps): DecisionRule {
     const outcomes = await leaving(signal, questions.ask(service, keys, tokens));
     const again = keys.filter((_, at) => isOvertaken(outcomes[at]));
     if (again.length === 0) return outcomes;
-    const second = await leaving(signal, questions.ask(service, again, tokens));
+    // Whose answer it is may be what changed.
+    const second = await leaving(signal, questions.ask(deps.service() ?? service, again, tokens));
     return outcomes.map((one, at) =>
       isOvertaken(one) ? (second[again.indexOf(keys[at] as DecisionKey)] as Outcome) : one,
     );

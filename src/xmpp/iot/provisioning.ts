@@ -94,6 +94,7 @@ export function createProvisioning(deps: ProvisioningDeps): Provisioning {
   const questions = createServiceQuestions({
     connection: deps.connection,
     memory,
+    service: () => service,
     clock,
     log,
     strictXsd: deps.strictXsd ?? false,

@@ -32,6 +32,8 @@ export type Outcome = { readonly answer: Answer } | { readonly failed: FailedQue
 export interface ServiceQuestionsDeps {
   readonly connection: Pick<Connection, "online" | "request">;
   readonly memory: DecisionMemory;
+  /** The one that decides now. */
+  readonly service: () => Service | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Ask exactly as the schema has it, for services that insist. */
@@ -86,6 +88,11 @@ export function createServiceQuestions(deps: ServiceQuestionsDeps): ServiceQuest
     if (waited && isKnownAway()) {
       done();
       return batch.map(() => ({ failed: "away" }));
+    }
+    // Another one decides since: what this one would say must not be kept as the other's word (PROV-TRUST-01).
+    if (deps.service()?.jid !== service.jid) {
+      done();
+      return batch.map(() => ({ failed: "overtaken" }));
     }
     // Taken when the question goes out, not when it was queued: what was cleared before then is already in its answer.
     const epoch = memory.epoch;

@@ -441,6 +441,28 @@ describe("memory", () => {
     expect(await clear("", "prov2.hub.example")).toBe("result");
     expect(() => provisioning.serviceFound({ jid: "eve@hub.example", generation: "nf" })).toThrow();
   });
+
+  it("PROV-TRUST-01, PROV-CACHE-05: what was asked of a former service counts no more: on its way or still waiting, the new one is asked", async () => {
+    const former: (() => void)[] = [];
+    link.script = sent =>
+      sent.to === service ? new Promise(resolve => former.push(() => resolve(yes(sent)))) : no(sent);
+    const asked = Array.from({ length: 12 }, (_, n) =>
+      ask(question("read", [meter], ["Energy"], ["momentary"], `c${n}@hub.example`)),
+    );
+    await clock.advance(0);
+    expect(former).toHaveLength(8);
+    provisioning.serviceFound({ jid: "prov2.hub.example", generation: "nfi" });
+    for (let turn = 0; turn < 4; turn++) {
+      for (const answer of former.splice(0)) answer();
+      await clock.advance(0);
+    }
+    for (const opinions of await Promise.all(asked)) expect(granted(opinions[0])).toBeUndefined();
+    expect(link.sent.filter(({ to }) => to === service)).toHaveLength(8);
+    expect(database.prepare("SELECT sum(allow) AS allowed, count(*) AS n FROM decisions").get()).toEqual({
+      allowed: 0,
+      n: 12,
+    });
+  });
 });
 
 describe("clearCache", () => {
