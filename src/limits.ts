@@ -507,6 +507,8 @@ export const queryMessagesPerSecondMax = 20;
 /** Rows of a report's table are printed together at the latest after this: long enough to know how wide they are. */
 export const tableHeldMs = 500;
 export const sniffersPerNodeMax = 5;
+/** Of one bare JID at one node: less than all, so that who forgot his does not keep out the one who comes to help. */
+export const sniffersPerCallerAndNodeMax = 3;
 export const sniffersPerCallerMax = 10;
 /** Granted when nothing else is asked for, and at most (CON-SNIFF-02). */
 export const snifferMs = 3_600_000;

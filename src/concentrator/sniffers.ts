@@ -5,7 +5,14 @@ import { createBroadcast } from "#base/broadcast.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { createScope } from "#base/scope.ts";
-import { snifferMs, snifferMsMax, sniffersPerCallerMax, sniffersPerNodeMax, sniffItemsMax } from "#limits.ts";
+import {
+  snifferMs,
+  snifferMsMax,
+  sniffersPerCallerAndNodeMax,
+  sniffersPerCallerMax,
+  sniffersPerNodeMax,
+  sniffItemsMax,
+} from "#limits.ts";
 import type { Admission } from "./admission.ts";
 import { createAudit } from "./audit.ts";
 import type { Caller } from "./contract/caller.ts";
@@ -88,10 +95,16 @@ export function createSniffers(deps: SniffersDeps): Sniffers {
   };
 
   const refuseMore = (caller: Caller, node: TreeNode) => {
-    const all = [...active.values()];
-    if (all.filter(one => one.node === node).length >= sniffersPerNodeMax)
+    const here = [...active.values()].filter(one => one.node === node);
+    const isHis = (one: Entry) => one.caller.bareJid === caller.bareJid;
+    if (here.filter(isHis).length >= sniffersPerCallerAndNodeMax)
+      throw new Refusal(
+        "busy",
+        `${sniffersPerCallerAndNodeMax} sniffers of yours listen to this node already; remove one.`,
+      );
+    if (here.length >= sniffersPerNodeMax)
       throw new Refusal("busy", `${sniffersPerNodeMax} sniffers listen to this node already.`);
-    if (all.filter(one => one.caller.bareJid === caller.bareJid).length >= sniffersPerCallerMax)
+    if ([...active.values()].filter(isHis).length >= sniffersPerCallerMax)
       throw new Refusal("busy", `${sniffersPerCallerMax} sniffers of yours are active already; remove one.`);
   };
 
@@ -197,10 +210,10 @@ export function createSniffers(deps: SniffersDeps): Sniffers {
   return {
     async registerSniffer(caller, ref, wanted, signal) {
       const node = await required(caller, ref, "sniff", signal);
-      refuseMore(caller, node);
       if (node.opened?.device.sniff === undefined)
         throw new Refusal("not-acceptable", "There is nothing to listen to on this node, or its line is not open.");
       const expires = grantedUntil(wanted);
+      refuseMore(caller, node);
       const { entry, items } = open(caller, node, expires, signal);
       return {
         id: entry.id,

@@ -7,7 +7,7 @@ import { expect, it } from "vitest";
 import { generationNames, namespace } from "#iot/generations.ts";
 import {
   queriesPerCallerMax,
-  sniffersPerNodeMax,
+  sniffersPerCallerAndNodeMax,
   sourceSubscriptionsPerCallerMax,
   subscriptionsPerCallerMax,
 } from "#limits.ts";
@@ -109,7 +109,10 @@ it("EV-SUB-01, CON-SUB-01, CON-SNIFF-08, CON-QRY-05: a million from one JID", as
     at => ({ type: "set", from: `${owner}-${at}`, payload: sniff }),
     others,
   );
-  expect(sniffers).toEqual({ taken: sniffersPerNodeMax, "resource-constraint": 150_000 - sniffersPerNodeMax });
+  expect(sniffers).toEqual({
+    taken: sniffersPerCallerAndNodeMax,
+    "resource-constraint": 150_000 - sniffersPerCallerAndNodeMax,
+  });
 
   const query = parse(`<executeNodeQuery xmlns='${con}' id='tap' command='Listen'/>`);
   const queries = await flood(

@@ -64,11 +64,9 @@ describe("registration", () => {
 
   it("CON-SNIFF-08: quotas of a node and of a caller; each is in the log and on the node", async () => {
     await using it = await commandScene();
-    for (let n = 0; n < 5; n++) await granted(listen(it));
-    expect(conditionOf(await listen(it))).toBe("resource-constraint");
-    for (let n = 0; n < 4; n++) await granted(listen(it, "a"));
+    for (const id of ["line", "line", "line", "a", "a", "a", "child", "child", "child"]) await granted(listen(it, id));
     const last = await granted(listen(it, "b"));
-    expect(conditionOf(await listen(it, "child", { from: "owner@example.org/other" }))).toBe("resource-constraint");
+    expect(conditionOf(await listen(it, "b", { from: "owner@example.org/other" }))).toBe("resource-constraint");
     const shown = await it.ask("get", "getNode", `${node("b")} messages='true'`);
     expect(shown).toContain("owner@example.org listens");
     await leave(it, last.snifferId, owner, "b");
@@ -78,6 +76,32 @@ describe("registration", () => {
       .filter(one => one.includes("sniffer"));
     expect(logged.length).toBeGreaterThanOrEqual(11);
     expect(logged.join()).toContain(owner);
+  });
+
+  it("CON-SNIFF-08: nobody takes all sniffers of a node, whatever devices he listens with", async () => {
+    const other: Rule = {
+      name: "other",
+      ask: ({ caller, nodes, right, categories, names }) =>
+        caller.bareJid === "other@example.org" && (right === "view" || right === "sniff")
+          ? nodes.map(one => ({ node: one, grant: { categories, names } }))
+          : [],
+    };
+    await using it = await commandScene([other]);
+    const [first] = [
+      await granted(listen(it)),
+      await granted(listen(it, "line", { from: "owner@example.org/cli" })),
+      await granted(listen(it, "line", { from: "owner@example.org/desk" })),
+    ];
+    const refused = await listen(it, "line", { from: "owner@example.org/fourth" });
+    expect(conditionOf(refused)).toBe("resource-constraint");
+    expect(refused).toContain("3 sniffers of yours listen to this node already; remove one.");
+    // What is left is for others, until the node has enough.
+    await granted(listen(it, "line", { from: "other@example.org/x" }));
+    await granted(listen(it, "line", { from: "other@example.org/x" }));
+    const full = await listen(it, "line", { from: "other@example.org/x" });
+    expect(full).toContain("5 sniffers listen to this node already");
+    expect(await leave(it, first.snifferId)).toBe("");
+    await granted(listen(it));
   });
 
   it("CON-SNIFF-03: removed by its registrant alone, or by who manages the node", async () => {
