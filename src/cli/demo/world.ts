@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { systemClock } from "#base/clock.ts";
 import { formatValue } from "#contract/field.ts";
 import { parseNode } from "#contract/node.ts";
-import type { Servers, StartBroker } from "#lab/broker.ts";
+import type { Broker, Servers, StartBroker } from "#lab/broker.ts";
 import { createAuthority } from "#lab/certificates.ts";
 import { freePorts } from "#lab/ports.ts";
 import { startProsody } from "#lab/prosody.ts";
@@ -23,9 +23,15 @@ import { createProgram, type Program } from "./programs.ts";
 export interface World extends AsyncDisposable {
   readonly domain: string;
   readonly serviceJid: string;
+  readonly broker: Broker;
+  /** The same one unless the people are elsewhere. */
+  readonly peoplesBroker: Broker;
+  /** Where `broker` listens for other servers, and whose certificates it believes; undefined where it talks to none. */
+  readonly servers: Servers | undefined;
   readonly devices: Devices;
   readonly edge: Program;
   readonly registry: Program;
+  readonly registryConfig: string;
   readonly dataFolder: string;
   print(line: string): void;
   /** Bare JID of the appliance, known once it was online. */
@@ -99,14 +105,9 @@ export async function startWorld(
         );
   const devices = started.use(await startDevices(join(folder, "mosquitto"), systemClock, signal));
 
+  const registryConfig = writeRegistryConfig(folder, broker.ports.component, secret);
   const registry = started.use(
-    createProgram(
-      "the registry",
-      "registry/main.ts",
-      ["--config", writeRegistryConfig(folder, broker.ports.component, secret)],
-      systemClock,
-      signal,
-    ),
+    createProgram("the registry", "registry/main.ts", ["--config", registryConfig], systemClock, signal),
   );
   await registry.start();
   const dataFolder = join(folder, "edge");
@@ -127,35 +128,39 @@ export async function startWorld(
   started.use(pointTo({ identities, dataFolder }));
 
   const stack = started.move();
-  return createWorld({
-    folder,
-    dataFolder,
-    devices,
-    edge,
-    registry,
-    print,
-    signal,
-    identities,
-    known,
-    dispose: () => stack.disposeAsync(),
-  });
+  const servers = link?.here;
+  return createWorld(
+    { domain, serviceJid, broker, peoplesBroker, servers, devices, edge, registry, registryConfig, dataFolder, print },
+    { signal, identities, known, dispose: () => stack.disposeAsync() },
+  );
 }
 
 interface Parts {
-  readonly folder: string;
-  readonly dataFolder: string;
   /** Where the other terminal finds the people; of ours `known` is believed, for another demonstration may run beside this. */
   readonly identities: string;
   readonly known: ReadonlyMap<string, Identity>;
-  readonly devices: Devices;
-  readonly edge: Program;
-  readonly registry: Program;
-  readonly print: (line: string) => void;
   readonly signal: AbortSignal;
   readonly dispose: () => Promise<void>;
 }
 
-function createWorld({ dataFolder, identities, known, devices, edge, registry, print, signal, dispose }: Parts): World {
+/** What is in the world from its start, as the world has it. */
+type Standing = Pick<
+  World,
+  | "domain"
+  | "serviceJid"
+  | "broker"
+  | "peoplesBroker"
+  | "servers"
+  | "devices"
+  | "edge"
+  | "registry"
+  | "registryConfig"
+  | "dataFolder"
+  | "print"
+>;
+
+function createWorld(standing: Standing, { identities, known, signal, dispose }: Parts): World {
+  const { devices, dataFolder } = standing;
   const clients = new Map<string, Promise<Client>>();
   let appliance = "";
 
@@ -176,13 +181,7 @@ function createWorld({ dataFolder, identities, known, devices, edge, registry, p
   };
 
   return {
-    domain,
-    serviceJid,
-    devices,
-    edge,
-    registry,
-    dataFolder,
-    print,
+    ...standing,
     applianceJid: () => appliance,
     status,
     async statusWhere(wanted) {
