@@ -7,16 +7,19 @@ import {
   ana,
   anaFull,
   bob,
+  canRead,
   claimedMeter,
   claimKey,
   disco,
   gateway,
   gatewayFull,
+  lastQuestion,
   meter,
   meterTags,
   mine,
   openPipe,
   outcome,
+  owning,
   type Pipe,
   payloadOf,
   payloadText,
@@ -71,6 +74,29 @@ describe("namespaces and disco", () => {
       expect(pushed[1]).toContain(`<clearCache xmlns='urn:${generation}:iot:prov:d:1.0'`);
     });
 
+  for (const generation of ["nfi", "nf", "ieee"])
+    it(`DISCO-NS-02: every other element of the interface in ${generation} too`, async () => {
+      const ns = `urn:${generation}:iot:disco:1.0`;
+      const say = async (type: "get" | "set", from: string, payload: string) =>
+        payloadText(await pipe.iq(type, from, payload.replace("/>", ` xmlns='${ns}'/>`))).replaceAll("'", "");
+      const first = `<register xmlns='${ns}' ${meter}>${meterTags()}</register>`;
+      pipe.answers(gatewayFull, () => "ok");
+      await pipe.iq("set", gatewayFull, first);
+      await pipe.comesOnline(gatewayFull);
+      expect(await say("set", gatewayFull, `<update ${meter}/>`)).toBe(`<disowned xmlns=${ns}/>`);
+      await pipe.iq("set", anaFull, `<mine xmlns='${ns}'>${meterTags()}</mine>`);
+      expect(payloadText(await pipe.iq("set", gatewayFull, first))).toMatch(new RegExp(`^<claimed xmlns='${ns}' `));
+      const search = `<search xmlns='${ns}'><strEq name='CLASS' value='HeatMeter'/></search>`;
+      expect(payloadText(await pipe.iq("get", anaFull, search))).toMatch(new RegExp(`^<found xmlns='${ns}' .*<thing `));
+      expect(await say("set", anaFull, `<remove jid='${gateway}' ${meter}/>`)).toBe("");
+      expect(pipe.pushedTo(gateway).at(-1)).toContain(`<removed xmlns='${ns}'`);
+      const before = pipe.pushedTo(gateway).length;
+      expect(await say("set", anaFull, `<disown jid='${gateway}' ${meter}/>`)).toBe("");
+      expect(pipe.pushedTo(gateway)[before]).toContain(`<disowned xmlns='${ns}'`);
+      expect(await say("set", gatewayFull, `<unregister ${meter}/>`)).toBe("");
+      expect(await thing()).toBeUndefined();
+    });
+
   it("DISCO-NS-02: a device that does not serve its last generation is told in nf, then ieee, and that is remembered", async () => {
     const ns = "urn:nfi:iot:disco:1.0";
     pipe.answers(gatewayFull, payload => (payload.ns.startsWith("urn:ieee") ? "ok" : "feature-not-implemented"));
@@ -95,8 +121,10 @@ describe("addresses, tags, KEY", () => {
 
   it("DISCO-ADDR-02: the resource of a JID in a payload does not matter, and none is ever sent", async () => {
     await claimedMeter(pipe);
-    const removed = await pipe.iq("set", anaFull, `<remove xmlns='${disco}' jid='${gateway}/plcs' ${meter}/>`);
-    expect(outcome(removed)).toBe("result");
+    const told = (name: string, inner = "") =>
+      pipe.iq("set", anaFull, `<${name} xmlns='${disco}' jid='GW9@hub.example/plcs' ${meter}>${inner}</${name}>`);
+    for (const [name, inner] of [["update", "<str name='ROOM' value='K'/>"], ["remove"], ["disown"]] as const)
+      expect([name, outcome(await told(name, inner))]).toEqual([name, "result"]);
     expect(pipe.sent.filter(text => / jid='[^']*\//.test(text))).toEqual([]);
   });
 
@@ -371,10 +399,13 @@ describe("claims", () => {
 describe("remove, update, unregister, disown", () => {
   it("DISCO-RM-01: tags go, the owner stays, and the thing is told after the owner", async () => {
     await claimedMeter(pipe);
+    const before = pipe.sent.length;
     await pipe.iq("set", anaFull, `<remove xmlns='${disco}' jid='${gateway}' ${meter}/>`);
     expect(await tags()).toEqual([]);
     expect((await thing())?.owner).toBe(ana);
-    expect(pipe.pushedTo(gateway).at(-1)).toBe(`<removed xmlns='${disco}' id='mbus-12' src='MeteringTopology'/>`);
+    const [first, second] = pipe.sent.slice(before);
+    expect(first).toMatch(new RegExp(`^<iq type='result' .*to='${anaFull}'`));
+    expect(second).toContain(`<removed xmlns='${disco}' id='mbus-12' src='MeteringTopology'/>`);
   });
 
   it("DISCO-UPD-01: only what is named changes; an empty text deletes, also a number; KEY changes nothing", async () => {
@@ -422,6 +453,36 @@ describe("remove, update, unregister, disown", () => {
     expect(await thing()).toMatchObject({ state: "orphaned", owner: undefined });
     expect(await tags()).toEqual([]);
   });
+
+  for (const [id, end] of [
+    ["DISCO-UNREG-01", () => pipe.iq("set", gatewayFull, `<unregister xmlns='${disco}' ${meter}/>`)],
+    ["DISCO-DISOWN-01", () => disown()],
+  ] as const)
+    it(`${id}: the rules and the questions of that thing go, and those of its neighbour stay`, async () => {
+      await claimedMeter(pipe);
+      const [next, eve] = ["id='next'", "eve@city.example"];
+      const answer = (at: string, caller: string, key: string) =>
+        `<canReadRule xmlns='${owning}' jid='${gateway}' ${at} remoteJid='${caller}' key='${key}' result='true'><fromJid/></canReadRule>`;
+      await register(pipe, next, meterTags("n".repeat(32)));
+      await mine(pipe, meterTags("n".repeat(32)));
+      const decided = async (at: string, ref: typeof refOf) => {
+        await canRead(pipe, `<nd ${at}/>`, bob);
+        await canRead(pipe, `<nd ${at}/>`, eve);
+        const said = answer(at, eve, lastQuestion(pipe).key);
+        expect(outcome(await pipe.iq("set", anaFull, said))).toBe("result");
+        const { id = 0 } = (await pipe.store.thing(gateway, ref)) ?? {};
+        expect(await pipe.store.countRules(id)).toBe(1);
+        return { id, key: (await pipe.store.openQuestionsOf(id, "read"))[0]?.key ?? "" };
+      };
+      const gone = await decided(meter, refOf);
+      const stays = await decided(next, { nodeId: "next", sourceId: "", partition: "" });
+      expect(outcome(await end())).toBe("result");
+      expect(await pipe.store.countRules(gone.id)).toBe(0);
+      expect(await pipe.store.question(gone.key)).toBeUndefined();
+      expect(outcome(await pipe.iq("set", anaFull, answer(meter, bob, gone.key)))).toBe("item-not-found");
+      expect(await pipe.store.countRules(stays.id)).toBe(1);
+      expect((await pipe.store.question(stays.key))?.open).toBe(true);
+    });
 
   it("DISCO-DISOWN-01: offline, it is not allowed and nothing changes", async () => {
     await claimedMeter(pipe);
