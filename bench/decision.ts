@@ -53,11 +53,13 @@ export async function decisionFigures(note: (text: string) => void, signal: Abor
         return Promise.reject(new Error("the service was asked although the answer was known"));
       },
     };
+    const service = () => ({ jid: "things.example.org", generation: "nf" }) as const;
+    const deps = { connection, memory, service, clock: systemClock, log: silentLog, strictXsd: false };
     const rule = createDecisionRule({
       memory,
-      questions: createServiceQuestions({ connection, memory, clock: systemClock, log: silentLog, strictXsd: false }),
+      questions: createServiceQuestions(deps),
       rate: createQuestionRate(systemClock),
-      service: () => ({ jid: "things.example.org", generation: "nf" }),
+      service,
       account: () => "isthmus@example.org",
       thingOf: ref => ref,
       ownerOf: () => "owner@example.org",

@@ -7,8 +7,8 @@ import type { Grant as Role } from "./grants.ts";
 /** Times are milliseconds since 1970 UTC. */
 export type Basis =
   | { readonly kind: "owner"; readonly of: "node" | "appliance" | "something" }
-  /** It is the service itself. */
-  | { readonly kind: "decider" }
+  /** It is the service itself, or the registry. */
+  | { readonly kind: "decider" | "registry" }
   | { readonly kind: "role"; readonly role: Role }
   | { readonly kind: "contact" }
   | ServiceBasis;

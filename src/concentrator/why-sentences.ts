@@ -94,6 +94,8 @@ function basis(because: Basis, caller: string): Line[] {
       return [
         { text: `It is ${caller} who decides for the owners: he sees whether the appliance is there, and no more.` },
       ];
+    case "registry":
+      return [{ text: `It is ${caller} who keeps the register: he sees whether the appliance is there, and no more.` }];
     case "contact":
       return [{ text: `It is seen by ${caller} as by any contact.` }];
     case "role":

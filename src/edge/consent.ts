@@ -15,18 +15,22 @@ export interface LettingIn {
 
 export interface LettingInDeps {
   readonly roles: Pick<Roles, "of">;
+  /** It is the registry, which has to see when we are there, and need not be the service that decides (PRES-SUB-01). */
+  readonly isRegistry: (bareJid: string) => boolean;
   readonly provisioning: Pick<Provisioning, "decideSubscription" | "explainSubscription">;
 }
 
-export function createLettingIn({ roles, provisioning }: LettingInDeps): LettingIn {
+export function createLettingIn({ roles, isRegistry, provisioning }: LettingInDeps): LettingIn {
   return {
     async decide(jid, signal) {
+      if (isRegistry(jid)) return "accept";
       if (roles.of(jid).length > 0) return "accept-and-subscribe";
       const decided = await provisioning.decideSubscription(jid, signal);
       if (decided.kind === "accept") return decided.subscribeBack ? "accept-and-subscribe" : "accept";
       return decided.kind === "decline" && decided.unanswered ? "decline-for-now" : decided.kind;
     },
     explain(jid) {
+      if (isRegistry(jid)) return { ...yes, rule: "services", because: { kind: "registry" } };
       const [role] = roles.of(jid);
       if (role !== undefined) return { ...yes, rule: "roles", because: { kind: "role", role } };
       const known = provisioning.explainSubscription(jid);

@@ -41,8 +41,12 @@ export interface KnownServices {
 export function createKnownServices(deps: KnownServicesDeps): KnownServices {
   const { discovery, provisioning, publishing, updates, events, changes } = deps;
   const all = new Set<string>();
-  // Known from earlier runs.
-  for (const one of [discovery.service, provisioning.service]) if (one) all.add(one.jid);
+  /** Those that are known from earlier runs too, and none that was replaced (PRES-IQ-02). */
+  const list = () => {
+    all.clear();
+    for (const one of [discovery.service, provisioning.service]) if (one) all.add(one.jid);
+  };
+  list();
   const search = createServiceSearch(
     deps.connection,
     deps.domain,
@@ -51,14 +55,14 @@ export function createKnownServices(deps: KnownServicesDeps): KnownServices {
       const speaks = registry && preferred("discovery", registry.features);
       if (registry && speaks)
         changes.found("registry", discovery.service?.jid, registry.jid, () => {
-          all.add(registry.jid);
           discovery.serviceFound({ jid: registry.jid, generation: speaks });
+          list();
         });
       const decides = decider && preferred("provisioningDevice", decider.features);
       if (decider && decides)
         changes.found("provisioning", provisioning.service?.jid, decider.jid, () => {
-          all.add(decider.jid);
           provisioning.serviceFound({ jid: decider.jid, generation: decides });
+          list();
         });
       if (found.pubsub) publishing.serviceFound(found.pubsub);
       if (found.software) updates.serviceFound(found.software);

@@ -142,6 +142,10 @@ export function createOwning({ settings, stores, tree, people, clock, log, ...de
     discovery,
     provisioning,
     parting,
-    lettingIn: createLettingIn({ roles: rights.roles, provisioning }),
+    lettingIn: createLettingIn({
+      roles: rights.roles,
+      isRegistry: jid => jid === discovery.service?.jid,
+      provisioning,
+    }),
   };
 }

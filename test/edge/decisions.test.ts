@@ -9,7 +9,19 @@ import { createDecisionMemory } from "#iot/decision-memory.ts";
 import { namespace } from "#iot/generations.ts";
 import { decisionsPerCallerMax } from "#limits.ts";
 import { callerOf, never } from "../concentrator/scene.ts";
-import { addressOf, decider, heat, no, type OwnedScene, ownedScene, rootRef, says, water, yes } from "./owned-scene.ts";
+import {
+  addressOf,
+  decider,
+  heat,
+  no,
+  type OwnedScene,
+  ownedScene,
+  registry,
+  rootRef,
+  says,
+  water,
+  yes,
+} from "./owned-scene.ts";
 
 const landlord = "landlord@hub.example";
 const tenant = "tenant@hub.example";
@@ -101,6 +113,21 @@ it("PROV-CANREAD-06: what the service takes away of it is not told any more, and
   names.splice(0);
   await it.clock.advance(30_000);
   expect(new Set(names)).toEqual(new Set([kept]));
+});
+
+it("PRES-SUB-01, PROV-ISFRIEND-01: registry, deciding service and the owner of any node are let in unasked, all others by the service's word", async () => {
+  const it = await house();
+  it.decide = no;
+  const asked = it.asked();
+  const decide = (jid: string) => it.rights.lettingIn.decide(jid, never);
+  // Both have to see us, or what they have to tell never reaches us; we do not have to see them.
+  expect([await decide(registry), await decide(decider)]).toEqual(["accept", "accept"]);
+  expect([await decide(landlord), await decide(tenant)]).toEqual(["accept-and-subscribe", "accept-and-subscribe"]);
+  expect(it.asked()).toBe(asked);
+  for (const jid of ["reg.hub.example.evil.example", `x@${registry}`, "other.hub.example", "eve@city.example"])
+    expect([jid, await decide(jid)]).toEqual([jid, "decline"]);
+  expect(it.asked()).toBe(asked + 4);
+  expect(it.rights.lettingIn.explain(registry)).toMatchObject({ rule: "services", deny: undefined });
 });
 
 it("PROV-THR-01: whoever is not that one service forgets nothing, ends nothing, lets nobody in and puts nobody out", async () => {

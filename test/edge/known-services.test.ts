@@ -1,0 +1,77 @@
+// The services the appliance knows, as it looks for them again and again: who is on that list may reach it, and nobody else by what
+// he calls himself.
+
+import { expect, it } from "vitest";
+import { silentLog } from "#base/log.ts";
+import { createKnownServices } from "#edge/known-services.ts";
+import { namespace } from "#iot/generations.ts";
+import type { Service } from "#iot/registration.ts";
+import { element } from "#xml/element.ts";
+import { manualClock } from "../support/manual-clock.ts";
+
+const info = "http://jabber.org/protocol/disco#info";
+const items = "http://jabber.org/protocol/disco#items";
+
+it("PRES-IQ-02: a service that was replaced is on the list no more, a domain that only looks like one never was", async () => {
+  const clock = manualClock();
+  const stop = new AbortController();
+  const offers = new Map<string, readonly string[]>([
+    ["reg.hub.example", [namespace("discovery", "nf")]],
+    ["prov.hub.example", [namespace("provisioningDevice", "nf")]],
+    ["chat.hub.example", []],
+  ]);
+  const decides: { service: Service | undefined } = { service: undefined };
+  const registers: { service: Service | undefined } = { service: undefined };
+  const services = createKnownServices({
+    connection: {
+      jid: "gw9@hub.example/e",
+      online: true,
+      send: () => {},
+      async request(_type, to, { ns }) {
+        if (ns === items)
+          return element(
+            "query",
+            items,
+            {},
+            [...offers.keys()].map(jid => element("item", items, { jid })),
+          );
+        const features = (offers.get(to ?? "") ?? []).map(one => element("feature", info, { var: one }));
+        return element("query", info, {}, [
+          element("identity", info, { category: "component", type: "x" }),
+          ...features,
+        ]);
+      },
+    },
+    domain: "hub.example",
+    discovery: {
+      get service() {
+        return registers.service;
+      },
+      serviceFound: found => void (registers.service = found),
+      registrySeen: () => {},
+    },
+    provisioning: {
+      get service() {
+        return decides.service;
+      },
+      serviceFound: found => void (decides.service = found),
+      serviceSeen: () => {},
+    },
+    publishing: { serviceFound: () => {} },
+    updates: { serviceFound: () => {} },
+    events: { serviceFound: () => {} },
+    changes: { found: (_kind, _known, _said, use) => use() },
+    clock,
+    log: silentLog,
+  });
+  const running = services.run(stop.signal);
+  await clock.advance(0);
+  expect([...services.all].sort()).toEqual(["prov.hub.example", "reg.hub.example"]);
+  offers.delete("prov.hub.example");
+  offers.set("prov2.hub.example", [namespace("provisioningDevice", "nfi")]);
+  services.look();
+  await clock.advance(0);
+  expect([...services.all].sort()).toEqual(["prov2.hub.example", "reg.hub.example"]);
+  stop.abort();
+  await running;
+});
