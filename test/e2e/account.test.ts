@@ -1,10 +1,8 @@
 // The account of the running appliance, from its first to its last day: another password by its owner's word, a registry that
 // another one pretends to be, out of service, and back with an invitation.
 
-import { execFile } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Client } from "#cli/connect.ts";
 import { describeNode, parseNode } from "#contract/node.ts";
@@ -12,6 +10,7 @@ import { info, infoNs } from "#iot/disco.wire.ts";
 import { namespaces } from "#iot/generations.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import { forever } from "../lab/scene.ts";
+import { prosodyInvite } from "../support/prosody-invite.ts";
 import { startPeer, until } from "../support/xmpp-peer.ts";
 import { applianceWith, domain, found, type House, ownerIn, service, startHouse, uriOf, writeBoot } from "./house.ts";
 
@@ -175,9 +174,7 @@ it("ACC-IBR-01, ACC-IBR-07: started again it makes no account by itself, and wit
   expect(account()).toEqual({ retired: "" });
   await house.edge.stop();
 
-  const config = join(house.folder, "prosody", "prosody.cfg.lua");
-  const { stdout } = await promisify(execFile)("prosodyctl", ["--config", config, "mod_invites", "generate", domain]);
-  const invite = stdout.trim().split("\n").at(-1) ?? "";
+  const invite = await prosodyInvite(join(house.folder, "prosody"), domain);
   const settings = JSON.parse(readFileSync(house.edgeConfig, "utf8")) as Record<string, unknown>;
   // The invitation says whose it is: the domain is not needed.
   const { domain: _, ...others } = settings;

@@ -1,10 +1,8 @@
 // An account made in band: with a real Prosody, and with brokers that want more than a machine can give.
 
-import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock as clock } from "#base/clock.ts";
 import { type Authority, type Certificate, createAuthority } from "#lab/certificates.ts";
@@ -14,6 +12,7 @@ import { parse } from "#xml/parser.ts";
 import { type Invite, parseInvite } from "#xmpp/invite.ts";
 import { fill } from "#xmpp/registration-form.ts";
 import type { Credentials } from "#xmpp/sasl.ts";
+import { prosodyInvite } from "../support/prosody-invite.ts";
 import {
   type Line,
   mechanismsOf,
@@ -131,11 +130,8 @@ describe("with Prosody", () => {
 });
 
 describe("by invitation (XEP-0445), with the modules that come with Prosody", () => {
-  const invite = async (): Promise<Invite> => {
-    const words = ["--config", `${home}/invited/prosody.cfg.lua`, "mod_invites", "generate", domain];
-    const { stdout } = await promisify(execFile)("prosodyctl", words);
-    return parseInvite(stdout.trim().split("\n").at(-1) ?? "");
-  };
+  const invite = async (address = domain): Promise<Invite> =>
+    parseInvite(await prosodyInvite(`${home}/invited`, address));
   const by = (one: Invite, more: Partial<PeerOptions> = {}) =>
     at(invited.ports.tls, { register: { prefix: "edge", invite: one }, ...more });
   const online = async (options: PeerOptions) => {
@@ -189,7 +185,7 @@ describe("by invitation (XEP-0445), with the modules that come with Prosody", ()
   });
 
   it("ACC-THR-05: an invitation may name the account; a name that is taken stops it, and is nobody else's", async () => {
-    const named = { ...(await invite()), username: "cellar-1" };
+    const named = await invite(`cellar-1@${domain}`);
     expect((await online(by(named))).username).toBe("cellar-1");
     const again = await reasonOf(by({ ...(await invite()), username: "cellar-1" }));
     expect(again.reason).toMatch(/the account cellar-1 exists at the broker, with a password that is not ours/);

@@ -15,6 +15,7 @@ import { readSettings } from "../../../src/registry/config.ts";
 import { runRegistry } from "../../../src/registry/main.ts";
 import { applianceWith, found, statusIn, writeBoot, writeText } from "../../e2e/house.ts";
 import { forever, temporaryFolder } from "../../lab/scene.ts";
+import { prosodyInvite } from "../../support/prosody-invite.ts";
 import { memoryCredentials, type PeerOptions, startPeer, until } from "../../support/xmpp-peer.ts";
 import { openTalk, type SignOptions, signByHand } from "./talk.ts";
 
@@ -294,11 +295,7 @@ it("ACC-SRV-05: a suspended batch is shut out, also what is logged in, and let i
 });
 
 it("ACC-SRV-02: an invitation of Prosody's own opens the same door, once", async () => {
-  const config = join(home.path, "prosody", "prosody.cfg.lua");
-  const words = ["--config", config, "mod_invites", "generate", domain];
-  const { stdout } = await promisify(execFile)("prosodyctl", words);
-  const uri = stdout.trim().split("\n").at(-1) ?? "";
-  const token = /preauth=(.+)$/.exec(uri)?.[1] ?? "";
+  const token = /preauth=(.+)$/.exec(await prosodyInvite(join(home.path, "prosody"), domain))?.[1] ?? "";
   const invite = { domain, token };
   await using edge = startPeer(edgeOptions({ register: { prefix: "guest", invite } }));
   await edge.session.whenOnline(forever);
