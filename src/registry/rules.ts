@@ -99,6 +99,8 @@ async function learn(
     categories: allow ? (limit?.categories ?? categoryMask(allCategories)) : 0,
     names: allow ? limit?.names : undefined,
   };
+  // One question has one answer: what was said before, perhaps to everybody, ends with what is said now (PROVO-RULE-07).
+  await records.takeBackAnswer(thing.id, key);
   const replaces = (await records.rulesOf(thing.id, kind, [origin])).length > 0;
   if (!replaces && (await records.countRules(thing.id)) >= rulesPerThingMax)
     throw new Refusal("busy", `this thing has ${rulesPerThingMax} rules, which is the limit; delete some first`);

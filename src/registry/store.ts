@@ -194,6 +194,8 @@ export interface Writes extends TokenWrites {
   deleteTag(thing: number, name: string): void;
 
   putRule(thing: number, kind: DecisionKind, rule: Rule, key: string, at: number): void;
+  /** The rule that the question of this key was answered with, whoever it is for. */
+  takeBackAnswer(thing: number, key: string): void;
   /** Every rule and question of the thing. */
   forgetDecisions(thing: number): void;
   insertQuestion(question: Omit<Question, "open">): void;

@@ -228,6 +228,23 @@ describe("what is answered", () => {
     expect(await say({ key })).toBe("item-not-found");
   });
 
+  it("PROVO-RULE-07: answered anew for others, the former answer to that question is gone, and those to other questions stand", async () => {
+    await asked();
+    const { key } = lastQuestion(pipe);
+    await canRead(pipe, nd, "dave@town.example");
+    const daves = lastQuestion(pipe).key;
+    expect(await say({ key: daves, remote: "dave@town.example" })).toBe("result");
+    // To everybody, by mistake; then to him alone.
+    expect(await say({ key, inner: "<all/>" })).toBe("result");
+    expect(await granted(nd, "eve@evil.example")).toBe(true);
+    expect(await say({ key })).toBe("result");
+    expect(await granted(nd, "eve@evil.example")).toBe(false);
+    expect([await granted(), await granted(nd, "dave@town.example")]).toEqual([true, true]);
+    expect(await say({ key, result: "false", inner: "<fromDomain/>" })).toBe("result");
+    expect([await granted(), await granted(nd, "dave@town.example")]).toEqual([false, true]);
+    expect(await pipe.store.countRules(1)).toBe(2);
+  });
+
   it("PROVO-RULE-08: the owner has his answer before the device is told, and does not wait for it", async () => {
     await asked();
     pipe.answers(gatewayFull, () => "silent");

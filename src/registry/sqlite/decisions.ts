@@ -28,7 +28,14 @@ interface QuestionRow {
   open: number;
 }
 
-type RuleMethods = "decisions" | "rulesOf" | "countRules" | "rulesOwned" | "putRule" | "forgetDecisions";
+type RuleMethods =
+  | "decisions"
+  | "rulesOf"
+  | "countRules"
+  | "rulesOwned"
+  | "putRule"
+  | "takeBackAnswer"
+  | "forgetDecisions";
 type QuestionMethods =
   | "question"
   | "openQuestion"
@@ -66,6 +73,7 @@ function ruleRecords(database: Database): Pick<Reads & Writes, RuleMethods> {
      ON CONFLICT (thing, kind, origin, value) DO UPDATE SET allow = excluded.allow, categories = excluded.categories,
        names = excluded.names, question = excluded.question, learned_at = excluded.learned_at`,
   );
+  const takeBack = database.prepare("DELETE FROM rule WHERE thing = ? AND question = ?");
   const forgetRules = database.prepare("DELETE FROM rule WHERE thing = ?");
   const forgetQuestions = database.prepare("DELETE FROM question WHERE thing = ?");
 
@@ -94,6 +102,7 @@ function ruleRecords(database: Database): Pick<Reads & Writes, RuleMethods> {
       const list = names === undefined ? null : JSON.stringify(names);
       put.run(id, kind, origin.kind, origin.value, allow ? 1 : 0, categories, list, key, at);
     },
+    takeBackAnswer: (id, key) => void takeBack.run(id, key),
     forgetDecisions(id) {
       forgetRules.run(id);
       forgetQuestions.run(id);
