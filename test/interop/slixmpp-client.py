@@ -3,6 +3,7 @@
 # between them what came unasked ({"event": "message", ...}). All XMPP is slixmpp's own: log-in, roster, disco, caps, forms.
 
 import asyncio
+import inspect
 import json
 import logging
 import sys
@@ -30,6 +31,8 @@ class Client(slixmpp.ClientXMPP):
     def __init__(self, jid, password, ca):
         super().__init__(jid, password)
         self.ca_certs = ca
+        # The port is that of STARTTLS; slixmpp 1.10 would try TLS from the first octet on, and report that as a failure.
+        self.enable_direct_tls = False
         self.auto_authorize = True
         self.auto_subscribe = True
         for plugin in PLUGINS:
@@ -89,7 +92,11 @@ class Commands:
 
     async def login(self, jid, password, host, port, ca):
         self.client = Client(jid, password, ca)
-        self.client.connect((host, port))
+        # One word in slixmpp 1.8 (Debian 12), two in 1.10 (Debian 13).
+        if "address" in inspect.signature(self.client.connect).parameters:
+            self.client.connect((host, port))
+        else:
+            self.client.connect(host, port)
         return await asyncio.wait_for(self.client.online, 20)
 
     async def subscribe(self, to):
@@ -180,4 +187,4 @@ async def main():
         await commands.client.disconnect(wait=1)
 
 
-asyncio.get_event_loop().run_until_complete(main())
+asyncio.run(main())
