@@ -181,10 +181,12 @@ const isExpected = (error: unknown): boolean =>
 /** How long to stay away, by what went wrong: a lost link returns soon, a refused password does not become right. */
 function createWaits(firstMs: number) {
   const delays = () => backoff(firstMs, reconnectMsMax);
-  const registrations = () => backoff(registrationAgainMs, registrationAgainMsMax);
+  const registrations = () => backoff(registrationAgainMs, registrationAgainMsMax, 0);
   let lost = delays();
   let refused = registrations();
   const next = (from: Generator<number>): number => from.next().value as number;
+  /** Spread, and never less (ACC-SASL-03, ACC-IBR-05). */
+  const atLeast = (ms: number): number => Math.round(ms * (1 + 0.25 * Math.random()));
   return {
     healthy() {
       lost = delays();
@@ -199,8 +201,8 @@ function createWaits(firstMs: number) {
         error.byPeer &&
         (error.condition === "conflict" || error.condition === "not-authorized");
       const login = error instanceof LoginError && error.condition !== "temporary-auth-failure";
-      if ((replaced || login) && !leaving) return Math.round(loginRefusedMs * (1 + 0.25 * Math.random()));
-      if (error instanceof RegistrationError) return next(refused);
+      if ((replaced || login) && !leaving) return atLeast(loginRefusedMs);
+      if (error instanceof RegistrationError) return atLeast(next(refused));
       return next(lost);
     },
   };
