@@ -93,7 +93,7 @@ export const bootSettings = z.strictObject({
     .default("forget")
     .meta({ title: "History of a node when its owner is gone" }),
   /** Spreads registrations of a fleet after a broker's restart. */
-  registrationJitterSeconds: z.int().min(0).max(3600).default(30).meta({ title: "Spread of registrations (s)" }),
+  registrationJitterSeconds: z.int().min(0).max(3600).default(60).meta({ title: "Spread of registrations (s)" }),
 });
 export type BootSettings = z.output<typeof bootSettings>;
 

@@ -273,7 +273,10 @@ export function createRegistration(deps: RegistrationDeps): Registration {
     },
     loggedIn() {
       progress.startAnew();
-      startAt = clock.monotonic() + Math.round((deps.jitterMs ?? registerJitterMs) * random());
+      // Who comes new out of its box is waited for by a person with a label in his hand, and is in step with nobody.
+      const isNew = claims.all().every(({ state }) => state === "unregistered");
+      const spread = isNew ? 0 : (deps.jitterMs ?? registerJitterMs);
+      startAt = clock.monotonic() + Math.round(spread * random());
       resume();
       wakeUp();
     },

@@ -3,12 +3,14 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { silentLog } from "#base/log.ts";
 import type { Thing } from "#concentrator/concentrator.ts";
+import { bootSettings } from "#config.ts";
 import { type NodeRef, rootRef, type Tag } from "#contract/node.ts";
 import { createClaims } from "#iot/claims.ts";
 import { createDiscovery, type Discovery } from "#iot/discovery.ts";
 import { generationNames, namespace } from "#iot/generations.ts";
 import { decodeUri } from "#iot/iotdisco.ts";
 import { createRegistration } from "#iot/registration.ts";
+import { registerJitterMs } from "#limits.ts";
 import { type Database, openDatabase } from "#store/database.ts";
 import { edgeMigrations } from "#store/migrations.ts";
 import { createOwnershipStore } from "#store/ownership.ts";
@@ -36,7 +38,7 @@ let stop: AbortController;
 let forgotten: NodeRef[];
 let hooks: string[];
 
-function start(options: { jitterMs?: number; hideIdentity?: boolean } = {}) {
+function start(options: { jitterMs?: number; random?: () => number; hideIdentity?: boolean } = {}) {
   stop = new AbortController();
   link = createServiceLink(clock);
   link.script = () => "";
@@ -130,12 +132,23 @@ describe("registration", () => {
     await clock.advance(4_000);
     expect(link.sent.length).toBe(20);
     stop.abort();
-    start({ jitterMs: 60_000 });
+    start({ jitterMs: 60_000, random: () => 0.5 });
     discovery.online(false);
-    await clock.advance(5);
-    const early = link.sent.length;
-    await clock.advance(70_000);
-    expect([early <= 1, link.sent.length]).toEqual([true, 20]);
+    await clock.advance(29_900);
+    expect(link.sent).toEqual([]);
+    await clock.advance(35_000);
+    expect(link.sent.length).toBe(20);
+  });
+
+  it("DISCO-EDGE-01: spread over a minute unless said otherwise; what was never registered does not wait", async () => {
+    expect(bootSettings.parse({ domain: "hub.example" }).registrationJitterSeconds * 1_000).toBe(registerJitterMs);
+    await connected({ jitterMs: registerJitterMs, random: () => 0.999 });
+    expect(told("register")).toHaveLength(2);
+    discovery.online(false);
+    await clock.advance(59_000);
+    expect(told("register")).toHaveLength(2);
+    await clock.advance(2_000);
+    expect(told("register")).toHaveLength(4);
   });
 
   it("DISCO-EDGE-01: many things are gone through once, and not once for each of them", async () => {
