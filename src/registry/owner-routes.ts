@@ -9,6 +9,7 @@ import type { Codec } from "#xml/codec.ts";
 import { type Element, element } from "#xml/element.ts";
 import { type InboundMessage, type MessageRoute, type Route, route } from "#xmpp/router.ts";
 import { componentNs } from "#xmpp/stanza.ts";
+import { decideFriend } from "./decisions.ts";
 import type { Answer, AnswerOrigin } from "./rules.ts";
 import { foundElement, page } from "./search-routes.ts";
 import type { Service } from "./service.ts";
@@ -96,9 +97,12 @@ async function clear(
   };
 }
 
-/** One caller refused may be a friend now, which a cleared cache alone does not end (PROVO-RULE-09). */
-async function tellFriendship(service: Service, thing: string, { allow, remote, origin }: Answer): Promise<void> {
-  if (origin.kind !== "caller" || (allow && !service.options.friendOnAccept)) return;
+/** Who was asked about and is refused may be a friend now, which a cleared cache alone does not end (PROVO-RULE-09). */
+async function tellFriendship(service: Service, thing: string, { allow, remote }: Answer): Promise<void> {
+  if (allow && !service.options.friendOnAccept) return;
+  // What was said of many may be overruled by what was said of him.
+  const { result } = await decideFriend(service.store, thing, remote);
+  if (result !== allow) return;
   const ns = namespace("provisioningDevice", await service.peers.generation(thing));
   const payload = (allow ? device.friend : device.unfriend).encode({ jid: remote }, ns);
   service.connection.send(message(service.options.jid, thing, payload));

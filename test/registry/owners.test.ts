@@ -287,6 +287,26 @@ describe("what is answered", () => {
     }
   });
 
+  it("PROVO-RULE-09: refused with his whole domain he is dropped too, but not where a rule of his own lets him in", async () => {
+    await claimedMeter(pipe);
+    const asks = (jid: string) =>
+      pipe.iq("get", gatewayFull, `<isFriend xmlns='urn:nf:iot:prov:d:1.0' jid='${jid}'/>`).then(payloadText);
+    const tell = async (remote: string, how: string) => {
+      const question = (await pipe.store.openQuestionsOf(1, "friend")).find(one => one.remote === remote);
+      const rule = `<isFriendRule xmlns='${owning}' jid='${gateway}' remoteJid='${remote}' key='${question?.key}' ${how}/>`;
+      return outcome(await pipe.iq("set", anaFull, rule));
+    };
+    const dropped = () =>
+      pipe.sent.flatMap(text => /<unfriend [^>]*jid='([^']*)'/.exec(text)?.[1] ?? []).filter(one => one !== undefined);
+    for (const jid of [bob, "eve@city.example", "max@town.example"]) await asks(jid);
+    expect(await tell(bob, "result='true'")).toBe("result");
+    expect(await tell("eve@city.example", "result='false' range='Domain'")).toBe("result");
+    expect(await asks(bob)).toContain("'true'");
+    expect(dropped()).toEqual(["eve@city.example"]);
+    expect(await tell("max@town.example", "result='false' range='All'")).toBe("result");
+    expect(dropped()).toEqual(["eve@city.example", "max@town.example"]);
+  });
+
   it("PROVO-RULE-10: an answer for a domain or all answers the other questions it covers, and devices are told once", async () => {
     await asked();
     await canRead(pipe, nd, "carol@city.example");
