@@ -6,11 +6,17 @@
 --       modules_enabled = { "isthmus_accounts" }
 --       isthmus_accounts_service = "things.example.org"
 
-local st = require "util.stanza";
-local id = require "util.id";
-local nodeprep = require "util.encodings".stringprep.nodeprep;
-local now = require "util.time".now;
-local usermanager = require "core.usermanager";
+-- From 13 on the parts of Prosody have names of its own, and the old ones only "for a transition period".
+local function part(name)
+	local found, it = pcall(require, name);
+	return found and it or require("prosody." .. name);
+end
+
+local st = part("util.stanza");
+local id = part("util.id");
+local nodeprep = part("util.encodings").stringprep.nodeprep;
+local now = part("util.time").now;
+local usermanager = part("core.usermanager");
 
 local register_ns = "jabber:iq:register";
 local feature_ns = "http://jabber.org/features/iq-register";
