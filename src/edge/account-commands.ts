@@ -22,7 +22,7 @@ const words = {
   left: "Things still in the registry",
   ended:
     "The things are out of the registry. The appliance itself follows now, then its account, and it goes offline for good.",
-  kept: "Its nodes and their history stay in its data folder until that is deleted.",
+  kept: "Its nodes stay in its data folder as they are set up, until that is deleted. What people left on them is deleted, and what was measured too, unless the appliance is set up to keep it.",
   services: "Accept the changed services",
   servicesAccepted: "The new services are used from now on.",
   servicesConfirm:

@@ -47,6 +47,8 @@ export interface AccountDeps {
   };
   readonly session: Pick<Connection, "online" | "request">;
   readonly discovery: () => Pick<Discovery, "service" | "list" | "removed" | "thingsChanged">;
+  /** The account is gone: so is what people left here. What is cut off goes on at the next start. */
+  readonly forgetPeople: () => Promise<unknown>;
   /** Ends the program, to be started again; undefined when nobody would. */
   readonly restart: (() => void) | undefined;
   readonly clock: Clock;
@@ -214,7 +216,7 @@ export function createAccount(deps: AccountDeps): Account {
     },
     online: () => wake(),
     get leaving() {
-      return leaving || credentials.load()?.leaving === true;
+      return leaving || credentials.load()?.leaving === true || credentials.retired() !== undefined;
     },
     async run(signal) {
       const pauses = () => backoff(passwordAgainMs, passwordAgainMsMax);
@@ -234,6 +236,7 @@ export function createAccount(deps: AccountDeps): Account {
         } else if (known === undefined && goingAs !== undefined) {
           log.notice("AccountRemoved", { account: `${goingAs}@${domain}` });
           goingAs = undefined;
+          await deps.forgetPeople().catch((error: unknown) => log.warning("owner-not-forgotten", { error }));
           deps.restart?.();
         } else if (connection.online && isDue()) {
           try {

@@ -84,7 +84,16 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     { clock, log, outbox: stores.outbox },
   );
 
-  const account = createAccount({ settings, stores, session, discovery: () => discovery, restart, clock, log });
+  const account = createAccount({
+    settings,
+    stores,
+    session,
+    discovery: () => discovery,
+    forgetPeople: () => reset.resume(),
+    restart,
+    clock,
+    log,
+  });
   const roster = createRoster({ connection: session, log });
   /** Not before the first log-in of this run. */
   let contactsKnown = false;
@@ -103,7 +112,8 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     tree,
     connection: tokens.connection,
     account: account.jid,
-    things: () => [{ ref: rootRef, tags: applianceTags(settings) }, ...tree.things().map(searchable)],
+    things: () =>
+      account.leaving ? [] : [{ ref: rootRef, tags: applianceTags(settings) }, ...tree.things().map(searchable)],
     people: {
       // The services see when we are there, to reach us; that makes them no contacts with rights of their own.
       isContact: jid => isLetIn(jid) && !services.all.has(jid),

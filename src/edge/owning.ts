@@ -18,7 +18,10 @@ import type { Stores } from "./stores.ts";
 
 export interface OwningDeps {
   readonly settings: BootSettings;
-  readonly stores: Pick<Stores, "ownership" | "decisions" | "grants" | "partings" | "history" | "scrub">;
+  readonly stores: Pick<
+    Stores,
+    "ownership" | "decisions" | "grants" | "partings" | "history" | "scrub" | "credentials"
+  >;
   readonly tree: Tree;
   readonly connection: Pick<Connection, "online" | "request">;
   /** Our own bare JID; undefined before there is an account. */
@@ -123,8 +126,12 @@ export function createOwning({ settings, stores, tree, people, clock, log, ...de
     clock,
     log,
   });
+  /** With an account that was given back went its list of contacts: nobody is on it, and nobody is to be told anything. */
+  const hasList = () => stores.credentials.retired() === undefined;
   const parting = createParting({
     ...people,
+    contacts: () => (hasList() ? people.contacts() : []),
+    unfriend: async jid => (hasList() ? await people.unfriend(jid) : undefined),
     store: stores.partings,
     tree,
     readings: stores.history.readings,

@@ -37,12 +37,21 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
   const waiting = openOutboxDatabase(join(dataFolder, "outbox.db"), log);
   opened.defer(() => waiting.close());
   const file = createAccountFile(settings);
+  const resetMark = createResetMark(dataFolder);
   const credentials = {
     ...file,
-    /** With the account goes what it was worth something for: who owned what, and who might do what. */
+    /**
+     * With the account goes what it was worth something for: who owned what, and who might do what; and whom its list of contacts
+     * was to be rid of. The rest of what people left goes as with a reset, which is noted first: a power cut loses nothing of it.
+     */
     retire() {
+      resetMark.begin("keep");
       file.retire();
-      wipe(database, ["things", "services", "decisions", "grants", "publications", "blocked", "pairings"]);
+      wipe(
+        database,
+        ["things", "services", "decisions", "grants", "publications", "blocked", "pairings", "farewells"],
+        "UPDATE decision_epoch SET service = '', account = ''",
+      );
       wipe(waiting, ["outbox"]);
     },
   };
@@ -66,7 +75,7 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
     publications: createPublicationStore(database),
     driverMemory: createDriverMemory(database, clock, log),
     forgetDrivers: () => forgetDrivers(database),
-    resetMark: createResetMark(dataFolder),
+    resetMark,
     outbox: createOutboxStore(waiting),
     credentials,
     backups: join(dataFolder, "backups"),
@@ -96,10 +105,11 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
 export type Stores = ReturnType<typeof openStores>;
 
 /** Nothing of it is left in free pages of the file either. */
-function wipe(database: Database, tables: readonly string[]): void {
+function wipe(database: Database, tables: readonly string[], besides?: string): void {
   database.pragma("secure_delete = ON");
   database.transaction(() => {
     for (const table of tables) database.prepare(`DELETE FROM ${table}`).run();
+    if (besides !== undefined) database.exec(besides);
   })();
   database.pragma("wal_checkpoint(TRUNCATE)");
 }

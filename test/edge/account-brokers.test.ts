@@ -48,6 +48,7 @@ it.for<[string, StartBroker]>([
       stores: { credentials, ownership: { all: () => [] } },
       session: edge.session,
       discovery: () => ({ service: undefined, list: () => [], removed() {}, thingsChanged() {} }),
+      forgetPeople: async () => {},
       restart: () => restarts++,
       clock,
       log: silentLog,

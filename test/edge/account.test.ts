@@ -45,6 +45,7 @@ function appliance(more: Partial<BootSettings> = {}) {
   const things = new Map<string, ThingRecord>();
   const asked: Element[] = [];
   let restarts = 0;
+  let forgotten = 0;
   const broker = { online: true, answer: "yes" as Answer, removes: true };
   const account = createAccount({
     settings,
@@ -67,6 +68,7 @@ function appliance(more: Partial<BootSettings> = {}) {
       removed: ref => void (broker.removes && things.delete(ref.nodeId)),
       thingsChanged() {},
     }),
+    forgetPeople: async () => void forgotten++,
     restart: () => restarts++,
     clock,
     log: createLog(event => logged.push(event)),
@@ -80,6 +82,7 @@ function appliance(more: Partial<BootSettings> = {}) {
     asked,
     things,
     restarts: () => restarts,
+    forgotten: () => forgotten,
     onDisk: () => JSON.parse(readFileSync(join(folder, "account.json"), "utf8")) as Record<string, unknown>,
     async [Symbol.asyncDispose]() {
       stop.abort();
@@ -199,7 +202,7 @@ describe("out of service", () => {
     expect(it.things.size).toBe(0);
     expect(firstElement(it.asked[0] as Element)?.name).toBe("remove");
     expect(it.onDisk()).toEqual({ retired: "key k1" });
-    expect(it.restarts()).toBe(1);
+    expect([it.forgotten(), it.restarts()]).toEqual([1, 1]);
     expect(it.credentials.retired()).toBe("key k1");
     // Another start keeps to it.
     expect(createAccountFile(settingsWith()).load()).toBeUndefined();

@@ -14,6 +14,8 @@ import { type BootSettings, bootSettings } from "#config.ts";
 import { applianceSource, meteringTopology, type NodeRef, rootRef } from "#contract/node.ts";
 import { boardDriver } from "#drivers/board/driver.ts";
 import { simDriver } from "#drivers/sim/driver.ts";
+import { type Contacts, createContacts } from "#edge/contacts.ts";
+import { createEventSending } from "#edge/event-sending.ts";
 import { createOwning, type Owning } from "#edge/owning.ts";
 import { createReset, type Reset } from "#edge/reset.ts";
 import { resetCommands } from "#edge/reset-commands.ts";
@@ -51,6 +53,8 @@ export interface OwnedScene extends AsyncDisposable {
   readonly publishing: Publishing;
   readonly outbox: Outbox;
   readonly reset: Reset;
+  /** Whom the owner keeps out, and codes that let somebody in. */
+  readonly keptOut: Contacts;
   /** Who may see our presence. */
   readonly contacts: Set<string>;
   /** How the owner's service answers; away unless said. */
@@ -134,7 +138,11 @@ export async function ownedScene(
       concentrator.rightsChanged();
       publishing.reconsider();
     },
-    applianceParted: () => void told.push("appliance parted"),
+    applianceParted() {
+      told.push("appliance parted");
+      keptOut.ownerGone();
+      eventSending.ownerGone();
+    },
   };
   const owning: Owning = createOwning({
     settings,
@@ -142,12 +150,34 @@ export async function ownedScene(
     tree,
     connection: link.connection,
     account: () => edgeBare,
-    things: () => [{ ref: rootRef, tags: [{ name: "CLASS", value: "Concentrator" }] }, ...tree.things()],
+    things: () =>
+      stores.credentials.retired() === undefined
+        ? [{ ref: rootRef, tags: [{ name: "CLASS", value: "Concentrator" }] }, ...tree.things()]
+        : [],
     people,
     clock,
     log,
   });
   const { discovery, provisioning, lettingIn, roles, owners, parting } = owning;
+  const keptOut = createContacts({
+    store: stores.contacts,
+    connection: link.connection,
+    roster: { contacts: () => [], consented: () => false },
+    presence: () => ({ pending: [], answer() {}, async revoke() {}, reconsider() {} }),
+    isNeeded: () => false,
+    renew() {},
+    clock,
+    log: silentLog,
+    signal: stop.signal,
+  });
+  const eventSending = createEventSending({
+    settings,
+    stores,
+    connection: link.connection,
+    owner: owners.rootOwner,
+    clock,
+    log: silentLog,
+  });
   const publishing = createPublishing({
     ...owners,
     store: stores.publications,
@@ -183,7 +213,10 @@ export async function ownedScene(
     rules,
     roles,
     explaining: sources,
-    commandsOf: resetCommands(reset, owners),
+    commandsOf: (node, caller) => [
+      ...resetCommands(reset, owners)(node, caller),
+      ...eventSending.commands(node, caller),
+    ],
     ownerOf: discovery.ownerOf,
     clock,
     log,
@@ -224,6 +257,7 @@ export async function ownedScene(
     publishing,
     outbox,
     reset,
+    keptOut,
     contacts,
     get decide() {
       return scene.decide;
