@@ -4,7 +4,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { systemClock as clock } from "#base/clock.ts";
 import { type Client, connectClient } from "#cli/connect.ts";
 import type { Program } from "#cli/demo/programs.ts";
@@ -38,7 +38,7 @@ const city = "city.localhost";
 const foreign = `things.${city}`;
 const alike = `${service}.${city}`;
 const impostor = `registry.${domain}`;
-const people = ["owner", "contact", "neighbour", "stranger", "things"];
+const people = ["owner", "contact", "neighbour", "stranger", "things", "guest", "visitor", "caller"];
 const [disco, deciding, owning] = (["discovery", "provisioningDevice", "provisioningOwner"] as const).map(one =>
   namespace(one, "nf"),
 ) as [string, string, string];
@@ -97,11 +97,18 @@ const login = async (at: { domain: string; port: number }, user: string, passwor
 };
 const peer = (name: string) => login({ domain: city, port: cityBroker.ports.tls }, name);
 
-/** A line of this program's log with all of these parts; it comes through a pipe, a moment later than answers. */
+/** How much each program had written when the test began: what an attack leaves comes after that. A program started anew begins anew. */
+const written = new Map<Program, number>();
+beforeEach(() => {
+  for (const one of [house.edge, house.registry]) written.set(one, one.output().length);
+});
+
+/** A line written since with all of these parts; it comes through a pipe, a moment later than answers. */
 async function lineIn(program: Program, ...parts: string[]): Promise<string> {
   const line = await found(`a line with ${parts.join(", ")}`, async () =>
     program
       .output()
+      .slice(written.get(program))
       .split("\n")
       .findLast(one => parts.every(part => one.includes(part))),
   );
@@ -282,11 +289,15 @@ describe("DISCO-THR-01, DISCO-CLAIMED-02, PROV-THR-01: what only the registry of
   });
 
   it("PRES-ID-03: a second session of the own account is noted, for somebody else has the password", async () => {
-    await noted("the appliance's account used elsewhere", "told to the operator", house.edge, "SecondResource", bare());
+    const thief = await attackers["another session of the appliance's own account"]?.();
+    const jid = thief?.jid ?? "";
+    await noted("the appliance's account used elsewhere", "told to the operator", house.edge, "SecondResource", jid);
+    await thief?.leave();
   });
 
   it("PROV-TRUST-01: a second registry on our own server is not taken when services are looked for anew", async () => {
     await house.edge.stop();
+    written.delete(house.edge);
     await house.edge.start();
     await house.statusWhere("back", ({ connection }) => connection.phase === "online", 30_000);
     await noted(
@@ -361,6 +372,8 @@ describe("what strangers ask of the registry", () => {
       .filter(one => one.includes("OwnerChanged") && one.includes("spare-1"));
     expect(changes).toHaveLength(1);
     await noted("two claims at once", "one owner", house.registry, "OwnerChanged", "spare-1");
+    const loser = [owner, resident].find(({ bareJid }) => bareJid !== winners[0])?.bareJid ?? "";
+    await noted("the claim that came second", "item-not-found", house.registry, "ClaimRejected", loser);
   });
 
   it("PROV-THR-03, PROVO-LIM-01: a domain that makes up callers is held back, and the owner sees a few of them", async () => {
@@ -368,6 +381,8 @@ describe("what strangers ask of the registry", () => {
     for (let n = 0; n < 60; n++)
       flood?.send(element("presence", componentNs, { from: `u${n}@${foreign}`, to: bare(), type: "subscribe" }));
     await noted("sixty made-up callers of one domain", "ten asked for, five shown", house.edge, "RateLimited", foreign);
+    const parts = ["RateLimited", `owner=owner@${city}`, 'limit="domain and owner"'];
+    await noted("ten of them, put to one owner", "five shown, the rest refused", house.registry, ...parts);
     const asked = await owner.owner.asked(forever, domain);
     expect(asked.filter(one => one.remote.endsWith(`@${foreign}`)).length).toBeLessThanOrEqual(5);
     const answers = components[foreign]?.received.filter(one => one.attrs.type === "subscribed");
@@ -396,9 +411,9 @@ describe("what strangers ask of the registry", () => {
     expect(found?.children).toEqual([]);
   });
 
-  const rule = (question: OwnerQuestion, key = question.key) =>
+  const rule = (question: OwnerQuestion, key = question.key, kind = "canRead") =>
     parse(
-      `<canReadRule xmlns='${owning}' jid='${question.device}' remoteJid='${question.remote}' key='${key}' result='true'><all/></canReadRule>`,
+      `<${kind}Rule xmlns='${owning}' jid='${question.device}' remoteJid='${question.remote}' key='${key}' result='true'><all/></${kind}Rule>`,
     );
   it("PROVO-RULE-02, PROVO-THR-05: an answer by somebody else, or with a made-up key, is none", async () => {
     for (const [who, by] of [
@@ -416,10 +431,10 @@ describe("what strangers ask of the registry", () => {
       );
     }
     const self = await peer("owner");
-    expect(await refusalOf(self.session.request("set", service, rule(readQuestion, "x".repeat(24))))).toBe(
-      "item-not-found",
-    );
-    await noted("a made-up key", "item-not-found", house.registry, "RuleRejected", `owner@${city}`);
+    const madeUp = rule(readQuestion, "x".repeat(24), "canControl");
+    expect(await refusalOf(self.session.request("set", service, madeUp))).toBe("item-not-found");
+    const parts = ["RuleRejected", `owner@${city}`, "element=canControlRule"];
+    await noted("a made-up key", "item-not-found", house.registry, ...parts);
     expect(await refusalOf(readEnergy(contact, "heat-3", "Volume"))).toBe("forbidden");
   });
 
@@ -519,7 +534,8 @@ describe("what callers ask of the appliance", () => {
     await owner.owner.disown({ jid: bare(), ref: node("heat-3") }, forever);
     const said = await refusalOf(owner.owner.answer(readQuestion, { allow: true, range: "all", names: [] }, forever));
     expect(said).toBe("item-not-found");
-    await noted("a stale key", "item-not-found", house.registry, "RuleRejected", `owner@${city}`);
+    const parts = ["RuleRejected", `owner@${city}`, "element=canReadRule"];
+    await noted("a stale key", "item-not-found", house.registry, ...parts);
     const status = await house.statusWhere("a new code", one =>
       one.nodes.some(({ ref, thing }) => ref.nodeId === "heat-3" && thing?.uri !== undefined),
     );
@@ -535,13 +551,21 @@ describe("PROV-THR-02, PROV-TRUST-02: answers that are none", () => {
     await house.registry.stop();
     // The registry's own place, so that the test knows the ids of what the appliance asks.
     fake = await house.component(service, async (question, _, id) => {
+      if (question.name === "isFriend")
+        return parse(`<isFriendResponse xmlns='${deciding}' jid='${question.attrs.jid}' result='true'/>`);
       if (question.ns === deciding || question.name === "query") return answer(question, id);
       return undefined;
     });
   });
-  const readAnswer = (result: boolean) =>
+  /** Somebody of whom nothing was decided nor noted yet, let in. */
+  const newcomer = async (name: string): Promise<Client> => {
+    const one = await client(name);
+    await found("let in", async () => ((await one.askPresence(bare(), forever)).state === "online" ? true : undefined));
+    return one;
+  };
+  const readAnswer = (result: boolean, of = "contact") =>
     parse(
-      `<canReadResponse xmlns='${deciding}' jid='contact@${city}' result='${result}'${result ? " all='true'" : ""}><nd ${address}/></canReadResponse>`,
+      `<canReadResponse xmlns='${deciding}' jid='${of}@${city}' result='${result}'${result ? " all='true'" : ""}><nd ${address}/></canReadResponse>`,
     );
   const clear = async () =>
     fake.component.request("set", appliance, parse(`<clearCache xmlns='${deciding}'/>`), { from: service });
@@ -572,44 +596,43 @@ describe("PROV-THR-02, PROV-TRUST-02: answers that are none", () => {
   }, 60_000);
 
   it("PROV-CACHE-05: a grant from before a clear counts no more, replayed or late", async () => {
+    const denied = (who: Client) => ["DecisionDenied", who.bareJid, "right=read", "heat-3"];
+    const guest = await newcomer("guest");
     let first = "";
     answer = async (_, id) => {
       first = id;
-      return readAnswer(true);
+      return readAnswer(true, "guest");
     };
     await clear();
-    expect(await readEnergy(contact)).toMatch(/kWh/);
+    expect(await readEnergy(guest)).toMatch(/kWh/);
     await clear();
     answer = async () => {
       fake.component.send(
-        element("iq", componentNs, { type: "result", id: first, from: service, to: appliance }, [readAnswer(true)]),
+        element("iq", componentNs, { type: "result", id: first, from: service, to: appliance }, [
+          readAnswer(true, "guest"),
+        ]),
       );
-      return readAnswer(false);
+      return readAnswer(false, "guest");
     };
-    expect(await refusalOf(readEnergy(contact))).toBe("forbidden");
-    await noted(
-      "a grant, replayed after a clear",
-      "forbidden",
-      house.edge,
-      "DecisionDenied",
-      `contact@${city}`,
-      "right=read",
-    );
+    expect(await refusalOf(readEnergy(guest))).toBe("forbidden");
+    await noted("a grant, replayed after a clear", "forbidden", house.edge, ...denied(guest));
+    const visitor = await newcomer("visitor");
     answer = async () => {
       await clear();
-      return readAnswer(true);
+      return readAnswer(true, "visitor");
     };
-    expect(await refusalOf(readEnergy(contact, "heat-3", "Volume"))).toBe("forbidden");
-    await noted("a grant that was under way at the clear", "forbidden", house.edge, "CacheCleared");
+    expect(await refusalOf(readEnergy(visitor, "heat-3", "Volume"))).toBe("forbidden");
+    await noted("a grant that was under way at the clear", "forbidden", house.edge, ...denied(visitor));
   });
 
   it('PROV-CANCONTROL-03, PROV-CANREAD-03: in a dialect that is not ours "some" does not become "all"', async () => {
-    const to = await contact.appliance(forever, bare());
+    const caller = await newcomer("caller");
+    const to = await caller.appliance(forever, bare());
     const wish = [
       { name: "Set Point", value: { kind: "double", value: 29 } },
       { name: "Silent", value: { kind: "boolean", value: true } },
     ] as const;
-    const set = () => refusalOf(contact.things.set(to, [node("heat-3")], wish, forever));
+    const set = () => refusalOf(caller.things.set(to, [node("heat-3")], wish, forever));
     const setPoint = async () => {
       for await (const one of owner.things.read(
         await owner.appliance(forever, bare()),
@@ -632,7 +655,7 @@ describe("PROV-THR-02, PROV-TRUST-02: answers that are none", () => {
     ]) {
       answer = async question =>
         parse(
-          `<${question.name}Response xmlns='${question.ns}' jid='contact@${city}' result='true'><nd ${address}/>${some}</${question.name}Response>`,
+          `<${question.name}Response xmlns='${question.ns}' jid='caller@${city}' result='true'><nd ${address}/>${some}</${question.name}Response>`,
         );
       await clear();
       said.push(await set());
@@ -644,8 +667,9 @@ describe("PROV-THR-02, PROV-TRUST-02: answers that are none", () => {
       "forbidden, nothing set",
       house.edge,
       "DecisionDenied",
-      `contact@${city}`,
-      "control",
+      caller.bareJid,
+      "right=control",
+      "heat-3",
     );
   });
 });

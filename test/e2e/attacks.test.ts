@@ -225,6 +225,12 @@ describe("claims of what is not one's own", () => {
     expect(state()).toBe(before);
   });
 
+  it("LOG-AUD-01: who claims what is not his is noted by the registry", async () => {
+    await found("a line of the registry", async () =>
+      house.registry.output().includes(`ClaimRejected sender=stranger@${domain}`) ? true : undefined,
+    );
+  });
+
   it("a code without KEY is no claim, and a registry that is none is not asked", async () => {
     const free = await freeCode();
     expect(await claimAs("stranger", free.replace(/KEY=[^;]+;/, ""))).toBe("bad-request");
@@ -236,5 +242,10 @@ describe("claims of what is not one's own", () => {
     const thing = { jid: bare(), ref: { nodeId: "heat-3", sourceId: "MeteringTopology", partition: "line-1" } };
     expect(await refusalOf((await house.client("stranger")).owner.disown(thing, forever))).toBe("item-not-found");
     expect(state()).toBe(before);
+    await found("a line of the registry", async () =>
+      new RegExp(`warning RequestRefused from=stranger@${domain} element=disown `).test(house.registry.output())
+        ? true
+        : undefined,
+    );
   });
 });
