@@ -2,20 +2,19 @@
 // have too much at once.
 
 import { type Family, generationOf } from "#iot/generations.ts";
+import { type Dialect, oldDiscoveryNs } from "#iot/old-discovery.ts";
 import { registryRequestsPerSenderMax } from "#limits.ts";
 import type { IqRequest, Route } from "#xmpp/router.ts";
 import { asStanzaError, StanzaError } from "#xmpp/stanza.ts";
-import { oldDiscoveryNs } from "./old-dialect.ts";
 import type { Service } from "./service.ts";
-import type { Dialect } from "./store.ts";
 
 const families: readonly Family[] = ["discovery", "provisioningDevice", "provisioningOwner"];
 
 export function createDoor({ peers, pushes, log }: Service): (route: Route) => Route {
   const busy = new Map<string, number>();
   /** Who tried to change what he may not leaves a line; what is too much, a wrong claim and our own faults have their own. */
-  const told = ({ fromBare, payload }: IqRequest, { condition, text }: StanzaError) => {
-    if (condition === "resource-constraint" || condition === "internal-server-error" || payload.name === "mine") return;
+  const told = ({ fromBare, payload }: IqRequest, { type, condition, text }: StanzaError) => {
+    if (type === "wait" || condition === "internal-server-error" || payload.name === "mine") return;
     const facts = { from: fromBare, element: payload.name, condition, text };
     if (payload.name.endsWith("Rule")) log.warning("RuleRejected", facts);
     else if (payload.name === "register" || payload.name === "update") log.warning("RegistryTagRejected", facts);

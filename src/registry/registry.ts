@@ -4,7 +4,7 @@
 import type { Clock } from "#base/clock.ts";
 import { backoff } from "#base/delays.ts";
 import type { Log } from "#base/log.ts";
-import { supervise } from "#base/supervise.ts";
+import { supervise, type Task } from "#base/supervise.ts";
 import { rootRef } from "#contract/node.ts";
 import { namespaces } from "#iot/generations.ts";
 import {
@@ -78,6 +78,11 @@ export function createRegistry(deps: RegistryDeps): Registry {
       })
       .finally(() => running.delete(done));
     running.add(done);
+  };
+  const keep = (what: string, task: Task, until: AbortSignal) => {
+    const failed = (error: unknown, nextMs: number) => log.error("task-failed", { what, error, nextMs });
+    const delays = () => backoff(reconnectFirstMs, reconnectMsMax);
+    return supervise(task, { delays, healthyMs: clearBeforeAnswerMs * 10, clock, failed }, until);
   };
   const requestKey = (from: string, id: string) => `${from}\n${id}`;
 
@@ -213,10 +218,21 @@ export function createRegistry(deps: RegistryDeps): Registry {
         const first = !started;
         started = true;
         offlineAt = undefined;
+        // Deployed devices remember that nobody answered as a refusal, for ever (PROV-CLEAR-05).
+        const isOwed = first || gapMs > serviceGapMs;
+        const clear = () => store.change(records => records.clearEveryDevice());
         background("online", async () => {
-          // Deployed devices remember that nobody answered as a refusal, for ever (PROV-CLEAR-05).
-          if (first || gapMs > serviceGapMs) await store.change(records => records.clearEveryDevice());
+          const isDone =
+            !isOwed ||
+            (await clear().then(
+              () => true,
+              () => false,
+            ));
           peers.online();
+          if (isDone) return;
+          // A full disk keeps nobody from being seen; who is there is told once there is room.
+          await keep("clears", clear, signal);
+          if (!signal.aborted) peers.online();
         });
       },
       offline() {
@@ -224,24 +240,12 @@ export function createRegistry(deps: RegistryDeps): Registry {
       },
     },
     async run(stop) {
-      await store.change(records => records.restoreDisowns());
-      const healthyMs = clearBeforeAnswerMs * 10;
-      const keep = (what: string, task: (signal: AbortSignal) => Promise<void>) =>
-        supervise(
-          task,
-          {
-            delays: () => backoff(reconnectFirstMs, reconnectMsMax),
-            healthyMs,
-            clock,
-            failed: (error, nextMs) => log.error("task-failed", { what, error, nextMs }),
-          },
-          stop,
-        );
+      await keep("disowns", () => store.change(records => records.restoreDisowns()), stop);
       await Promise.all([
-        keep("pushes", pushes.run),
-        keep("questions", questions.run),
-        keep("reach", reach.run),
-        ...(tokens === undefined ? [] : [keep("tokens", tokens.run)]),
+        keep("pushes", pushes.run, stop),
+        keep("questions", questions.run, stop),
+        keep("reach", reach.run, stop),
+        ...(tokens === undefined ? [] : [keep("tokens", tokens.run, stop)]),
       ]);
     },
     async idle() {

@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { within } from "#base/deadline.ts";
-import { createLog, type LogEvent } from "#base/log.ts";
+import { createLog, type Log, type LogEvent } from "#base/log.ts";
 import { createQuietLog } from "#base/quiet-log.ts";
 import { child, type Element, element, elements, firstElement, format } from "#xml/element.ts";
 import { parse } from "#xml/parser.ts";
@@ -64,6 +64,8 @@ export interface PipeOptions {
   federation?: FederationOptions;
   oldDialect?: { exposeOwner: boolean };
   tokens?: TokenOptions;
+  /** The file that is kept; an ordinary one unless said. */
+  openStore?: (path: string, log: Log) => RegistryStore;
   /** How other services answer what the registry asks them. */
   services?: Readonly<Record<string, (payload: Element) => Element | undefined | Promise<Element | undefined>>>;
 }
@@ -109,7 +111,7 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
   };
   const start = async () => {
     const stop = new AbortController();
-    const store = openRegistryStore(
+    const store = (options.openStore ?? openRegistryStore)(
       join(folder, "registry.db"),
       createLog(event => log.push(event)),
     );

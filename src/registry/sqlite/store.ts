@@ -2,12 +2,13 @@
 // interface, the gathering of changes, and the rule that nobody reads in the middle of another's change.
 
 import type { Log } from "#base/log.ts";
-import { openDatabase } from "#store/database.ts";
+import { type Database, openDatabase } from "#store/database.ts";
 import type { Promised, Reads, Records, RegistryStore, Writes } from "../store.ts";
 import { createCatalogue, type Sizes, standardSizes } from "./catalogue.ts";
 import { createChanges } from "./changes.ts";
 import { createCheckpoints } from "./checkpoints.ts";
 import { decisionRecords } from "./decisions.ts";
+import { createDiskWatch } from "./disk.ts";
 import { registryMigrations } from "./schema.ts";
 import { createSearch } from "./search.ts";
 import { tagRecords } from "./tags.ts";
@@ -18,11 +19,16 @@ import { trafficRecords } from "./traffic.ts";
 
 /** Opens or creates the file. Throws `DatabaseFault`. `sizes`: for tests, which have fewer things. */
 export function openRegistryStore(path: string, log: Log, sizes: Sizes = standardSizes): RegistryStore {
-  const database = openDatabase(path, registryMigrations, log, { synchronous: "FULL" });
+  return createRegistryStore(openDatabase(path, registryMigrations, log, { synchronous: "FULL" }), log, sizes);
+}
+
+/** On an open file, which it closes in the end. */
+export function createRegistryStore(database: Database, log: Log, sizes: Sizes = standardSizes): RegistryStore {
   // Pages of the indices that every request walks; the rest is the file cache's business.
   database.pragma("cache_size = -32768");
   database.pragma("temp_store = MEMORY");
   const checkpoints = createCheckpoints(database, log);
+  const disk = createDiskWatch(database.name, log);
   const settled = () => changes.settled();
   const catalogue = createCatalogue(database, sizes, settled);
   const terms = createTerms(database);
@@ -48,6 +54,7 @@ export function openRegistryStore(path: string, log: Log, sizes: Sizes = standar
     committed(count) {
       catalogue.committed();
       checkpoints.committed(count);
+      disk.written();
     },
     undone() {
       terms.undone();
@@ -58,7 +65,10 @@ export function openRegistryStore(path: string, log: Log, sizes: Sizes = standar
 
   return {
     ...(waiting as unknown as Promised<Reads>),
-    change: changes.change,
+    change: work =>
+      changes.change(work).catch(error => {
+        throw disk.refusalOf(error);
+      }),
     async search(criteria, page, signal) {
       await settled();
       return search(criteria, page, signal);
