@@ -2,14 +2,18 @@
 // kept, each step asserted by its own name, and nothing left behind.
 
 import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { describe as textOf } from "#base/log.ts";
+import { connectClient } from "#cli/connect.ts";
 import type { Checks } from "#cli/demo/checks.ts";
 import { claimSteps } from "#cli/demo/story-claim.ts";
-import { decisionSteps } from "#cli/demo/story-decision.ts";
+import { collect, decisionSteps } from "#cli/demo/story-decision.ts";
 import { faultSteps } from "#cli/demo/story-faults.ts";
 import { startWorld, type World, type WorldOptions } from "#cli/demo/world.ts";
 import { forever, temporaryFolder } from "../lab/scene.ts";
+import { type Ended, project, startCommand } from "./command-line.ts";
+import { found } from "./house.ts";
 
 /** Number and title of each step, and how many things are checked in it. */
 export const storySteps = [
@@ -105,3 +109,36 @@ export function expectCodes(text: string): void {
   expect(text).toMatch(/^heat-3 \(attic-mbus\) +Heat meter, flat 3 +mbus\.meter +None +registered/m);
   expect(text).toMatch(/[▀▄█]{20}/);
 }
+
+/** The people's server goes away and comes back: somebody who asks meanwhile is not let in, and his question is not lost. */
+export async function cutTheWay(world: World): Promise<void> {
+  const { broker, peoplesBroker, registry } = world;
+  const logged = (pattern: RegExp) => found(`${pattern}`, async () => pattern.exec(registry.output())?.[0]);
+  const owner = await world.client("owner");
+  const inbox = collect(owner);
+  await broker.register("resident", "secret");
+  const resident = { ...world.identity("owner"), jid: `resident@${broker.domain}`, password: "secret" };
+  await using neighbour = await connectClient({ ...resident, port: broker.ports.tls }, forever);
+  await peoplesBroker.stop();
+  expect((await neighbour.askPresence(world.applianceJid(), forever)).state).toBe("declined");
+  await logged(new RegExp(`domain-away domain=${peoplesBroker.domain}`));
+
+  await peoplesBroker.restart();
+  // His client comes back by itself. What waits is sent within a minute; at once when he looks at his things.
+  const question = await found("the question", async () => {
+    await owner.owner.things(forever, world.domain);
+    return inbox.take("isFriend", neighbour);
+  });
+  await logged(new RegExp(`domain-back domain=${peoplesBroker.domain}`));
+  await owner.owner.answer(question, { allow: true, range: "caller", names: [] }, forever);
+  await found("let in", async () =>
+    (await neighbour.askPresence(world.applianceJid(), forever)).state === "online" ? true : undefined,
+  );
+}
+
+/** `isthmus-registry check`, as an installer types it beside the world's registry. */
+export const checkOf = (world: World): Promise<Ended> => {
+  const { port = 0, caPath = "" } = world.servers ?? {};
+  const words = ["--config", world.registryConfig, "--server", `127.0.0.1:${port}`, "--ca", caPath];
+  return startCommand(process.execPath, [join(project, "bin/isthmus-registry.mjs"), "check", ...words]).ended;
+};

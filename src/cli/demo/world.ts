@@ -39,6 +39,8 @@ export interface World extends AsyncDisposable {
   status(): Promise<Status>;
   /** The status when it is as wanted, else undefined. */
   statusWhere(wanted: (status: Status) => boolean): Promise<Status | undefined>;
+  /** By which a person logs in. */
+  identity(name: string): Identity;
   /** A person, connected; the same connection each time. */
   client(name: string): Promise<Client>;
   /** Telegrams the meter was asked for so far. */
@@ -182,6 +184,7 @@ function createWorld(standing: Standing, { identities, known, signal, dispose }:
 
   return {
     ...standing,
+    identity: identityOfPerson,
     applianceJid: () => appliance,
     status,
     async statusWhere(wanted) {
