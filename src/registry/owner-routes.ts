@@ -8,7 +8,7 @@ import * as wire from "#iot/provisioning-owner.wire.ts";
 import type { Codec } from "#xml/codec.ts";
 import { type Element, element } from "#xml/element.ts";
 import { type InboundMessage, type MessageRoute, type Route, route } from "#xmpp/router.ts";
-import { componentNs } from "#xmpp/stanza.ts";
+import { componentNs, StanzaError } from "#xmpp/stanza.ts";
 import { decideFriend } from "./decisions.ts";
 import type { Answer, AnswerOrigin } from "./rules.ts";
 import { foundElement, page } from "./search-routes.ts";
@@ -77,7 +77,12 @@ export const ownerMessages = (service: Service): MessageRoute[] =>
   );
 
 async function answer(service: Service, owner: string, said: Answer): Promise<() => Promise<void>> {
-  const thing = await service.rules.answer(owner, said);
+  const thing = await service.rules.answer(owner, said).catch(error => {
+    // Somebody guesses keys (PROVO-THR-05).
+    if (error instanceof StanzaError && error.type === "wait")
+      service.log.warning("RateLimited", { sender: owner, element: "rule" });
+    throw error;
+  });
   return async () => {
     if (said.kind === "friend") await tellFriendship(service, thing.jid, said);
     await service.pushes.deliver(thing.jid);

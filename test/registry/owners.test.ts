@@ -110,6 +110,9 @@ describe("who may answer", () => {
     await asked();
     for (let n = 0; n < 20; n++) expect(await say({ key: `guess-${n}` })).toBe("item-not-found");
     expect(await say()).toBe("policy-violation");
+    expect(pipe.log.filter(({ event }) => event === "RateLimited").map(({ facts }) => facts)).toEqual([
+      { sender: ana, element: "rule" },
+    ]);
     await pipe.clock.advance(3_600_000);
     expect(await say()).toBe("result");
   });

@@ -5,6 +5,7 @@ import { constants, generateKeyPairSync, type KeyObject, privateDecrypt, X509Cer
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { selfSign } from "#base/self-signed.ts";
 import { type Element, element, textOf } from "#xml/element.ts";
+import type { OriginKind } from "../../src/registry/store.ts";
 import type { TokenOptions } from "../../src/registry/token-trust.ts";
 import {
   ana,
@@ -287,6 +288,31 @@ describe("what a token counts for", () => {
     await read(`ut='${two}'`, "fay@city.example");
     await allow("fromUser", two);
     expect(await read(`ut='${one} ${two}'`, "dan@city.example")).toBe(true);
+  });
+
+  it("PROV-EVAL-04: before domain and all come the tokens, of a user before a device's before a service's; before them the caller", async () => {
+    await claimedMeter(pipe);
+    const had = await token();
+    const carla = "carla@hub.example";
+    const put = (kind: OriginKind, value: string, allow: boolean) =>
+      pipe.store.change(records =>
+        records.putRule(1, "read", { origin: { kind, value }, allow, categories: 63, names: undefined }, kind, 0),
+      );
+    const said: boolean[] = [];
+    for (const [kind, value, allow] of [
+      ["all", "", false],
+      ["domain", "hub.example", true],
+      ["service", had, false],
+      ["device", had, true],
+      ["user", had, false],
+      ["caller", carla, true],
+    ] as const) {
+      await put(kind, value, allow);
+      said.push(await read(`st='${had}' dt='${had}' ut='${had}'`, carla));
+    }
+    expect(said).toEqual([false, true, false, true, false, true]);
+    // The same under another kind is no rule for it.
+    expect(await read(`st='${had}'`, "dan@city.example")).toBe(false);
   });
 
   it("a proof that comes late counts at the next question, which the device is told to ask", async () => {

@@ -12,6 +12,7 @@ import type { Tokens } from "#contract/caller.ts";
 import { noTokens } from "#contract/caller.ts";
 import { type Categories, type Category, categories, noCategories } from "#contract/field.ts";
 import { type NodeRef, nodeKey, rootRef } from "#contract/node.ts";
+import { createDecisionMemory } from "#iot/decision-memory.ts";
 import { type Generation, generationNames, namespace } from "#iot/generations.ts";
 import { createProvisioning, type Provisioning } from "#iot/provisioning.ts";
 import { type Database, openDatabase } from "#store/database.ts";
@@ -267,14 +268,29 @@ describe("what an answer is worth", () => {
     ] satisfies Script[]) {
       link.script = script;
       expect(granted(await read("Energy"))).toBeUndefined();
+      const friend = await provisioning.decideSubscription(bob, new AbortController().signal);
+      expect(friend).toMatchObject({ kind: "decline", unanswered: true });
+      await clock.advance(minute);
     }
     link.script = yes;
     expect(granted(await read("Energy"))).toBeDefined();
+    expect(await provisioning.decideSubscription(bob, new AbortController().signal)).toMatchObject({ kind: "accept" });
   });
 
   it("PROV-ISFRIEND-03: the same address with a resource or in capitals is the same", async () => {
     link.script = says("result='true' m='true'", "", "Bob@City.Example/phone");
     expect(granted(await read())).toBeDefined();
+  });
+
+  it("PROV-CACHE-11: up to sixteen nodes are asked about one by one, seventeen together", async () => {
+    link.script = yes;
+    const nodes = Array.from({ length: 17 }, (_, n) => ({ ...meter, nodeId: `m${n}` }));
+    for (const node of nodes) owned.set(nodeKey(node), ana);
+    await ask(question("read", nodes.slice(0, 16), ["Energy"]));
+    expect(link.sent.map(childrenOf)).toEqual(nodes.slice(0, 16).map(({ nodeId }) => [`nd ${nodeId}`, "f Energy"]));
+    await ask(question("read", nodes, ["Flow"]));
+    expect(childrenOf(link.sent.at(-1))).toEqual([...nodes.map(({ nodeId }) => `nd ${nodeId}`), "f Flow"]);
+    expect(link.sent).toHaveLength(17);
   });
 
   it("PROV-CACHE-11: many nodes go in chunks; a node missing in the answer is refused, all missing is as asked", async () => {
@@ -428,6 +444,37 @@ describe("memory", () => {
       { caller: bob, n: 200 },
       { caller: "carl@city.example", n: 1 },
     ]);
+  });
+
+  it("PROV-CACHE-09: twenty thousand rows in all, those unused for longest go, on the disk too", () => {
+    const memory = createDecisionMemory(createDecisionStore(database), clock);
+    memory.open(service, edgeBare);
+    const shared = { kind: "canControl", node: meter, tokens: "", categories: 0 } as const;
+    const key = (caller: number, name: number) => ({
+      ...shared,
+      caller: `c${caller}@hub.example`,
+      names: [`N${name}`],
+    });
+    const learn = (caller: number) =>
+      memory.learn(
+        Array.from({ length: 200 }, (_, name) => ({
+          key: key(caller, name),
+          answer: { allow: true, grantedCategories: 0, grantedNames: undefined },
+        })),
+      );
+    for (let caller = 0; caller < 100; caller++) learn(caller);
+    expect(memory.size).toBe(20_000);
+    for (let name = 0; name < 100; name++) memory.find(key(0, name));
+    learn(100);
+    expect(memory.size).toBe(20_000);
+    const of = (caller: number) => memory.about(`c${caller}@hub.example`).length;
+    // Of the first caller what was just used is left, and the second has paid for the rest.
+    expect([of(0), of(1), of(2), of(100)]).toEqual([100, 100, 200, 200]);
+    expect(memory.look(key(0, 0))).toBeDefined();
+    expect(memory.look(key(0, 150))).toBeUndefined();
+    const rows = database.prepare("SELECT count(*) AS n FROM decisions").get();
+    expect(rows).toEqual({ n: 20_000 });
+    expect(database.pragma("journal_mode", { simple: true })).toBe("wal");
   });
 
   it("PROV-TRUST-01: another service starts from nothing, and the old one is obeyed no longer", async () => {
