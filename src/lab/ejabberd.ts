@@ -14,7 +14,8 @@ import { startNameServer } from "./name-server.ts";
 import { choosingPorts, freePorts, requireFreePorts, untilPortAnswers } from "./ports.ts";
 
 const controlMsMax = 15_000;
-const readyMs = 30_000;
+/** ejabberd 24.12 (Debian 13) sleeps five seconds over its control socket before it does anything else. */
+const readyMs = 60_000;
 /** It writes its tables to disk. */
 const stopMs = 8_000;
 
