@@ -1,4 +1,4 @@
-// The configuration file of the lab's ejabberd (YAML, of which JSON is a part). What it says was found by trial with 23.01, and holds for 24.12.
+// The configuration file of the lab's ejabberd (YAML, of which JSON is a part), as 23.01 and 24.12 take it: found by trial.
 
 import { join } from "node:path";
 import type { BrokerOptions, BrokerPorts, Servers } from "./broker.ts";
