@@ -6,8 +6,10 @@ import type { Log } from "#base/log.ts";
 import type { Task } from "#base/supervise.ts";
 import type { Discovery } from "#iot/discovery.ts";
 import { preferred } from "#iot/generations.ts";
+import { preferredDialect } from "#iot/old-discovery.ts";
 import type { Provisioning } from "#iot/provisioning.ts";
 import type { Connection } from "#xmpp/connection.ts";
+import type { Service } from "#xmpp/disco.ts";
 import { bareJid } from "#xmpp/jid.ts";
 import type { EventSending } from "./event-sending.ts";
 import type { ValuePublishing } from "./publishing.ts";
@@ -47,12 +49,17 @@ export function createKnownServices(deps: KnownServicesDeps): KnownServices {
     for (const one of [discovery.service, provisioning.service]) if (one) all.add(one.jid);
   };
   list();
+  /** One of XEP-0347 does not take the place of one of today that is away for a while. */
+  const oldOne = (found: Service | undefined): Service | undefined => {
+    const { jid, generation = "xsf" } = discovery.service ?? {};
+    return generation === "xsf" || jid === found?.jid ? found : undefined;
+  };
   const search = createServiceSearch(
     deps.connection,
     deps.domain,
     found => {
-      const { registry, provisioning: decider } = found;
-      const speaks = registry && preferred("discovery", registry.features);
+      const { registry = oldOne(found.oldRegistry), provisioning: decider } = found;
+      const speaks = registry && preferredDialect(registry.features);
       if (registry && speaks)
         changes.found("registry", discovery.service?.jid, registry.jid, () => {
           discovery.serviceFound({ jid: registry.jid, generation: speaks });

@@ -4,13 +4,13 @@
 import type { Log } from "#base/log.ts";
 import { noCategories } from "#contract/field.ts";
 import { inEveryGeneration, namespaces } from "#iot/generations.ts";
+import { oldDiscoveryNs } from "#iot/old-discovery.ts";
 import * as wire from "#iot/provisioning-device.wire.ts";
 import { type Element, firstElement } from "#xml/element.ts";
 import { bareJid, domainOf } from "#xmpp/jid.ts";
 import type { Route } from "#xmpp/router.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import type { DomainPolicy } from "./domain-policy.ts";
-import { oldDiscoveryNs } from "./old-dialect.ts";
 
 export interface Border {
   /** What an iq, message or presence is refused with; undefined: it may pass. */

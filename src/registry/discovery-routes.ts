@@ -5,13 +5,13 @@ import { Refusal } from "#contract/faults.ts";
 import { rootRef, sameNode } from "#contract/node.ts";
 import * as wire from "#iot/discovery.wire.ts";
 import { inEveryGeneration, namespace } from "#iot/generations.ts";
+import type { Dialect } from "#iot/old-discovery.ts";
 import { countedSendersMax } from "#limits.ts";
 import { domainOf } from "#xmpp/jid.ts";
 import { type IqRequest, type Route, route } from "#xmpp/router.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import { oldRoutes } from "./old-dialect.ts";
 import type { Service } from "./service.ts";
-import type { Dialect } from "./store.ts";
 import { readRegistration } from "./tags.ts";
 import { register, remove, unregister, updateByOwner, updateByThing } from "./things.ts";
 

@@ -4,12 +4,13 @@
 import type { Clock } from "#base/clock.ts";
 import { createScope, type Scope } from "#base/scope.ts";
 import type { Generation } from "#iot/generations.ts";
+import type { Dialect } from "#iot/old-discovery.ts";
 import { probeSpacingMs, resourcesPerPeerMax, subscribeAgainMs } from "#limits.ts";
 import { type Element, element } from "#xml/element.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { bareJid, domainOf, normalJid } from "#xmpp/jid.ts";
 import { componentNs } from "#xmpp/stanza.ts";
-import type { Dialect, Peer, RegistryStore } from "./store.ts";
+import type { Peer, RegistryStore } from "./store.ts";
 
 export interface PeersDeps {
   readonly store: RegistryStore;

@@ -8,6 +8,7 @@ import { createScope } from "#base/scope.ts";
 import { type NodeRef, rootRef } from "#contract/node.ts";
 import * as discovery from "#iot/discovery.wire.ts";
 import type { Family } from "#iot/generations.ts";
+import type { Dialect } from "#iot/old-discovery.ts";
 import * as device from "#iot/provisioning-device.wire.ts";
 import {
   clearBeforeAnswerMs,
@@ -23,7 +24,7 @@ import { StanzaError } from "#xmpp/stanza.ts";
 import { payloadIn } from "./old-dialect.ts";
 import type { Peers } from "./peers.ts";
 import { type Answer, type Round, startRound } from "./round.ts";
-import type { Dialect, Pending, RegistryStore } from "./store.ts";
+import type { Pending, RegistryStore } from "./store.ts";
 
 export interface PushesDeps {
   readonly store: RegistryStore;

@@ -2,7 +2,7 @@
 // committed states only; what belongs together is changed in one transaction.
 
 import type { NodeRef, Tag } from "#contract/node.ts";
-import type { Generation } from "#iot/generations.ts";
+import type { Dialect } from "#iot/old-discovery.ts";
 import type { Expression } from "./regex.ts";
 import type { TokenReads, TokenWrites } from "./token-records.ts";
 
@@ -83,9 +83,6 @@ export interface Pending {
   readonly isPublic: boolean;
   readonly tries: number;
 }
-
-/** xsf: XEP-0347, before the generations (DISCO-NS-04). */
-export type Dialect = Generation | "xsf";
 
 /** One entry of the component's roster. `to`: we receive their presence; `from`: they receive ours. */
 export interface Peer {

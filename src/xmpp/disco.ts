@@ -9,6 +9,7 @@ import type { Element } from "#xml/element.ts";
 import type { Connection } from "./connection.ts";
 import * as wire from "./iot/disco.wire.ts";
 import { eventLogNs } from "./iot/event-log.wire.ts";
+import { oldDiscoveryNs } from "./iot/old-discovery.ts";
 import { normalJid } from "./jid.ts";
 import { type Route, route } from "./router.ts";
 import { StanzaError } from "./stanza.ts";
@@ -70,6 +71,8 @@ export interface Service {
 
 export interface Services {
   readonly registry?: Service;
+  /** Where there is no other: one that speaks XEP-0347 alone. */
+  readonly oldRegistry?: Service;
   readonly provisioning?: Service;
   readonly software?: Service;
   readonly pubsub?: Service;
@@ -120,12 +123,14 @@ export async function discover(
     return found;
   };
   const registry = trusted("registry", namespaces("discovery"));
+  const oldRegistry = registry === undefined ? trusted("registry", [oldDiscoveryNs]) : undefined;
   const provisioning = trusted("provisioning", namespaces("provisioningDevice"));
   const software = first("software", namespaces("softwareUpdates"));
   const pubsub = first("pubsub", [pubsubNs]);
   const eventLog = first("event log", [eventLogNs]);
   return {
     ...(registry && { registry }),
+    ...(oldRegistry && { oldRegistry }),
     ...(provisioning && { provisioning }),
     ...(software && { software }),
     ...(pubsub && { pubsub }),

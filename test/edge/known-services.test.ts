@@ -5,6 +5,7 @@ import { expect, it } from "vitest";
 import { silentLog } from "#base/log.ts";
 import { createKnownServices } from "#edge/known-services.ts";
 import { namespace } from "#iot/generations.ts";
+import { oldDiscoveryNs, type RegistryService } from "#iot/old-discovery.ts";
 import type { Service } from "#iot/registration.ts";
 import { element } from "#xml/element.ts";
 import { manualClock } from "../support/manual-clock.ts";
@@ -12,16 +13,12 @@ import { manualClock } from "../support/manual-clock.ts";
 const info = "http://jabber.org/protocol/disco#info";
 const items = "http://jabber.org/protocol/disco#items";
 
-it("PRES-IQ-02: a service that was replaced is on the list no more, a domain that only looks like one never was", async () => {
+/** A domain that offers what is in `offers`, by JID. */
+function scene(offers: Map<string, readonly string[]>) {
   const clock = manualClock();
   const stop = new AbortController();
-  const offers = new Map<string, readonly string[]>([
-    ["reg.hub.example", [namespace("discovery", "nf")]],
-    ["prov.hub.example", [namespace("provisioningDevice", "nf")]],
-    ["chat.hub.example", []],
-  ]);
   const decides: { service: Service | undefined } = { service: undefined };
-  const registers: { service: Service | undefined } = { service: undefined };
+  const registers: { service: RegistryService | undefined } = { service: undefined };
   const services = createKnownServices({
     connection: {
       jid: "gw9@hub.example/e",
@@ -65,13 +62,44 @@ it("PRES-IQ-02: a service that was replaced is on the list no more, a domain tha
     log: silentLog,
   });
   const running = services.run(stop.signal);
-  await clock.advance(0);
-  expect([...services.all].sort()).toEqual(["prov.hub.example", "reg.hub.example"]);
+  return {
+    services,
+    registers,
+    async look() {
+      services.look();
+      await clock.advance(0);
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+it("PRES-IQ-02: a service that was replaced is on the list no more, a domain that only looks like one never was", async () => {
+  const offers = new Map<string, readonly string[]>([
+    ["reg.hub.example", [namespace("discovery", "nf")]],
+    ["prov.hub.example", [namespace("provisioningDevice", "nf")]],
+    ["chat.hub.example", []],
+  ]);
+  await using it = scene(offers);
+  await it.look();
+  expect([...it.services.all].sort()).toEqual(["prov.hub.example", "reg.hub.example"]);
   offers.delete("prov.hub.example");
   offers.set("prov2.hub.example", [namespace("provisioningDevice", "nfi")]);
-  services.look();
-  await clock.advance(0);
-  expect([...services.all].sort()).toEqual(["prov2.hub.example", "reg.hub.example"]);
-  stop.abort();
-  await running;
+  await it.look();
+  expect([...it.services.all].sort()).toEqual(["prov2.hub.example", "reg.hub.example"]);
+});
+
+it("DISCO-NS-03: a registry of XEP-0347 is used where there is no other, and never for one of today that is away", async () => {
+  const offers = new Map<string, readonly string[]>([["old.hub.example", [oldDiscoveryNs]]]);
+  await using it = scene(offers);
+  await it.look();
+  expect(it.registers.service).toEqual({ jid: "old.hub.example", generation: "xsf" });
+  offers.set("reg.hub.example", [namespace("discovery", "nf")]);
+  await it.look();
+  expect(it.registers.service).toEqual({ jid: "reg.hub.example", generation: "nf" });
+  offers.delete("reg.hub.example");
+  await it.look();
+  expect(it.registers.service?.jid).toBe("reg.hub.example");
 });

@@ -152,6 +152,16 @@ describe("finds services", () => {
     expect([apart.registry?.jid, apart.provisioning?.jid]).toEqual(["a.hub.example", "b.hub.example"]);
   });
 
+  it("DISCO-NS-03: one that speaks XEP-0347 alone counts only where there is no other", async () => {
+    const old = ["urn:xmpp:iot:discovery"];
+    const look = (entities: Record<string, readonly string[]>) =>
+      discover(domain(entities), "hub.example", silentLog, signal);
+    const alone = await look({ "old.hub.example": old });
+    expect([alone.registry, alone.oldRegistry?.jid]).toEqual([undefined, "old.hub.example"]);
+    const beside = await look({ "old.hub.example": old, "b.hub.example": [...registry, ...old] });
+    expect([beside.registry?.jid, beside.oldRegistry]).toEqual(["b.hub.example", undefined]);
+  });
+
   it("DISCO-NS-01: the domain itself may be it, and none is none", async () => {
     const own = await discover(domain({ "hub.example": registry }, []), "hub.example", silentLog, signal);
     expect(own.registry?.jid).toBe("hub.example");

@@ -1,7 +1,8 @@
 // Rows of pushes that wait for an acknowledgement, and of the component's roster.
 
+import type { Dialect } from "#iot/old-discovery.ts";
 import type { Database } from "#store/database.ts";
-import type { Dialect, Peer, Pending, PushKind, Reads, Writes } from "../store.ts";
+import type { Peer, Pending, PushKind, Reads, Writes } from "../store.ts";
 
 interface PendingRow {
   id: number;

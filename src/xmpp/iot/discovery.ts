@@ -13,10 +13,11 @@ import { bareJid, isDomainJid } from "../jid.ts";
 import { type IqRequest, type Route, route } from "../router.ts";
 import { createClaims } from "./claims.ts";
 import * as wire from "./discovery.wire.ts";
-import { generationNames, inEveryGeneration } from "./generations.ts";
+import { inEveryGeneration, namespace } from "./generations.ts";
 import { encodeClaim } from "./iotdisco-encode.ts";
 import { IotdiscoError } from "./iotdisco-terms.ts";
-import { createRegistration, type Service } from "./registration.ts";
+import { dialects, fromOld, oldDiscoveryNs, oldTagNameCharsMax, type RegistryService } from "./old-discovery.ts";
+import { createRegistration } from "./registration.ts";
 import { registrable, withoutIdentity } from "./thing-tags.ts";
 
 export interface DiscoveryDeps {
@@ -58,8 +59,8 @@ export interface Discovery {
   /** Works until aborted. */
   run(signal: AbortSignal): Promise<void>;
   /** Found by disco on the own domain. Remembered, so that it is known from the start the next time. */
-  serviceFound(service: Service): void;
-  readonly service: Service | undefined;
+  serviceFound(service: RegistryService): void;
+  readonly service: RegistryService | undefined;
   /** To be called when a stream is bound. A resumed one has lost nothing. */
   online(resumed: boolean): void;
   /** A stanza or presence of the registry: it is back. */
@@ -106,9 +107,8 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
 
   const tagsOf = (ref: NodeRef): readonly Tag[] | undefined => {
     const tags = things.get(nodeKey(ref));
-    return tags !== undefined && deps.hideIdentity && claims.get(ref)?.state === "claimed"
-      ? withoutIdentity(tags)
-      : tags;
+    const shown = deps.hideIdentity && claims.get(ref)?.state === "claimed" ? tags && withoutIdentity(tags) : tags;
+    return service?.generation === "xsf" ? shown?.filter(({ name }) => name.length <= oldTagNameCharsMax) : shown;
   };
 
   const registration = createRegistration({
@@ -129,7 +129,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   };
 
   /** DISCO-CLAIMED-02: anybody else, however much he looks like it, changes nothing. */
-  const fromRegistry = ({ from, payload }: IqRequest): Service => {
+  const fromRegistry = ({ from, payload }: IqRequest): RegistryService => {
     if (service === undefined || from !== service.jid) {
       log.warning("SpoofedStanza", { element: payload.name, from, registry: service?.jid ?? "none" });
       throw new Refusal("denied", "only the registry of this domain may say so");
@@ -144,7 +144,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     return record.ref;
   };
 
-  const onClaimed = (value: wire.Claimed, registry: Service): void => {
+  const onClaimed = (value: wire.Claimed, registry: RegistryService): void => {
     const owner = bareJid(value.jid);
     if (owner === undefined) throw new Refusal("bad-request", "the owner is no JID");
     const ref = known(value.ref);
@@ -160,7 +160,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     registration.wake();
   };
 
-  const push = <T>(ns: string, codec: Codec<T>, take: (value: T, registry: Service) => void): Route =>
+  const push = <T>(ns: string, codec: Codec<T>, take: (value: T, registry: RegistryService) => void): Route =>
     route(
       ["set"],
       ns,
@@ -173,16 +173,27 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       "anyone",
     );
 
+  const pushes = (ns: string): Route[] => [
+    push(ns, wire.claimed, onClaimed),
+    push(ns, wire.removed, ({ ref }) => claims.outOfRegistry(known(ref))),
+    push(ns, wire.disowned, ({ ref }) => {
+      const one = known(ref);
+      claims.disown(one);
+      registration.settle(one);
+    }),
+  ];
+
   return {
-    routes: inEveryGeneration("discovery", ns => [
-      push(ns, wire.claimed, onClaimed),
-      push(ns, wire.removed, ({ ref }) => claims.outOfRegistry(known(ref))),
-      push(ns, wire.disowned, ({ ref }) => {
-        const one = known(ref);
-        claims.disown(one);
-        registration.settle(one);
-      }),
-    ]),
+    routes: [
+      ...inEveryGeneration("discovery", pushes),
+      ...pushes(namespace("discovery", "nf")).map(
+        (one): Route => ({
+          ...one,
+          ns: oldDiscoveryNs,
+          handle: request => one.handle({ ...request, payload: fromOld(request.payload) }),
+        }),
+      ),
+    ],
     run: registration.run,
     serviceFound(found) {
       if (!isDomainJid(found.jid)) throw new Error(`a registry is a domain, not ${found.jid}`);
@@ -262,8 +273,8 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   }
 }
 
-function remembered(store: OwnershipStore): Service | undefined {
+function remembered(store: OwnershipStore): RegistryService | undefined {
   const known = store.service("registry");
-  const generation = generationNames.find(one => one === known?.generation);
+  const generation = dialects.find(one => one === known?.generation);
   return known && generation && { jid: known.jid, generation };
 }

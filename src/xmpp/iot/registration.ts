@@ -23,7 +23,8 @@ import { bareJid } from "../jid.ts";
 import { StanzaError } from "../stanza.ts";
 import type { Claims } from "./claims.ts";
 import * as wire from "./discovery.wire.ts";
-import { type Generation, generationOf, namespace } from "./generations.ts";
+import { type Generation, generationOf } from "./generations.ts";
+import { fromOld, inDialect, oldDiscoveryNs, type RegistryService } from "./old-discovery.ts";
 import { createRekeying } from "./rekeying.ts";
 import { isServiceAway } from "./service-errors.ts";
 import { sameTags, updateOf } from "./thing-tags.ts";
@@ -38,7 +39,7 @@ export interface Service {
 export interface RegistrationDeps {
   readonly connection: Pick<Connection, "online" | "request">;
   readonly claims: Claims;
-  readonly registry: () => Service | undefined;
+  readonly registry: () => RegistryService | undefined;
   /** Tags of a thing as they are to be told now; undefined when there is no such thing. */
   readonly tags: (ref: NodeRef) => readonly Tag[] | undefined;
   readonly clock: Clock;
@@ -123,9 +124,10 @@ export function createRegistration(deps: RegistrationDeps): Registration {
   };
 
   const ask = async <T>(codec: Codec<T>, value: T, signal: AbortSignal) => {
-    const registry = deps.registry() as Service;
-    const payload = codec.encode(value, namespace("discovery", registry.generation));
+    const registry = deps.registry() as RegistryService;
+    const payload = inDialect(registry.generation, ns => codec.encode(value, ns));
     const reply = await deps.connection.request("set", registry.jid, payload, { signal });
+    if (reply?.ns === oldDiscoveryNs) return fromOld(reply);
     return reply !== undefined && generationOf("discovery", reply.ns) === undefined ? undefined : reply;
   };
 
@@ -150,7 +152,7 @@ export function createRegistration(deps: RegistrationDeps): Registration {
 
   const register = async (record: ThingRecord, tags: readonly Tag[], signal: AbortSignal): Promise<void> => {
     const { ref, key } = record;
-    const registry = (deps.registry() as Service).jid;
+    const registry = (deps.registry() as RegistryService).jid;
     const told = key === undefined ? tags : [...tags, { name: "KEY", value: key }];
     const reply = await ask(wire.register, { ref, selfOwned: false, tags: told }, signal);
     // It may have been claimed, disowned or removed here while we waited: then this answer is about what was before.

@@ -2,10 +2,12 @@
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { silentLog } from "#base/log.ts";
-import { type NodeRef, rootRef } from "#contract/node.ts";
+import type { Thing } from "#concentrator/concentrator.ts";
+import { type NodeRef, rootRef, type Tag } from "#contract/node.ts";
 import { createDiscovery, type Discovery } from "#iot/discovery.ts";
-import { generationNames, namespace, preferred } from "#iot/generations.ts";
+import { generationNames, namespace } from "#iot/generations.ts";
 import { decodeUri } from "#iot/iotdisco.ts";
+import { type Dialect, oldDiscoveryNs, preferredDialect } from "#iot/old-discovery.ts";
 import { type Database, openDatabase } from "#store/database.ts";
 import { edgeMigrations } from "#store/migrations.ts";
 import { createOwnershipStore } from "#store/ownership.ts";
@@ -19,6 +21,7 @@ import { createServiceLink, type ServiceLink } from "./discovery-service-link.ts
 const registry = "reg.hub.example";
 const owner = "ana@home.example";
 const meter: NodeRef = { nodeId: "mbus-12", sourceId: "MeteringTopology", partition: "" };
+const meterTags: Tag[] = [{ name: "CLASS", value: "HeatMeter" }];
 const at = "id='mbus-12' src='MeteringTopology'";
 
 let clock: ManualClock;
@@ -27,21 +30,23 @@ let link: ServiceLink;
 let discovery: Discovery;
 let stop: AbortController;
 let disowned: string[];
+let things: Thing[];
 
 beforeEach(() => {
   clock = manualClock();
   database = openDatabase(":memory:", edgeMigrations, silentLog);
   stop = new AbortController();
   disowned = [];
+  things = [
+    { ref: rootRef, tags: [{ name: "CLASS", value: "Concentrator" }] },
+    { ref: meter, tags: meterTags },
+  ];
   link = createServiceLink(clock);
   link.script = () => "";
   discovery = createDiscovery({
     connection: link.connection,
     store: createOwnershipStore(database),
-    things: () => [
-      { ref: rootRef, tags: [{ name: "CLASS", value: "Concentrator" }] },
-      { ref: meter, tags: [{ name: "CLASS", value: "HeatMeter" }] },
-    ],
+    things: () => things,
     forgetDecisions: () => {},
     hooks: { claimed: () => {}, disowned: (_, who) => void disowned.push(who) },
     clock,
@@ -56,7 +61,7 @@ afterEach(() => {
   database.close();
 });
 
-const connected = async (generation: (typeof generationNames)[number] = "nf") => {
+const connected = async (generation: Dialect = "nf") => {
   discovery.serviceFound({ jid: registry, generation });
   discovery.online(false);
   await clock.advance(1_000);
@@ -69,13 +74,15 @@ const keySent = () => {
 };
 
 describe("generations", () => {
-  it("DISCO-NS-03: nf where it is offered, else nfi, else ieee; what is none of them is not spoken", () => {
+  it("DISCO-NS-03: nf where it is offered, else nfi, else ieee, else what was before them; what is none of them is not spoken", () => {
     const ns = (generation: (typeof generationNames)[number]) => namespace("discovery", generation);
-    const chosen = (...offered: (typeof generationNames)[number][]) => preferred("discovery", new Set(offered.map(ns)));
+    const chosen = (...offered: (typeof generationNames)[number][]) =>
+      preferredDialect(new Set([...offered.map(ns), oldDiscoveryNs]));
     expect(chosen("ieee", "nfi", "nf")).toBe("nf");
     expect(chosen("ieee", "nfi")).toBe("nfi");
     expect(chosen("ieee")).toBe("ieee");
-    expect(preferred("discovery", new Set(["urn:xmpp:iot:discovery"]))).toBeUndefined();
+    expect(chosen()).toBe("xsf");
+    expect(preferredDialect(new Set(["urn:xmpp:iot:sensordata"]))).toBeUndefined();
   });
 
   for (const spoken of generationNames)
@@ -91,6 +98,36 @@ describe("generations", () => {
         await clock.advance(5_000);
       }
     });
+});
+
+it("DISCO-NS-03, DISCO-NS-04: with a registry of XEP-0347 it registers, is claimed, updates and is disowned in those words alone", async () => {
+  const at = "nodeId='mbus-12' sourceId='MeteringTopology' cacheType='P'";
+  const ref = { ...meter, partition: "P" };
+  things = [{ ref, tags: [...meterTags, { name: "N".repeat(33), value: "too long a name there" }] }];
+  await connected("xsf");
+  const said = () => link.sent.map(({ text }) => text.replace(/value='[0-9a-f]{64}'/, "value='…'"));
+  const tags = "<str name='CLASS' value='HeatMeter'/>";
+  expect(said()).toEqual([`<register xmlns='${oldDiscoveryNs}' ${at}>${tags}<str name='KEY' value='…'/></register>`]);
+  expect(discovery.claimUri(ref)).toMatch(/^iotdisco:CLASS=HeatMeter;KEY=[0-9a-f]{64};R=/);
+  const claimed = `<claimed xmlns='${oldDiscoveryNs}' jid='${owner}' public='true' ${at}/>`;
+  expect(await link.push("evil.hub.example", claimed)).toBe("forbidden");
+  expect(await link.push(registry, claimed)).toBe("result");
+  expect(discovery.ownerOf(ref)).toBe(owner);
+  link.script = ({ payload }) => (payload.name === "update" ? `<disowned xmlns='${oldDiscoveryNs}' ${at}/>` : "");
+  things = [{ ref, tags: [...meterTags, { name: "ROOM", value: "Attic" }] }];
+  discovery.thingsChanged();
+  await clock.advance(5_000);
+  const more = `${tags}<str name='ROOM' value='Attic'/>`;
+  expect(said().slice(1)).toEqual([
+    `<update xmlns='${oldDiscoveryNs}' ${at}>${more}</update>`,
+    `<register xmlns='${oldDiscoveryNs}' ${at}>${more}<str name='KEY' value='…'/></register>`,
+  ]);
+  expect(discovery.ownerOf(ref)).toBeUndefined();
+  // Words of two dialects in one stanza are none.
+  const mixed = `<claimed xmlns='${oldDiscoveryNs}' jid='${owner}'><x xmlns='${namespace("discovery", "nf")}'/></claimed>`;
+  expect(await link.push(registry, mixed)).toBe("bad-request");
+  // A restart remembers what is spoken.
+  expect(createOwnershipStore(database).service("registry")).toEqual({ jid: registry, generation: "xsf" });
 });
 
 describe("impostors", () => {
