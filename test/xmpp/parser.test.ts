@@ -163,6 +163,7 @@ describe("limits", () => {
     }
     // A single tag, or one section, larger than all that is allowed: of the stanza itself, of one inside, of an end.
     const wordy = "x>/'y\n".repeat(400);
+    const said = wordy.replaceAll("\n", " ");
     const tags = [
       `<m id='inner'><x a="${wordy}"/><x a="${wordy}"><y/></x></m>`,
       `<m id='section'><x><![CDATA[${wordy}</m>]]]]></x></m>`,
@@ -173,7 +174,8 @@ describe("limits", () => {
     const long_ = `<s>${tags.map((one, at) => `${one}<ok id='${at}'/>`).join("")}</s>`;
     for (const pieces of [[long_], long_, long_.match(/.{1,7}/gs) ?? [], long_.match(/.{1,1500}/gs) ?? []]) {
       const { elements, large, closed } = feed(pieces);
-      expect(large.map(([id]) => id)).toEqual(["inner", "section", "end", "", ""]);
+      // An id can be answered if it is not what is too large itself.
+      expect(large.map(([id]) => id)).toEqual(["inner", "section", "end", said, said]);
       expect(elements.map(one => one.attrs.id)).toEqual(["0", "1", "2", "3", "4"]);
       expect(closed).toBe(true);
     }
@@ -184,6 +186,36 @@ describe("limits", () => {
       "an element of more than 1000 characters",
       "more than 4 attributes",
     ]);
+  });
+
+  it("of a stanza too large in its own start tag it is known who is to be answered, wherever that stands", () => {
+    const much = "x>/' id='9' from='eve' ".repeat(100);
+    const nodes: Element[] = [];
+    const read = (text: string, size: number) => {
+      const parser = createParser({ element() {}, tooLarge: node => void nodes.push(node) }, limits, 1);
+      for (let at = 0; at < text.length; at += size) parser.write(text.slice(at, at + size));
+      return nodes.splice(0);
+    };
+    const known = { id: "a&b", type: "get", from: "bob@b.example/x", to: "a@b.example" };
+    const who = `id = 'a&amp;b'  type="get" from='bob@b.example/x'\n\tto='a@b.example'`;
+    for (const size of [1, 7, 1_500, 100_000]) {
+      for (const tag of [
+        `<iq ${who} y="${much}"/>`,
+        `<iq y="${much}" ${who}></iq>`,
+        `<iq y="${much}" ${who} z="${much}"><x/></iq>`,
+        `<iq ${" ".repeat(2_000)} ${who}/>`,
+        `<iq xid='1' id2="2" x:from="z@b" ${who} ${"long".repeat(500)}='1'/>`,
+      ])
+        expect(read(`<s>${tag}`, size).map(({ name, attrs }) => ({ name, ...attrs }))).toEqual([
+          { name: "iq", ...known },
+        ]);
+      // What is too large is the id itself: there is no answer that could carry it.
+      expect(read(`<s><iq from='bob@b.example/x' id='${"i".repeat(5_000)}'/>`, size)[0]?.attrs).toEqual({
+        from: "bob@b.example/x",
+      });
+      expect(() => read(`<s><iq id='1' id='2' y="${much}"/>`, size)).toThrow(XmlError);
+      expect(() => read(`<s><iq id='&nbsp;' y="${much}"/>`, size)).toThrow(XmlError);
+    }
   });
 
   it("what never ends is not thrown away for ever", () => {

@@ -95,6 +95,53 @@ describe("with a scripted broker", () => {
     expect(offline?.facts.nextMs).toBeGreaterThanOrEqual(300_000);
   });
 
+  it("RFC 6120 section 8.2.3: a request too large in its own start tag is answered all the same, and the session goes on", async () => {
+    const much = "y".repeat(300_000);
+    const answered: string[] = [];
+    await using server = await startScriptedServer(certificate, async line => {
+      await logIn(line);
+      await playBind(line);
+      const ask = (attrs: string) => line.send(`<iq to='edge@${domain}/r1' ${attrs}><x xmlns='urn:x'/></iq>`);
+      ask(`from='bob@b.example/x' type='get' id='early' junk='${much}'`);
+      ask(`junk='${much}' from='bob@b.example/x' type='set' id='late'`);
+      // Nothing can carry an answer to this one; an answer and a message need none.
+      ask(`from='bob@b.example/x' type='get' id='${much}'`);
+      ask(`from='bob@b.example/x' type='result' id='nobody' junk='${much}'`);
+      line.send(`<message from='bob@b.example/x' junk='${much}'><body>lost</body></message>`);
+      ask("from='bob@b.example/x' type='get' id='after'");
+      for (;;) {
+        const [whole, id = ""] = await line.expect(/<iq [^>]*id='([^']*)'[^>]*to='bob@b.example\/x'.*?<\/iq>/);
+        answered.push(`${id} ${/policy-violation|urn:x/.exec(whole)}`);
+      }
+    });
+    await using edge = startPeer(at(server.port, { answer: echo }));
+    await until("the last answer", () => answered.some(one => one.startsWith("after")));
+    expect(answered).toEqual(["early policy-violation", "late policy-violation", "after urn:x"]);
+    expect(edge.logged.filter(one => one.event === "stanza-too-large").map(({ facts }) => facts.from)).toEqual(
+      Array.from({ length: 5 }, () => "bob@b.example/x"),
+    );
+    expect(edge.messages).toEqual([]);
+    expect(edge.offlines).toEqual([]);
+  });
+
+  it("RFC 6120 section 13.12: a start tag without end costs the stream, which says why, and the session comes back", async () => {
+    let told = "";
+    await using server = await startScriptedServer(certificate, async (line, connection) => {
+      await logIn(line);
+      await playBind(line);
+      if (connection > 1) return void line.send("<message from='bob@b.example/x'><body>again</body></message>");
+      line.send("<iq from='bob@b.example/x' type='get' id='1' junk='");
+      // Beyond what is thrown away in patience.
+      for (let n = 0; n < 70; n++) line.send("y".repeat(1_048_576));
+      [told] = await line.expect(/<stream:error>.*<\/stream:error>/);
+      line.socket.destroy();
+    });
+    await using edge = startPeer(at(server.port, { reconnectFirstMs: 5 }));
+    await until("both", () => edge.messages.length > 0 && told !== "");
+    expect(told).toContain("<policy-violation");
+    expect(edge.offlines).toHaveLength(1);
+  });
+
   it("a message over which the broker ends the stream is found and dropped, the others arrive in order", async () => {
     const received: string[][] = [];
     await using server = await startScriptedServer(certificate, async line => {

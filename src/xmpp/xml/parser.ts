@@ -91,8 +91,8 @@ export function createParser(handler: XmlHandler, limits: XmlLimits, emitDepth: 
     const begins = one.kind === "start" && emitDepth > 0 && stack.length === emitDepth;
     if ((!inside() && !begins) || handler.tooLarge === undefined) throw new XmlError("limit", tooLong);
     if (skipped === undefined && stack.length > emitDepth) exceed(tooLong);
-    // Of a stanza that is too large in its very first tag nothing is known but what it is called.
-    skipped ??= { node: { name: one.name, ns: "", attrs: {}, children: [] }, why: tooLong, depth: 0 };
+    // Of a stanza that is too large in its very first tag it is known what it is called, and by its end who is to be told.
+    skipped ??= { node: { name: one.name, ns: "", attrs: one.attrs, children: [] }, why: tooLong, depth: 0 };
     long = one;
     return goOnLong(one, at + (one.kind === "cdata" ? cdata.length : 1));
   };

@@ -39,7 +39,7 @@ const attribute = /[ \t\r\n]+([^ \t\r\n=<>"'/]+)[ \t\r\n]*=[ \t\r\n]*(?:"([^"<]*
 const forbidden = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/;
 const entities: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 
-const malformed = (message: string): XmlError => new XmlError("not-well-formed", message);
+export const malformed = (message: string): XmlError => new XmlError("not-well-formed", message);
 
 /** Where the tag that starts at `from` ends: the first ">" outside quotes, or -1 when that is not there yet. */
 export function tagEnd(text: string, from: number): number {
@@ -77,9 +77,7 @@ function readAttributes(raw: string, from: number, outer: Scope, attributesMax: 
     at = attribute.lastIndex;
     if (++count > attributesMax) continue;
     const name = one[1] as string;
-    const rawValue = one[2] ?? one[3] ?? "";
-    if (forbidden.test(rawValue)) throw malformed("a control character");
-    const value = decode(rawValue.replace(/\r\n|[\t\n\r]/g, " "));
+    const value = attributeValue(one[2] ?? one[3] ?? "");
     if (name === "xmlns" || name.startsWith("xmlns:")) {
       const prefix = declared(name, value);
       if (scope === outer) scope = Object.create(outer) as Scope;
@@ -93,6 +91,12 @@ function readAttributes(raw: string, from: number, outer: Scope, attributesMax: 
   }
   if (/[^ \t\r\n]/.test(raw.slice(at))) throw malformed("a malformed tag");
   return { found, scope, overfull: count > attributesMax };
+}
+
+/** Of what stands between the quotes. */
+export function attributeValue(raw: string): string {
+  if (forbidden.test(raw)) throw malformed("a control character");
+  return decode(raw.replace(/\r\n|[\t\n\r]/g, " "));
 }
 
 /** The prefix that is declared, "" for the default namespace. */
