@@ -3,6 +3,7 @@
 
 import { categoriesOfMask, categoryNames } from "#contract/field.ts";
 import { openPerOwnerMax } from "#limits.ts";
+import { shownJid } from "#xmpp/shown-jid.ts";
 import { type ListForm, listForm } from "./list-form.ts";
 import { visible } from "./question-message.ts";
 import type { DecisionKind, Question, RegistryStore, Thing } from "./store.ts";
@@ -48,7 +49,7 @@ function rowOf(question: Question, { jid, ref }: Thing): Row {
     src: ref.sourceId,
     pt: ref.partition,
     kind: kinds[kind],
-    remote: visible(remote),
+    remote: visible(shownJid(remote)),
     names: names.map(visible).join(", "),
     categories: kind === "read" ? categoryNames.filter(name => asked[name]).join(", ") : "",
     asked: new Date(askedAt).toISOString(),

@@ -2,6 +2,7 @@
 
 import { allCategories, categoriesOfMask, categoryMask, categoryNames } from "#contract/field.ts";
 import { ruleLimitsCharsMax } from "#limits.ts";
+import { shownJid } from "#xmpp/shown-jid.ts";
 import { type ListForm, listForm, listMax } from "./list-form.ts";
 import { visible } from "./question-message.ts";
 import type { DecisionKind, OwnedRule, RegistryStore, Rule } from "./store.ts";
@@ -42,7 +43,8 @@ function rowOf({ thing, kind, rule }: OwnedRule): Record<(typeof columns)[number
 
 function describeOrigin({ origin: { kind, value } }: Rule): string {
   if (kind === "all") return "all";
-  return kind === "caller" ? visible(value) : `${kind} ${visible(value)}`;
+  const shown = visible(kind === "caller" || kind === "domain" ? shownJid(value) : value);
+  return kind === "caller" ? shown : `${kind} ${shown}`;
 }
 
 /** "Energy, Flow; momentary"; what is not limited is not mentioned. */

@@ -93,3 +93,16 @@ it("PROVO-THR-02: nobody sees what was asked of another, nor a former owner what
   expect(await listed("carol@home.example/x")).toHaveLength(1);
   expect(await listed()).toEqual([]);
 });
+
+it("PRES-THR-02, PROVO-LIM-04: borrowed letters are written out in lists and in the sentence; what the program goes by stays as it is", async () => {
+  await claimedMeter(pipe);
+  const borrowed = "\u0430na@home.example";
+  await canRead(pipe, `<nd ${meter}/>`, borrowed);
+  const { key, body, element } = lastQuestion(pipe);
+  expect(body).toMatch(/^\\u\{430\}na@home\.example wants to read /);
+  expect(element.attrs.remoteJid).toBe(borrowed);
+  expect((await listed()).map(({ remote }) => remote)).toEqual(["\\u{430}na@home.example"]);
+  const rule = `<canReadRule xmlns='${owning}' jid='${gateway}' remoteJid='${borrowed}' key='${key}' result='true'><fromJid/></canReadRule>`;
+  expect(outcome(await pipe.iq("set", anaFull, rule))).toBe("result");
+  expect((await ownerAt(anaFull).rules(never)).map(({ origin }) => origin)).toEqual(["\\u{430}na@home.example"]);
+});

@@ -230,6 +230,36 @@ describe("pushes", () => {
     expect(clears()).toHaveLength(before + 1);
   });
 
+  it("PROV-CLEAR-05: however many they are, 20 a second are woken and told", async () => {
+    const device = (n: number) => `gw${n}@hub.example`;
+    const root = { nodeId: "", sourceId: "", partition: "" };
+    await pipe.store.change(async records => {
+      for (let n = 0; n < 60; n++) {
+        await records.insertThing(device(n), root, "private", ana, undefined, 0);
+        await records.putPeer({ jid: device(n), generation: "nf", to: "both", from: false });
+      }
+    });
+    for (let n = 0; n < 60; n++) pipe.answers(`${device(n)}/e`, () => "ok");
+    await pipe.restart();
+    const there = new Set<number>();
+    const told = async (ms: number) => {
+      for (let past = 0; past < ms; past += 50) {
+        await pipe.clock.advance(50);
+        // Each probe is answered by the presence of who is there, as brokers do.
+        for (let n = 0; n < 60; n++)
+          if (!there.has(n) && pipe.sent.some(one => one.includes("type='probe'") && one.includes(`'${device(n)}'`))) {
+            there.add(n);
+            await pipe.presence(`${device(n)}/e`);
+          }
+      }
+      return Array.from({ length: 60 }, (_, n) => clears(device(n)).length).filter(count => count === 1).length;
+    };
+    const first = await told(1_000);
+    expect(first).toBeGreaterThanOrEqual(19);
+    expect(first).toBeLessThanOrEqual(22);
+    expect(await told(2_500)).toBe(60);
+  });
+
   it("PROV-CLEAR-06: at most one clear in two seconds, and several nodes become one clear of everything", async () => {
     await claimedMeter(pipe);
     await register(pipe, "id='n2'", meterTags("n2".repeat(16)));
