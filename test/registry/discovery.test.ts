@@ -204,6 +204,23 @@ describe("addresses, tags, KEY", () => {
     expect(readAll(pipe).includes(claimKey)).toBe(false);
   });
 
+  it("DISCO-KEY-02: nor is a KEY that is refused, in whatever wrong way it was said", async () => {
+    const wrong = [
+      `<num name='KEY' value='${claimKey}'/>`,
+      `<str name='KEY' value='${claimKey}'/><str name='key' value='${claimKey}'/>`,
+      `<str name='KEY' value='${claimKey.repeat(5)}'/>`,
+      `<str name='KEY:' value='${claimKey}'/>`,
+      `<str name='${claimKey}:' value='KEY'/>`,
+    ];
+    for (const tags of wrong)
+      for (const element of ["register", "mine", "update"]) {
+        const payload = `<${element} xmlns='${disco}' ${meter}>${tags}</${element}>`;
+        expect(outcome(await pipe.iq("set", gatewayFull, payload))).toBe("bad-request");
+      }
+    expect(pipe.sent.join("")).not.toContain(claimKey);
+    expect(JSON.stringify(pipe.log)).not.toContain(claimKey);
+  });
+
   it("DISCO-KEY-02: an operator on KEY finds nothing at all, and wildcards never reach it", async () => {
     await claimedMeter(pipe);
     const byClass = "<strEq name='CLASS' value='HeatMeter'/>";

@@ -57,6 +57,18 @@ const tagName: Scalar<string> = {
   format: value => value,
 };
 
+/** What is refused is not repeated: it may be a KEY, said as a number by mistake (DISCO-KEY-02). */
+const tagNumber: Scalar<number> = {
+  parse(value) {
+    try {
+      return double.parse(value);
+    } catch {
+      throw new ScalarError("not a finite number");
+    }
+  },
+  format: double.format,
+};
+
 /** DISCO-TAG-02. */
 export const isTagName = (name: string): boolean => /^[^:#=<>\s]{1,64}$/u.test(name);
 /** DISCO-TAG-02, URI-DEC-08: an address of a product page may be longer than other values. */
@@ -66,7 +78,7 @@ const tagList = (name: Scalar<string>): Part<readonly WireTag[]> =>
   mapped(
     mixed({
       str: element("str", { name: attr("name", name), value: attr("value", boundedText) }),
-      num: element("num", { name: attr("name", name), value: attr("value", double) }),
+      num: element("num", { name: attr("name", name), value: attr("value", tagNumber) }),
     }),
     found => found.map(({ name, value }) => ({ name, value })),
     tags =>
