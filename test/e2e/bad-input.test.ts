@@ -140,7 +140,13 @@ describe("COM-STZ-04, COM-ERR-01: what a broker carries and no appliance wants",
     }
     // One whose very name for its answer is larger than a stanza may be: nobody can be told, and nothing is the worse for it.
     raw.socket.write(`<iq type='get' id='${"y".repeat(1_048_576)}' to='${appliance}'><q xmlns='urn:x'/></iq>`);
+    // And one that is too large in its own start tag, but says before or after that who it is.
+    raw.socket.write(
+      `<iq type='get' id='own-tag' to='${appliance}' junk='${"z".repeat(1_048_576)}'><q xmlns='urn:x'/></iq>`,
+    );
     await isWell();
+    await found("its answer", async () => (raw.answers("own-tag").length === 1 ? true : undefined), 120_000);
+    expect(raw.answers("own-tag").join()).toContain("policy-violation");
     const all = () => Array.from({ length: 20 }, (_, at) => raw.answers(`many-${at}`).length);
     await found("twenty answers", async () => (all().every(one => one === 1) ? true : undefined), 120_000);
     expect((await house.status()).connection).toMatchObject({ phase: "online", jid: appliance });
