@@ -75,7 +75,7 @@ export function createClaims(deps: ClaimsDeps): Claims {
         log.warning("RateLimited", { sender: owner, element: "mine" });
         return refuseLate();
       }
-      if (found === "several") log.error("claim-cloned", { sender: owner, why: "several things have the same KEY" });
+      if (found === "several") log.error("KeyCloned", { sender: owner, why: "several things have the same KEY" });
       if (found === undefined || found === "several") {
         log.warning("ClaimRejected", { sender: owner });
         throw notFound();

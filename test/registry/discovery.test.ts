@@ -2,6 +2,8 @@
 
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { LogEvent } from "#base/log.ts";
+import { eventOf } from "#iot/event-of-line.ts";
 import { elements, format } from "#xml/element.ts";
 import {
   ana,
@@ -302,7 +304,8 @@ describe("claims", () => {
     await register(pipe);
     await register(pipe, "id='clone'");
     expect(outcome(await mine(pipe))).toBe("item-not-found");
-    expect(pipe.log.some(({ level, event }) => level === "error" && event === "claim-cloned")).toBe(true);
+    const told = pipe.log.find(({ event }) => event === "KeyCloned") as LogEvent;
+    expect(eventOf(told, 0, undefined).type.is).toBe("Alert");
   });
 
   it("DISCO-MINE-04: unknown, wrong and taken are answered byte for byte alike", async () => {
