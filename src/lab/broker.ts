@@ -34,7 +34,8 @@ export interface BrokerOptions {
   signal: AbortSignal;
   /** Free ones are chosen for those that are absent. */
   ports?: Partial<BrokerPorts>;
-  components?: { jid: string; secret: string }[];
+  /** `certificate`: its own before other servers, where that of the domain is not for it. */
+  components?: { jid: string; secret: string; certificate?: Certificate }[];
   users?: { name: string; password: string }[];
   /** Decides which SCRAM is offered. */
   passwordHash?: "SHA-1" | "SHA-256";

@@ -38,7 +38,11 @@ export function ejabberdConfig(options: BrokerOptions, ports: BrokerPorts): stri
       hosts: [domain],
       // Its control interface logs passwords as information.
       loglevel: "warning",
-      certfiles: [certificate.certificatePath, certificate.keyPath],
+      // It chooses among them by the name that is asked for.
+      certfiles: [certificate, ...components.flatMap(one => one.certificate ?? [])].flatMap(one => [
+        one.certificatePath,
+        one.keyPath,
+      ]),
       acme: { auto: false },
       listen: [
         { port: ports.c2s, ...clients, starttls_required: true },

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import type { BrokerPorts, Servers } from "./broker.ts";
+import type { Certificate } from "./certificates.ts";
 import type { ProsodyOptions } from "./prosody.ts";
 
 /** mam is left out on purpose: with file storage it slows plain messages to a fraction. */
@@ -33,7 +34,9 @@ export function prosodyConfig(options: ProsodyOptions, ports: BrokerPorts): stri
   ];
   const authority = servers === undefined ? "" : `, cafile = ${text(servers.caPath)}`;
   const plugins = stanzaBytes !== undefined || servers !== undefined;
-  const tls = `{ certificate = ${text(certificate.certificatePath)}, key = ${text(certificate.keyPath)}${authority} }`;
+  const tlsOf = (one: Certificate) =>
+    `{ certificate = ${text(one.certificatePath)}, key = ${text(one.keyPath)}${authority} }`;
+  const tls = tlsOf(certificate);
   const components = options.components ?? [];
   // Prosody lists a component among the items of a host by itself only when its name is below that host's.
   const strangers = components.filter(each => !each.jid.endsWith(`.${domain}`));
@@ -70,7 +73,15 @@ ${options.extraConfig ?? ""}
 VirtualHost ${text(domain)}
 disco_items = { ${strangers.map(each => `{ ${text(each.jid)} }`).join(", ")} }
 ${options.hostConfig ?? ""}
-${components.map(each => `\nComponent ${text(each.jid)}\ncomponent_secret = ${text(each.secret)}\n`).join("")}`;
+${components
+  .map(
+    each => `
+Component ${text(each.jid)}
+component_secret = ${text(each.secret)}
+${each.certificate ? `ssl = ${tlsOf(each.certificate)}` : ""}
+`,
+  )
+  .join("")}`;
 }
 
 const serversConfig = ({ port, peers, careless = false }: Servers): string => `
@@ -103,9 +114,10 @@ end
 module:set_global()
 `;
 
-/** XEP-0478, for Prosody before 13: a module `mod_<name>.lua` in the folder's `modules`. */
+/** XEP-0478, for Prosody before 13, which says it by itself: a module `mod_<name>.lua` in the folder's `modules`. */
 export const announcingModule = "announce_stanza_size";
 export const announcing = `
+if not prosody.version:match("^0%.") then return end
 local size = module:get_option_number("c2s_stanza_size_limit")
 module:hook("stream-features", function(event)
   event.features:tag("limits", { xmlns = "urn:xmpp:stream-limits:0" }):text_tag("max-bytes", string.format("%d", size)):up()

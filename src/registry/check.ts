@@ -64,7 +64,7 @@ interface Finding {
   readonly text: string;
 }
 
-function judge({ encryption, certificate, unnamed, admits }: ServerProbe, domain: string): Finding[] {
+function judge({ encryption, certificate, names, admits }: ServerProbe, domain: string): Finding[] {
   const required = "Prosody: s2s_require_encryption = true. ejabberd: s2s_use_starttls: required.";
   const wrong = (text: string): Finding => ({ wrong: true, text });
   const ok = (text: string): Finding => ({ wrong: false, text });
@@ -78,22 +78,24 @@ function judge({ encryption, certificate, unnamed, admits }: ServerProbe, domain
       first,
       wrong(`Other servers will not believe its certificate: ${certificate}. With a private authority: --ca.`),
     ];
-  const names = unnamed.map(name =>
-    wrong(
-      `The certificate is not for ${name}: what the registry says to people of other servers will not be believed.`,
-    ),
+  const unproved = Object.entries(names).flatMap(([name, by]) =>
+    by === "none"
+      ? wrong(
+          `The certificate is not for ${name}: what the registry says to people of other servers will not be believed.`,
+        )
+      : by === "unknown"
+        ? wrong(
+            `The certificate is not for ${name}, and whether there is another cannot be seen: nobody answers for that name. Is the registry running?`,
+          )
+        : [],
   );
+  const both = Object.values(names).includes("own") ? "Its certificates are" : "Its certificate is";
   const last = admits
     ? wrong(
         "Servers without a valid certificate are let in by a call back (dialback), and can speak for a domain that is not theirs. Prosody: s2s_secure_auth = true. ejabberd: take mod_s2s_dialback out of modules.",
       )
     : ok("Other servers have to show a valid certificate.");
-  return [
-    first,
-    names.length > 0 ? [] : ok(`Its certificate is valid for ${domain} and the registry.`),
-    names,
-    last,
-  ].flat();
+  return [first, ...(unproved.length > 0 ? unproved : [ok(`${both} valid for ${domain} and the registry.`)]), last];
 }
 
 /** RFC 6120 section 3.2.1. */

@@ -22,8 +22,8 @@ export interface ServerProbe {
   readonly encryption: "none" | "optional" | undefined;
   /** Why its certificate would not be believed; undefined: it would. */
   readonly certificate: string | undefined;
-  /** Names of ours that the certificate does not stand for. */
-  readonly unnamed: readonly string[];
+  /** How it proves the other names: with the same certificate, with one of their own, not at all, or it does not know them now. */
+  readonly names: Readonly<Record<string, "same" | "own" | "none" | "unknown">>;
   /** Somebody without a certificate could come in: by a call back, say, whose answer anybody on the way can give. */
   readonly admits: boolean;
 }
@@ -40,56 +40,98 @@ export interface ProbedServer {
 
 /** Rejects with the reason in a sentence when there is no server to talk to. */
 export async function probeServer(server: ProbedServer, clock: Clock, signal: AbortSignal): Promise<ServerProbe> {
-  const where = `${server.host}:${server.port}`;
-  return await within(clock, serverProbeMs, where, signal, async inner => {
-    const socket = await connectTcp(server, inner).catch(error => {
-      throw new Error(connectFailure(error, where, server.domain, clock));
-    });
-    const stop = () => socket.destroy();
-    inner.addEventListener("abort", stop, { once: true });
-    try {
-      const stream = createStream(socket, { ns: serverNs, from: nobody, to: server.domain, version: "1.0" }, clock);
-      const features = await begin(stream, where);
-      const starttls = child(features, "starttls", startTlsNs);
-      if (starttls === undefined) return { ...unknown, encryption: "none" };
-      const encryption = child(starttls, "required", startTlsNs) === undefined ? "optional" : undefined;
-      stream.write(`<starttls xmlns='${startTlsNs}'/>`);
-      if ((await stream.read()).name !== "proceed") return { ...unknown, encryption: "none" };
+  return await within(clock, serverProbeMs, whereOf(server), signal, async inner => {
+    const found = await calling(server, server.domain, clock, inner, async (stream, features) => {
+      const encryption = await agreeOnTls(stream, features);
+      if (encryption === "none") return { ...unknown, encryption };
       return { ...(await encrypted(stream.detach(), server, clock, inner)), encryption };
-    } finally {
-      inner.removeEventListener("abort", stop);
-      stop();
-    }
+    });
+    const names = { ...found.names };
+    for (const name of server.names)
+      if (names[name] === "none") names[name] = await certificateOf(name, server, clock, inner);
+    return { ...found, names };
   });
 }
 
-const unknown = { certificate: undefined, unnamed: [], admits: false };
+const unknown = { certificate: undefined, names: {}, admits: false };
+const whereOf = ({ host, port }: ProbedServer): string => `${host}:${port}`;
+
+/** One connection, as of another server that has something for `name`. */
+async function calling<T>(
+  server: ProbedServer,
+  name: string,
+  clock: Clock,
+  signal: AbortSignal,
+  work: (stream: XmlStream, features: Element) => Promise<T>,
+): Promise<T> {
+  const where = whereOf(server);
+  const socket = await connectTcp(server, signal).catch(error => {
+    throw new Error(connectFailure(error, where, name, clock));
+  });
+  const stop = () => socket.destroy();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    const stream = createStream(socket, { ns: serverNs, from: nobody, to: name, version: "1.0" }, clock);
+    return await work(stream, await begin(stream, where));
+  } finally {
+    signal.removeEventListener("abort", stop);
+    stop();
+  }
+}
+
+/** After it, unless it says "none", both sides begin the handshake. */
+async function agreeOnTls(stream: XmlStream, features: Element): Promise<ServerProbe["encryption"]> {
+  const starttls = child(features, "starttls", startTlsNs);
+  if (starttls === undefined) return "none";
+  stream.write(`<starttls xmlns='${startTlsNs}'/>`);
+  if ((await stream.read()).name !== "proceed") return "none";
+  return child(starttls, "required", startTlsNs) === undefined ? "optional" : undefined;
+}
 
 async function encrypted(
   socket: ReturnType<XmlStream["detach"]>,
-  { domain, names, ca, host, port }: ProbedServer,
+  server: ProbedServer,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Omit<ServerProbe, "encryption">> {
+  const { domain, ca } = server;
   let secured: TLSSocket;
   try {
     secured = await secure(socket, { domain, ...(ca && { ca }) }, false, signal);
   } catch (error) {
-    return { ...unknown, certificate: connectFailure(error, `${host}:${port}`, domain, clock) };
+    return { ...unknown, certificate: connectFailure(error, whereOf(server), domain, clock) };
   }
   const shown = secured.getPeerCertificate();
-  const unnamed = names.filter(name => checkServerIdentity(name, shown) !== undefined);
+  const isFor = (name: string) => checkServerIdentity(name, shown) === undefined;
+  const names = Object.fromEntries(server.names.map(name => [name, isFor(name) ? "same" : "none"] as const));
   const stream = createStream(secured, { ns: serverNs, from: nobody, to: domain, version: "1.0" }, clock);
   try {
-    const features = await begin(stream, `${host}:${port}`);
+    const features = await begin(stream, whereOf(server));
     const admits = child(features, "dialback", dialbackNs) !== undefined || (await isBelieved(stream, features));
-    return { certificate: undefined, unnamed, admits };
+    return { certificate: undefined, names, admits };
   } catch (error) {
     // It hangs up on who shows no certificate.
-    if (error instanceof StreamEnded) return { certificate: undefined, unnamed, admits: false };
+    if (error instanceof StreamEnded) return { certificate: undefined, names, admits: false };
     throw error;
   } finally {
     stream.destroy("looked at");
+  }
+}
+
+/** Many a server has a certificate for each of its names, and shows that of the name it is asked for. */
+async function certificateOf(name: string, server: ProbedServer, clock: Clock, signal: AbortSignal) {
+  try {
+    return await calling(server, name, clock, signal, async (stream, features) => {
+      if ((await agreeOnTls(stream, features)) === "none") return "none";
+      const { ca } = server;
+      return await secure(stream.detach(), { domain: name, ...(ca && { ca }) }, false, signal).then(
+        () => "own" as const,
+        () => "none" as const,
+      );
+    });
+  } catch (error) {
+    if (error instanceof StreamEnded) return "unknown";
+    throw error;
   }
 }
 

@@ -4,17 +4,20 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock as clock } from "#base/clock.ts";
-import type { StartBroker } from "#lab/broker.ts";
+import type { BrokerOptions, StartBroker } from "#lab/broker.ts";
 import { type Authority, createAuthority } from "#lab/certificates.ts";
 import { startEjabberd } from "#lab/ejabberd.ts";
-import { freePort } from "#lab/ports.ts";
+import { freePort, freePorts } from "#lab/ports.ts";
 import { startProsody } from "#lab/prosody.ts";
+import { element } from "#xml/element.ts";
 import { CheckError, check } from "../../src/registry/check.ts";
 import { project, startCommand } from "../e2e/command-line.ts";
+import { secret, startComponent } from "../e2e/house.ts";
 import { forever, temporaryFolder } from "../lab/scene.ts";
 
 const domain = "hub.localhost";
 const jid = `things.${domain}`;
+const city = "city.localhost";
 let home: Awaited<ReturnType<typeof temporaryFolder>>;
 let authority: Authority;
 
@@ -25,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => home[Symbol.asyncDispose]());
 
 let folders = 0;
-async function broker(start: StartBroker, careless: boolean, hosts = [domain, jid]) {
+async function broker(start: StartBroker, careless: boolean, hosts = [domain, jid], more: Partial<BrokerOptions> = {}) {
   const port = await freePort();
   const running = await start({
     folder: join(home.path, `${++folders}`),
@@ -34,8 +37,9 @@ async function broker(start: StartBroker, careless: boolean, hosts = [domain, ji
     clock,
     signal: forever,
     servers: { port, peers: { [domain]: port }, caPath: authority.caPath, careless },
+    ...more,
   });
-  return { port, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
+  return { port, ports: running.ports, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
 }
 
 async function run(...words: string[]): Promise<{ code: number; said: string }> {
@@ -50,9 +54,9 @@ const look = (port: number, ...more: string[]) =>
   run("--server", `127.0.0.1:${port}`, "--ca", authority.caPath, ...more);
 
 describe.for([
-  ["Prosody", startProsody, "s2s_secure_auth = true"],
-  ["ejabberd", startEjabberd, "take mod_s2s_dialback out of modules"],
-] as const)("FED-01: %s", ([name, start, remedy]) => {
+  ["Prosody", startProsody, "s2s_secure_auth = true", true],
+  ["ejabberd", startEjabberd, "take mod_s2s_dialback out of modules", false],
+] as const)("FED-01: %s", ([name, start, remedy, knowsAway]) => {
   it(`FED-01: ${name}, set up as it should be, is all right`, async () => {
     await using well = await broker(start, false);
     expect(await look(well.port)).toEqual({
@@ -68,6 +72,28 @@ describe.for([
     const distrusted = await run("--server", `127.0.0.1:${well.port}`);
     expect(distrusted.code).toBe(1);
     expect(distrusted.said).toMatch(/WRONG {2}Other servers will not believe its certificate: .*private authority/);
+  }, 60_000);
+
+  it(`FED-01: ${name} with a certificate for each of its names is all right too`, async () => {
+    const certificate = await authority.issue({ hosts: [jid] });
+    const components = [{ jid, secret, certificate }];
+    const [port = 0, there = 0] = await freePorts(2);
+    const servers = { port, peers: { [domain]: port, [jid]: port, [city]: there }, caPath: authority.caPath };
+    await using well = await broker(start, false, [domain], { components, servers });
+    const other = { domain: city, servers: { ...servers, port: there } };
+    await using _city = await broker(startProsody, false, [city], other);
+    // ejabberd knows the name of a component only while it is there.
+    const away = await look(port);
+    expect(away.code).toBe(knowsAway ? 0 : 1);
+    if (!knowsAway) expect(away.said).toContain("nobody answers for that name. Is the registry running?");
+
+    await using registry = await startComponent(jid, well.ports.component);
+    const { code, said } = await look(port);
+    expect(said).toContain(`  ok     Its certificates are valid for ${domain} and the registry.`);
+    expect(code).toBe(0);
+    // And so it is: another server believes what the registry says.
+    const ping = element("ping", "urn:xmpp:ping");
+    await expect(registry.component.request("get", city, ping, { timeoutMs: 30_000 })).resolves.toBeUndefined();
   }, 60_000);
 
   it(`FED-01: ${name}, set up carelessly, is told what to change`, async () => {
