@@ -8,7 +8,15 @@ import * as z from "zod";
 import type { SiteNode } from "#concentrator/tree.ts";
 import { apiKeyCharsMax, downloadDelayMsMax, identifierCharsMax, nodesMax } from "#limits.ts";
 import { parseInvite } from "#xmpp/invite.ts";
-import { bareJid, parseJid } from "#xmpp/jid.ts";
+import { bareJid, isDomainJid, parseJid } from "#xmpp/jid.ts";
+
+const serviceJid = (title: string) =>
+  z
+    .string()
+    .refine(isDomainJid, "is not the address of a service, such as things.example.org")
+    .transform(text => bareJid(text) ?? text)
+    .optional()
+    .meta({ title });
 
 export const bootSettings = z.strictObject({
   /** XMPP domain of the broker: the account, the registry and the decisions live there. */
@@ -18,6 +26,9 @@ export const bootSettings = z.strictObject({
   port: z.int().min(1).max(65_535).optional().meta({ title: "Broker port" }),
   security: z.enum(["tls", "starttls"]).default("tls").meta({ title: "Direct TLS or STARTTLS, for a given host" }),
   caFile: z.string().optional().meta({ title: "Certificate authority (PEM)", description: "Only for a private one." }),
+  // Who says who owns what and who may what, where the domain lists several; usually one component is both.
+  registry: serviceJid("Thing registry, where the domain lists several (JID)"),
+  provisioning: serviceJid("Provisioning service, where it is another one (JID)"),
   /** An existing account; without it one is created by in-band registration, once. */
   account: z.string().min(1).optional().meta({ title: "Account name" }),
   passwordFile: z.string().optional().meta({ title: "File that holds the password" }),

@@ -100,7 +100,9 @@ export async function connectClient(
   const running = session.run(life);
   /** Named by the codes of what was claimed on this connection. */
   const known = new Set<string>();
-  const services = rememberPerKey((domain, inner) => discover(session, domain, silentLog, inner, [...known], "refuse"));
+  const services = rememberPerKey((domain, inner) =>
+    discover(session, domain, silentLog, inner, { known: [...known], several: "refuse" }),
+  );
   const registryAt = async (jid: string, inner: AbortSignal) => {
     const found = await askService(session, jid, inner);
     return namespaces("discovery").some(ns => found.features.has(ns)) ? found : undefined;

@@ -38,6 +38,8 @@ export interface Status {
   };
   readonly registry: string;
   readonly provisioning: string;
+  /** Why it is not found, or another is not used; "" when nothing is wrong. */
+  readonly trouble?: { readonly registry: string; readonly provisioning: string };
   readonly nodes: readonly StatusNode[];
 }
 
@@ -47,8 +49,11 @@ export function printStatus(status: Status, out: Output, codes: boolean): void {
   out.line(
     `broker        ${connection.phase}${connection.jid ? ` as ${connection.jid}` : ""}${connection.reason ? `: ${connection.reason}` : ""}`,
   );
-  out.line(`registry      ${status.registry || "not found"}`);
-  out.line(`provisioning  ${status.provisioning || "not found"}`);
+  for (const kind of ["registry", "provisioning"] as const) {
+    const trouble = status.trouble?.[kind] ?? "";
+    const found = status[kind] || (trouble === "" ? "not found" : "none");
+    out.line(`${kind.padEnd(14)}${found}${trouble === "" ? "" : `: ${trouble}`}`);
+  }
   out.line();
   out.table(["Node", "Name", "Type", "State", "Ownership", "Message"], status.nodes.map(rowOf));
   if (codes) printCodes(status.nodes, out);

@@ -9,7 +9,7 @@ import { preferred } from "#iot/generations.ts";
 import { preferredDialect } from "#iot/old-discovery.ts";
 import type { Provisioning } from "#iot/provisioning.ts";
 import type { Connection } from "#xmpp/connection.ts";
-import type { Service } from "#xmpp/disco.ts";
+import type { Choice, Service } from "#xmpp/disco.ts";
 import { bareJid } from "#xmpp/jid.ts";
 import type { EventSending } from "./event-sending.ts";
 import type { ValuePublishing } from "./publishing.ts";
@@ -20,12 +20,14 @@ import type { SoftwareUpdates } from "./software.ts";
 export interface KnownServicesDeps {
   readonly connection: Connection;
   readonly domain: string;
+  /** JIDs that the boot file names. */
+  readonly named: NonNullable<Choice["named"]>;
   readonly discovery: Pick<Discovery, "service" | "serviceFound" | "registrySeen">;
   readonly provisioning: Pick<Provisioning, "service" | "serviceFound" | "serviceSeen">;
   readonly publishing: Pick<ValuePublishing, "serviceFound">;
   readonly updates: Pick<SoftwareUpdates, "serviceFound">;
   readonly events: Pick<EventSending, "serviceFound">;
-  readonly changes: Pick<ServiceChanges, "found">;
+  readonly changes: Pick<ServiceChanges, "found" | "unchosen">;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -71,11 +73,12 @@ export function createKnownServices(deps: KnownServicesDeps): KnownServices {
           provisioning.serviceFound({ jid: decider.jid, generation: decides });
           list();
         });
+      changes.unchosen(found.unchosen);
       if (found.pubsub) publishing.serviceFound(found.pubsub);
       if (found.software) updates.serviceFound(found.software);
       events.serviceFound(found.eventLog?.jid);
     },
-    () => [discovery.service?.jid, provisioning.service?.jid],
+    () => ({ named: deps.named, known: [discovery.service?.jid, provisioning.service?.jid] }),
     deps.clock,
     deps.log,
   );

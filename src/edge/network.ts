@@ -229,6 +229,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
   const services = createKnownServices({
     connection: session,
     domain: settings.domain,
+    named: { registry: settings.registry, provisioning: settings.provisioning },
     discovery,
     provisioning,
     publishing,
@@ -271,5 +272,5 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
   const announce = createAnnouncing(announcePresence, clock, log, signal);
 
   const running = [session, account, discovery, services, roles, following, updates, publishing, events, parting];
-  return { session, reset, discovery, provisioning, roles, events, tasks: running.map(({ run }) => run) };
+  return { session, reset, discovery, provisioning, changes, roles, events, tasks: running.map(({ run }) => run) };
 }

@@ -64,6 +64,7 @@ export function createOwning({ settings, stores, tree, people, clock, log, ...de
     connection,
     store: stores.ownership,
     things: deps.things,
+    named: settings.registry,
     forgetDecisions(ref) {
       const owner = discovery.ownerOf(ref);
       if (owner !== undefined) parting.begin(ref, owner);

@@ -7,7 +7,7 @@ import type { Log } from "#base/log.ts";
 import { createScope } from "#base/scope.ts";
 import { servicesAgainMs, servicesFirstMs, servicesMsMax } from "#limits.ts";
 import type { Connection } from "#xmpp/connection.ts";
-import { discover, type Services } from "#xmpp/disco.ts";
+import { type Choice, discover, type Services } from "#xmpp/disco.ts";
 
 export interface ServiceSearch {
   /** Works until aborted. */
@@ -16,12 +16,12 @@ export interface ServiceSearch {
   look(): void;
 }
 
-/** `known`: JIDs of services that stay the ones that are meant as long as they are there. */
+/** `choice`: the services that were named, and those that stay the ones that are meant as long as they are there. */
 export function createServiceSearch(
   connection: Connection,
   domain: string,
   found: (services: Services) => void,
-  known: () => readonly (string | undefined)[],
+  choice: () => Choice,
   clock: Clock,
   log: Log,
 ): ServiceSearch {
@@ -45,7 +45,7 @@ export function createServiceSearch(
 
   async function lookOnce(signal: AbortSignal): Promise<boolean> {
     try {
-      const services = await discover(connection, domain, log, signal, known());
+      const services = await discover(connection, domain, log, signal, choice());
       found(services);
       return services.registry !== undefined && services.provisioning !== undefined;
     } catch (error) {

@@ -8,6 +8,7 @@ import type { Discovery } from "#iot/discovery.ts";
 import type { Provisioning } from "#iot/provisioning.ts";
 import { labelFacts } from "#labels/facts.ts";
 import type { Session } from "#xmpp/session.ts";
+import type { ServiceChanges } from "./service-changes.ts";
 
 export const version = "0.1.0";
 
@@ -21,6 +22,7 @@ export interface StatusDeps {
   readonly session: Session;
   readonly discovery: Discovery;
   readonly provisioning: Provisioning;
+  readonly changes: Pick<ServiceChanges, "trouble">;
   /** Seconds since the start. */
   readonly upSeconds: () => number;
 }
@@ -34,6 +36,7 @@ export function describeStatus({
   session,
   discovery,
   provisioning,
+  changes,
   upSeconds,
 }: StatusDeps) {
   const things = new Map(discovery.list().map(one => [nodeKey(one.ref), one]));
@@ -63,6 +66,8 @@ export function describeStatus({
     connection: { ...session.state(), jid: jidOf(session) },
     registry: discovery.service?.jid ?? "",
     provisioning: provisioning.service?.jid ?? "",
+    /** Why there is no such service, or none but the one before; "" when nothing is wrong. */
+    trouble: { registry: changes.trouble("registry") ?? "", provisioning: changes.trouble("provisioning") ?? "" },
     nodes: [
       { ref: rootRef, name, type: "appliance", state: "None" as const, message: "", ...thing(rootRef) },
       ...nodes,

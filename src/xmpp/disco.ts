@@ -77,58 +77,82 @@ export interface Services {
   readonly software?: Service;
   readonly pubsub?: Service;
   readonly eventLog?: Service;
+  /** Of those who decide for things: why there is none of that kind. */
+  readonly unchosen: readonly Unchosen[];
+}
+
+export type DecidingKind = "registry" | "provisioning";
+
+export interface Unchosen {
+  readonly kind: DecidingKind;
+  /** JID of the one that was named, and is not there. */
+  readonly named: string | undefined;
+  /** JIDs of those that are there. */
+  readonly offered: readonly string[];
+}
+
+/** Which one is meant where a domain has several. */
+export interface Choice {
+  /** JIDs; these and no others. */
+  readonly named?: { readonly [K in DecidingKind]?: string | undefined };
+  /** Come before all others. */
+  readonly known?: readonly (string | undefined)[];
+  /** With "refuse" none of several is a `StanzaError` with the reason; else it is among the `unchosen`. */
+  readonly several?: "tell" | "refuse";
 }
 
 /**
- * Looks for the services of a domain: the domain itself, then what it lists. The first that fits is kept and others are
- * told to the log; one that is `known` comes before all others. Throws when the domain does not answer, which is another
- * thing than having no service. `several: "refuse"`, for who has no memory: of several none is the right one, unless known.
+ * Looks for the services of a domain: the domain itself, then what it lists. Of several registries or provisioning services
+ * none is taken but one that was named or is known: a second one may be somebody who would like to decide. Of others the
+ * first that fits is kept. Throws when the domain does not answer, which is another thing than having no service.
  */
 export async function discover(
   connection: Pick<Connection, "request">,
   domain: string,
   log: Log,
   signal: AbortSignal,
-  known: readonly (string | undefined)[] = [],
-  several: "first" | "refuse" = "first",
+  { named = {}, known = [], several = "tell" }: Choice = {},
 ): Promise<Services> {
-  const ask = (jid: string) => askService(connection, jid, signal);
-  const listed = await itemsOf(connection, domain, signal);
-  if (listed.length > discoItemsMax) log.warning("disco-items-cut", { domain, items: listed.length, discoItemsMax });
-  const items = listed.filter(jid => jid !== domain).slice(0, discoItemsMax);
-  const asked = await Promise.allSettled([domain, ...items].map(ask));
-  signal.throwIfAborted();
-  for (const [index, one] of asked.entries()) {
-    if (one.status === "rejected") log.info("disco-silent", { jid: [domain, ...items][index], error: one.reason });
-  }
-  const services = asked.filter(one => one.status === "fulfilled").map(one => one.value);
+  const services = await offeredAt(connection, domain, log, signal);
+  const unchosen: Unchosen[] = [];
+  const fitting = (wanted: readonly string[]) => services.filter(({ features }) => wanted.some(ns => features.has(ns)));
 
   const first = (role: string, wanted: readonly string[]): Service | undefined => {
-    const [found, ...others] = services
-      .filter(({ features }) => wanted.some(ns => features.has(ns)))
-      .sort((a, b) => Number(known.includes(b.jid)) - Number(known.includes(a.jid)));
-    if (others.length > 0) {
+    const [found, ...others] = fitting(wanted);
+    if (others.length > 0)
       log.warning("several-services", { role, kept: found?.jid, ignored: others.map(({ jid }) => jid) });
-    }
     return found;
   };
-  /** Who may decide for things: a second one may be somebody who would like to. */
-  const trusted = (role: string, wanted: readonly string[]): Service | undefined => {
-    const found = first(role, wanted);
-    const all = services.filter(({ features }) => wanted.some(ns => features.has(ns))).map(({ jid }) => jid);
-    if (several === "refuse" && all.length > 1 && !known.includes(found?.jid)) {
-      const why = `${domain} lists several services of this kind (${role}): ${all.join(", ")}; its operator has to take away all but one`;
-      throw new StanzaError("cancel", "conflict", why);
+  const trusted = (kind: DecidingKind, wanted: readonly string[], name: string | undefined): Service | undefined => {
+    const all = fitting(wanted);
+    const found =
+      name === undefined
+        ? (all.find(({ jid }) => known.includes(jid)) ?? (all.length === 1 ? all[0] : undefined))
+        : all.find(({ jid }) => jid === name);
+    const ignored = all.filter(one => one !== found).map(({ jid }) => jid);
+    if (found !== undefined) {
+      if (ignored.length > 0) log.warning("several-services", { role: kind, kept: found.jid, ignored });
+      return found;
     }
-    return found;
+    if (name === undefined && all.length === 0) return undefined;
+    if (several === "refuse" && all.length > 0)
+      throw new StanzaError("cancel", "conflict", why(kind, domain, name, ignored));
+    unchosen.push({ kind, named: name, offered: ignored });
+    return undefined;
   };
-  const registry = trusted("registry", namespaces("discovery"));
-  const oldRegistry = registry === undefined ? trusted("registry", [oldDiscoveryNs]) : undefined;
-  const provisioning = trusted("provisioning", namespaces("provisioningDevice"));
+  const speaks = (wanted: readonly string[]) =>
+    fitting(wanted).some(({ jid }) => named.registry === undefined || jid === named.registry);
+  const isOld = !speaks(namespaces("discovery")) && speaks([oldDiscoveryNs]);
+  const registry = isOld ? undefined : trusted("registry", namespaces("discovery"), named.registry);
+  const oldRegistry = isOld ? trusted("registry", [oldDiscoveryNs], named.registry) : undefined;
+  // One component usually is both: who names it says it once.
+  const both = fitting(namespaces("provisioningDevice")).find(({ jid }) => jid === named.registry)?.jid;
+  const provisioning = trusted("provisioning", namespaces("provisioningDevice"), named.provisioning ?? both);
   const software = first("software", namespaces("softwareUpdates"));
   const pubsub = first("pubsub", [pubsubNs]);
   const eventLog = first("event log", [eventLogNs]);
   return {
+    unchosen,
     ...(registry && { registry }),
     ...(oldRegistry && { oldRegistry }),
     ...(provisioning && { provisioning }),
@@ -137,6 +161,29 @@ export async function discover(
     ...(eventLog && { eventLog }),
   };
 }
+
+/** The domain and what it lists, with what each says of itself; those that do not answer are told to the log. */
+async function offeredAt(
+  connection: Pick<Connection, "request">,
+  domain: string,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Service[]> {
+  const listed = await itemsOf(connection, domain, signal);
+  if (listed.length > discoItemsMax) log.warning("disco-items-cut", { domain, items: listed.length, discoItemsMax });
+  const items = listed.filter(jid => jid !== domain).slice(0, discoItemsMax);
+  const asked = await Promise.allSettled([domain, ...items].map(jid => askService(connection, jid, signal)));
+  signal.throwIfAborted();
+  for (const [index, one] of asked.entries()) {
+    if (one.status === "rejected") log.info("disco-silent", { jid: [domain, ...items][index], error: one.reason });
+  }
+  return asked.filter(one => one.status === "fulfilled").map(one => one.value);
+}
+
+const why = (kind: DecidingKind, domain: string, named: string | undefined, offered: readonly string[]): string =>
+  named === undefined
+    ? `${domain} lists several services of this kind (${kind}): ${offered.join(", ")}; its operator has to take away all but one`
+    : `${domain} does not list ${named} any more, but other services of this kind (${kind}): ${offered.join(", ")}`;
 
 /** What one entity says of itself. Throws what `request` throws. */
 export async function askService(

@@ -70,7 +70,29 @@ describe("from an invite", () => {
     expect(readFileSync(file(), "utf8")).toContain("tok-1");
   });
 
+  it("ACC-FIND-03: the registry and who decides can be named, also later, and may be left out", async () => {
+    await setup([invite]);
+    expect(readBootSettings(file())).not.toHaveProperty("registry");
+    await setup([], { registry: "Things.hub.example" });
+    await setup([], { provisioning: "decides.hub.example" });
+    expect(readBootSettings(file())).toMatchObject({
+      domain: "hub.example",
+      registry: "things.hub.example",
+      provisioning: "decides.hub.example",
+    });
+    writeFileSync(file(), "domain: hub.example\nregistry: me@hub.example\n");
+    expect(() => readBootSettings(file())).toThrow(/registry: is not the address of a service, such as things/);
+  });
+
   it.for<[string, string, string[], Record<string, string | boolean>, RegExp]>([
+    [
+      "a registry that is a person",
+      "",
+      [invite],
+      { registry: "me@hub.example" },
+      /--registry is the address of a serv/,
+    ],
+    ["a service without a domain", "", [], { provisioning: "p.hub.example" }, /setup needs an invite, --domain or/],
     ["no invite", "", ["hello"], {}, /an invite looks like xmpp:/],
     ["nothing said", "", [], {}, /setup needs an invite, --domain or --find/],
     ["two ways", "", [invite], { domain: "hub.example" }, /one of them is enough/],

@@ -57,7 +57,8 @@ function scene(offers: Map<string, readonly string[]>) {
     publishing: { serviceFound: () => {} },
     updates: { serviceFound: () => {} },
     events: { serviceFound: () => {} },
-    changes: { found: (_kind, _known, _said, use) => use() },
+    named: {},
+    changes: { found: (_kind, _known, _said, use) => use(), unchosen: () => {} },
     clock,
     log: silentLog,
   });

@@ -7,7 +7,7 @@ import * as wire from "#iot/disco.wire.ts";
 import { namespaces } from "#iot/generations.ts";
 import { type Element, element, format } from "#xml/element.ts";
 import { parse } from "#xml/parser.ts";
-import { capsVersion, createDisco, discover } from "#xmpp/disco.ts";
+import { type Choice, capsVersion, createDisco, discover } from "#xmpp/disco.ts";
 import { createRouter, type Gate, type Route } from "#xmpp/router.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import { manualClock } from "../support/manual-clock.ts";
@@ -165,33 +165,64 @@ describe("finds services", () => {
   it("DISCO-NS-01: the domain itself may be it, and none is none", async () => {
     const own = await discover(domain({ "hub.example": registry }, []), "hub.example", silentLog, signal);
     expect(own.registry?.jid).toBe("hub.example");
-    expect(await discover(domain({}, []), "hub.example", silentLog, signal)).toEqual({});
+    expect(await discover(domain({}, []), "hub.example", silentLog, signal)).toEqual({ unchosen: [] });
   });
 
-  it("DISCO-NS-01: the first of several is kept and the others are told", async () => {
+  it("DISCO-NS-01: of several that decide none is taken; of others the first is kept; both are told", async () => {
     const events: LogEvent[] = [];
-    const found = await discover(
-      domain({ "a.hub.example": registry, "b.hub.example": registry }),
-      "hub.example",
-      createLog(event => events.push(event)),
-      signal,
-    );
-    expect(found.registry?.jid).toBe("a.hub.example");
-    expect(events).toMatchObject([
-      { event: "several-services", facts: { kept: "a.hub.example", ignored: ["b.hub.example"] } },
+    const log = createLog(event => events.push(event));
+    const pubsub = "http://jabber.org/protocol/pubsub";
+    const offers = { "a.hub.example": [...registry, pubsub], "b.hub.example": [...registry, pubsub] };
+    const found = await discover(domain(offers), "hub.example", log, signal);
+    expect(found.registry).toBeUndefined();
+    expect(found.unchosen).toEqual([
+      { kind: "registry", named: undefined, offered: ["a.hub.example", "b.hub.example"] },
     ]);
+    expect(found.pubsub?.jid).toBe("a.hub.example");
+    expect(events).toMatchObject([
+      { event: "several-services", facts: { role: "pubsub", kept: "a.hub.example", ignored: ["b.hub.example"] } },
+    ]);
+  });
+
+  it("PRES-IQ-02, ACC-FIND-03: of several the one that is named is taken, also before one that is known, and no other for it", async () => {
+    const all = [...registry, ...provisioning];
+    const two = domain({ "a.hub.example": all, "b.hub.example": all });
+    const look = (choice: Choice, where = two) => discover(where, "hub.example", silentLog, signal, choice);
+    const named = await look({ named: { registry: "b.hub.example" }, known: ["a.hub.example"] });
+    // Who is named as the registry is meant for both where it is both.
+    expect([named.registry?.jid, named.provisioning?.jid, named.unchosen]).toEqual([
+      "b.hub.example",
+      "b.hub.example",
+      [],
+    ]);
+    const apart = await look({ named: { registry: "b.hub.example", provisioning: "a.hub.example" } });
+    expect([apart.registry?.jid, apart.provisioning?.jid]).toEqual(["b.hub.example", "a.hub.example"]);
+    const known = await look({ known: ["a.hub.example"] });
+    expect([known.registry?.jid, known.provisioning?.jid]).toEqual(["a.hub.example", "a.hub.example"]);
+    const one = domain({ "a.hub.example": all });
+    const missing = await look({ named: { registry: "c.hub.example" }, known: ["a.hub.example"] }, one);
+    expect(missing.registry).toBeUndefined();
+    expect(missing.provisioning?.jid).toBe("a.hub.example");
+    expect(missing.unchosen).toEqual([{ kind: "registry", named: "c.hub.example", offered: ["a.hub.example"] }]);
+    await expect(look({ named: { registry: "c.hub.example" }, several: "refuse" }, one)).rejects.toThrow(
+      "hub.example does not list c.hub.example any more, but other services of this kind (registry): a.hub.example",
+    );
+    const old = domain({ "old.hub.example": ["urn:xmpp:iot:discovery"], "new.hub.example": registry });
+    expect((await look({ named: { registry: "old.hub.example" } }, old)).oldRegistry?.jid).toBe("old.hub.example");
+    expect((await look({}, old)).registry?.jid).toBe("new.hub.example");
   });
 
   it("PROVO-THR-01: who has no memory takes none of several, but for one he knows", async () => {
     const two = domain({ "a.hub.example": [...registry, ...provisioning], "b.hub.example": provisioning });
-    const look = (known: string[] = []) => discover(two, "hub.example", silentLog, signal, known, "refuse");
+    const look = (known: string[] = []) =>
+      discover(two, "hub.example", silentLog, signal, { known, several: "refuse" });
     await expect(look()).rejects.toThrow(
       "hub.example lists several services of this kind (provisioning): a.hub.example, b.hub.example",
     );
     await expect(look(["c.hub.example"])).rejects.toMatchObject({ condition: "conflict" });
     expect((await look(["b.hub.example"])).provisioning?.jid).toBe("b.hub.example");
     const one = domain({ "a.hub.example": [...registry, ...provisioning], "muc.hub.example": [] });
-    const found = await discover(one, "hub.example", silentLog, signal, [], "refuse");
+    const found = await discover(one, "hub.example", silentLog, signal, { several: "refuse" });
     expect(found.provisioning?.jid).toBe("a.hub.example");
   });
 

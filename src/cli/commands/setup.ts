@@ -21,6 +21,8 @@ export const setup: CommandBody = {
   options: {
     config: { type: "string", value: "FILE", help: "The boot file; isthmus.yaml unless said." },
     domain: { type: "string", value: "DOMAIN", help: "The XMPP domain, where there is no invite." },
+    registry: { type: "string", value: "JID", help: "The thing registry, where the domain has several." },
+    provisioning: { type: "string", value: "JID", help: "Who decides for owners, where it is not the registry." },
     data: { type: "string", value: "FOLDER", help: "Where the appliance keeps what it learns." },
     name: { type: "string", value: "TEXT", help: "Name of the appliance." },
     ca: { type: "string", value: "FILE", help: "A private certificate authority (PEM)." },
@@ -45,7 +47,7 @@ async function makeFile(call: Invocation, clock: Clock, place: Place | undefined
   const file = call.text("config") ?? "isthmus.yaml";
   const document = open(file);
   const values = await valuesOf(call, document, clock, place);
-  if (Object.keys(values).length === 0 && !document.has("domain"))
+  if (values.domain === undefined && !document.has("domain") && !document.has("invite"))
     throw new UsageError("setup needs an invite, --domain or --find");
   for (const [name, value] of Object.entries(values)) document.set(name, value);
   // A whole file or none: what it says is checked before it is in place.
@@ -96,11 +98,20 @@ async function valuesOf(call: Invocation, document: Document, clock: Clock, plac
       domain,
       invite: text?.trim(),
       ...(found?.at ?? {}),
+      registry: serviceIn(call, "registry"),
+      provisioning: serviceIn(call, "provisioning"),
       dataFolder: absolute(call.text("data")),
       name: call.text("name"),
       caFile: absolute(call.text("ca")),
     }).filter(([, value]) => value !== undefined),
   );
+}
+
+function serviceIn(call: Invocation, option: "registry" | "provisioning"): string | undefined {
+  const said = call.text(option);
+  if (said !== undefined && !isDomainJid(said))
+    throw new UsageError(`--${option} is the address of a service, such as things.example.org, not "${said}"`);
+  return said;
 }
 
 /** The file takes paths from its own folder, a person from where he stands. */

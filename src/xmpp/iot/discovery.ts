@@ -25,6 +25,8 @@ export interface DiscoveryDeps {
   readonly store: OwnershipStore;
   /** The appliance (rootRef) and each node that is a thing. A thing missing here is left alone; `removed` ends it. */
   readonly things: () => readonly Thing[];
+  /** JID of the registry that is meant, where a person has said it. */
+  readonly named?: string | undefined;
   /** Forgets what was decided about a thing; called inside the commit that changes its owner. */
   readonly forgetDecisions: (ref: NodeRef) => void;
   readonly hooks: DiscoveryHooks;
@@ -88,7 +90,7 @@ export interface Discovery {
 
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const { store, log, hooks } = deps;
-  let service = remembered(store);
+  let last = remembered(store);
   /** By node key: what each thing says of itself. */
   let things = new Map<string, readonly Tag[]>();
 
@@ -104,6 +106,9 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     },
     ...(deps.newKey && { newKey: deps.newKey }),
   });
+
+  /** What nobody owns yet is offered to another than the one that was named no more, not even until that one is found. */
+  let service = deps.named === undefined || last?.jid === deps.named || claims.owners().size > 0 ? last : undefined;
 
   const tagsOf = (ref: NodeRef): readonly Tag[] | undefined => {
     const tags = things.get(nodeKey(ref));
@@ -197,9 +202,9 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     run: registration.run,
     serviceFound(found) {
       if (!isDomainJid(found.jid)) throw new Error(`a registry is a domain, not ${found.jid}`);
-      const before = service;
-      if (before?.jid === found.jid && before.generation === found.generation) return;
-      service = found;
+      if (service?.jid === found.jid && service.generation === found.generation) return;
+      const before = last;
+      last = service = found;
       store.rememberService("registry", found);
       if (before !== undefined && before.jid !== found.jid) {
         log.notice("registry-changed", { from: before.jid, to: found.jid });

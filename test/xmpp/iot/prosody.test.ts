@@ -239,6 +239,6 @@ it("PRES-SUB-02, PRES-IQ-01, SD-RESP-01, -02, -17, SD-CAN-01: strangers, consent
 it("DISCO-NS-01: a domain without services has none", async () => {
   const stop = new AbortController();
   const eve = await createPerson("eve", stop.signal);
-  expect(await discover(eve.session, domain, silentLog, stop.signal)).toEqual({});
+  expect(await discover(eve.session, domain, silentLog, stop.signal)).toEqual({ unchosen: [] });
   await eve.leave();
 });
