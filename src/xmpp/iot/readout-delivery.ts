@@ -31,6 +31,8 @@ export interface Delivery {
   /** True once nothing may be sent for this readout any more. */
   readonly silent: () => boolean;
   readonly send: (payload: Element) => void;
+  /** Rights changed: until it is decided anew whether this may go on, nothing is sent (COM-AUTH-09). Must not reject. */
+  readonly undecided?: () => Promise<void> | undefined;
   /** Why something failed, in the asker's language (SD-RESP-15). Default: as it was said. */
   readonly say?: (text: string) => string;
   readonly clock: Clock;
@@ -94,6 +96,7 @@ export function createReadout(delivery: Delivery): Readout {
 
   const send = async (payload: Element): Promise<void> => {
     await pace(signal);
+    await delivery.undecided?.();
     for (;;) {
       try {
         return sendNow(payload);

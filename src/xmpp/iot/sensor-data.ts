@@ -5,6 +5,7 @@ import type { Clock } from "#base/clock.ts";
 import { TimeoutError, within } from "#base/deadline.ts";
 import type { Log } from "#base/log.ts";
 import { createScope, type Scope } from "#base/scope.ts";
+import type { Admitted } from "#concentrator/admission.ts";
 import type { Concentrator } from "#concentrator/concentrator.ts";
 import type { Caller } from "#contract/caller.ts";
 import { Refusal } from "#contract/faults.ts";
@@ -18,8 +19,9 @@ import { type IqRequest, type Route, route } from "#xmpp/router.ts";
 import { callerOf, distinct } from "./asker.ts";
 import { inEveryGeneration } from "./generations.ts";
 import { type Outgoing, partBytesOf } from "./payload-size.ts";
-import { createReadout, type DeliveryLimits } from "./readout-delivery.ts";
+import { createReadout, type DeliveryLimits, type Readout } from "./readout-delivery.ts";
 import * as wire from "./sensor-data.wire.ts";
+import { isStillAdmitted } from "./still-admitted.ts";
 
 export interface SensorDataLimits extends DeliveryLimits {
   readonly readoutsPerCallerMax: number;
@@ -44,6 +46,8 @@ export interface SensorData {
   gone(fullJid: string): void;
   /** This bare JID's consent was withdrawn: all it asked for is dropped (PRES-SUB-03). */
   withdrawn(bareJid: string): void;
+  /** What is being read is decided on anew, and nothing of it is said before that (PROV-CACHE-07). */
+  rightsChanged(): void;
   /** Readouts running, waiting or scheduled. */
   readonly active: number;
 }
@@ -59,6 +63,12 @@ interface Active {
   admitted: boolean;
   /** Nothing is to be sent any more. */
   silent: boolean;
+  /** What it reads, once it does. */
+  reads: { readonly nodes: readonly NodeRef[]; readonly ask: Ask; readonly admitted: Admitted } | undefined;
+  /** Rights changed, and it is being decided whether it may go on. */
+  undecided: Promise<void> | undefined;
+  /** It may not. */
+  refusal: Refusal | undefined;
 }
 
 export function createSensorData(deps: SensorDataDeps): SensorData {
@@ -75,7 +85,8 @@ export function createSensorData(deps: SensorDataDeps): SensorData {
   const open = (caller: Caller, id: string, ns: string): Active => {
     const key = `${caller.fullJid}\n${id}`;
     if (active.has(key)) throw new Refusal("conflict", `a request with the id ${id} is still active`);
-    const entry = { key, id, ns, caller, scope: createScope(deps.signal), admitted: false, silent: false };
+    const state = { admitted: false, silent: false, reads: undefined, undecided: undefined, refusal: undefined };
+    const entry: Active = { key, id, ns, caller, scope: createScope(deps.signal), ...state };
     active.set(key, entry);
     return entry;
   };
@@ -112,8 +123,15 @@ export function createSensorData(deps: SensorDataDeps): SensorData {
     entry.admitted = true;
   };
 
-  const readout = (entry: Active, admitted: Awaited<ReturnType<typeof admit>>) =>
-    createReadout({
+  const refused = (entry: Active, text: string) => {
+    const said = languages.localize(entry.caller.language, text);
+    const samples = [{ at: clock.now(), fields: [], errors: [said] }];
+    deps.send(entry.caller.fullJid, wire.response.encode({ id: entry.id, more: false, nodes: [], samples }, entry.ns));
+  };
+
+  const readout = (entry: Active, nodes: readonly NodeRef[], ask: Ask, admitted: Admitted): Readout => {
+    entry.reads = { nodes, ask, admitted };
+    const running = createReadout({
       id: entry.id,
       ns: entry.ns,
       targets: admitted.targets.map(target => target.node),
@@ -121,11 +139,36 @@ export function createSensorData(deps: SensorDataDeps): SensorData {
       signal: entry.scope.signal,
       silent: () => entry.silent,
       send: payload => deps.send(entry.caller.fullJid, payload),
+      undecided: () => entry.undecided,
       say: text => languages.localize(entry.caller.language, text),
       clock,
       log,
       limits: bounds,
     });
+    return {
+      async quick() {
+        const answer = await running.quick();
+        await entry.undecided;
+        if (entry.refusal !== undefined) throw entry.refusal;
+        return answer;
+      },
+      async rest() {
+        await running.rest();
+        if (entry.refusal !== undefined) refused(entry, entry.refusal.message);
+      },
+    };
+  };
+
+  /** What is left is less than what it reads, or nothing: it ends with that word, and not a value more. */
+  const decideAnew = async (entry: Active) => {
+    const { reads } = entry;
+    if (reads === undefined || entry.scope.signal.aborted) return;
+    const left = await admit(entry, reads.nodes, reads.ask).catch(() => undefined);
+    if (entry.scope.signal.aborted || (left !== undefined && isStillAdmitted(reads.admitted, left))) return;
+    entry.refusal = new Refusal("denied", "rights have changed: ask again for what may still be read");
+    entry.silent = true;
+    entry.scope.abort(entry.refusal);
+  };
 
   /** Work that goes on after the iq was answered: its first message may not overtake that answer. */
   const goOn = (entry: Active, work: () => Promise<void>) => {
@@ -152,13 +195,11 @@ export function createSensorData(deps: SensorDataDeps): SensorData {
       // Rights may have changed since the request was accepted (SD-REQ-12).
       const admitted = await admit(entry, nodes, ask);
       send(wire.started.encode({ id: entry.id }, entry.ns));
-      await readout(entry, admitted).rest();
+      await readout(entry, nodes, ask, admitted).rest();
     } catch (error) {
       if (entry.silent || signal.aborted) return;
       const message = error instanceof Refusal ? error.message : "the readout could not be started";
-      const said = languages.localize(entry.caller.language, message);
-      const samples = [{ at: clock.now(), fields: [], errors: [said] }];
-      send(wire.response.encode({ id: entry.id, more: false, nodes: [], samples }, entry.ns));
+      refused(entry, message);
       if (!(error instanceof Refusal)) throw error;
     }
   };
@@ -177,9 +218,9 @@ export function createSensorData(deps: SensorDataDeps): SensorData {
       return wire.accepted.encode({ id, queued: true }, ns);
     }
     log.debug("readout", { from: entry.caller.fullJid, id, nodes: admitted.targets.length });
-    const running = readout(entry, admitted);
+    const running = readout(entry, nodes, ask, admitted);
     const answer = await running.quick().catch(error => {
-      throw entry.silent ? new Refusal("not-allowed", "the request was cancelled") : error;
+      throw entry.refusal ?? (entry.silent ? new Refusal("not-allowed", "the request was cancelled") : error);
     });
     if (answer === undefined) {
       goOn(entry, () => running.rest());
@@ -233,6 +274,17 @@ export function createSensorData(deps: SensorDataDeps): SensorData {
     withdrawn(jid) {
       const from = bareJid(jid);
       dropWhere(entry => entry.caller.bareJid === from);
+    },
+    rightsChanged() {
+      for (const entry of active.values()) {
+        if (entry.reads === undefined) continue;
+        const decided: Promise<void> = (entry.undecided ?? Promise.resolve())
+          .then(() => decideAnew(entry))
+          .finally(() => {
+            if (entry.undecided === decided) entry.undecided = undefined;
+          });
+        entry.undecided = decided;
+      }
     },
     get active() {
       return active.size;

@@ -514,6 +514,105 @@ describe("cancel", () => {
   });
 });
 
+describe("PROV-CACHE-07, COM-AUTH-09: rights change while it is read", () => {
+  const refusal =
+    /^<resp [^>]*id='r1'[^>]*><ts [^>]*><err>rights have changed: ask again for what may still be read<\/err><\/ts><\/resp>$/;
+  const denied = async () => {
+    throw new Refusal("denied", "not any more");
+  };
+
+  it("who may not any more hears that, and not a value more, though the devices go on", async () => {
+    const { ask, clock, left, readouts, face, late } = createScene();
+    readouts.nodes.set("slow", late(5_000, sample("slow")));
+    void ask("get", req("m='true'", "<nd id='slow'/>"));
+    void ask("get", req("m='true'", "<nd id='slow'/>"), "ana@home.example/phone");
+    await clock.advance(1_000);
+    expect(left).toHaveLength(2);
+    readouts.decide = async ({ bareJid }) => (bareJid.startsWith("bob") ? await denied() : undefined);
+    face.rightsChanged();
+    await clock.advance(0);
+    expect(left.slice(2)).toEqual([expect.stringMatching(refusal)]);
+    expect(face.active).toBe(1);
+    await clock.advance(10_000);
+    expect(left.slice(3).join("")).toContain("Energy");
+    expect(face.active).toBe(0);
+  });
+
+  it("nothing is said before it is decided; allowed as before, it goes on whole", async () => {
+    const { ask, clock, left, sent, readouts, face } = createScene();
+    readouts.nodes.set("slow", async function* (_ask, signal) {
+      await clock.sleep(2_000, signal);
+      yield sample("slow");
+      await clock.sleep(3_600_000, signal);
+    });
+    const decided = Promise.withResolvers<void>();
+    void ask("get", req("m='true'", "<nd id='slow'/>"));
+    await clock.advance(600);
+    expect(left).toHaveLength(1);
+    readouts.decide = () => decided.promise;
+    face.rightsChanged();
+    face.rightsChanged();
+    await clock.advance(5_000);
+    expect(sent).toEqual([]);
+    decided.resolve();
+    await clock.advance(0);
+    expect(sent.map(({ payload }) => payload).join("")).toContain("Energy");
+    expect(face.active).toBe(1);
+  });
+
+  it.each([
+    ["a node", "<nd id='slow'/><nd id='heat'/>", (targets: object[]) => targets.slice(0, 1)],
+    [
+      "names",
+      "<nd id='slow'/>",
+      (targets: { ask: object }[]) => targets.map(one => ({ ...one, ask: { ...one.ask, names: ["Flow"] } })),
+    ],
+    [
+      "categories",
+      "<nd id='slow'/>",
+      (targets: { ask: object }[]) =>
+        targets.map(one => ({ ...one, ask: { ...one.ask, categories: categories("peak") } })),
+    ],
+  ])("less of it: %s", async (_what, nodes, less) => {
+    const { ask, clock, sent, readouts, face } = createScene();
+    const admitRead = readouts.admitRead;
+    void ask("get", req("m='true'", nodes));
+    await clock.advance(600);
+    const before = sent.length;
+    readouts.admitRead = async (...asked) => {
+      const whole = await admitRead(...asked);
+      return { ...whole, targets: less([...whole.targets] as never) } as unknown as typeof whole;
+    };
+    face.rightsChanged();
+    await clock.advance(60_000);
+    expect(sent.slice(before).map(({ payload }) => payload)).toEqual([expect.stringMatching(refusal)]);
+    expect(face.active).toBe(0);
+  });
+
+  it("before the request was answered: the answer is forbidden", async () => {
+    const { ask, clock, sent, readouts, face, late } = createScene();
+    readouts.nodes.set("heat", late(200, sample("heat")));
+    const reply = ask("get", req("m='true'"));
+    await clock.advance(100);
+    readouts.decide = denied;
+    face.rightsChanged();
+    await clock.advance(1_000);
+    expect(await reply).toContain("<forbidden ");
+    expect([sent, face.active]).toEqual([[], 0]);
+  });
+
+  it("a decision that is not reached in time is none", async () => {
+    const { ask, clock, sent, readouts, face } = createScene();
+    void ask("get", req("m='true'", "<nd id='slow'/>"));
+    await clock.advance(600);
+    const before = sent.length;
+    readouts.decide = () => new Promise(() => {});
+    face.rightsChanged();
+    await clock.advance(60_000);
+    expect(sent.slice(before).map(({ payload }) => payload)).toEqual([expect.stringMatching(refusal)]);
+  });
+});
+
 describe("departure", () => {
   it("SD-RESP-17: what a resource asked for is dropped when it is gone, and only that", async () => {
     const { ask, clock, left, face } = createScene();
