@@ -288,6 +288,8 @@ export const subscriptionAnswerMs = 3_600_000;
 export const subscriptionAnswersMax = 1_000;
 /** Resources of one contact that are kept: more is no person with his devices. */
 export const resourcesPerContactMax = 64;
+/** Earlier sessions of our own that a broker may still show after power cuts. */
+export const formerSessionsMax = 8;
 /** After a new stream, contacts that are there have been told of by then. */
 export const presenceSettleMs = 60_000;
 /** Services a domain lists; each is asked once. */

@@ -10,7 +10,7 @@ import { rootRef } from "#contract/node.ts";
 import { createTokenDesk } from "#iot/tokens.ts";
 import { createAllLanguages } from "#languages/all.ts";
 import * as limits from "#limits.ts";
-import { bareJid } from "#xmpp/jid.ts";
+import { bareJid, normalJid } from "#xmpp/jid.ts";
 import { createGate, createPresence } from "#xmpp/presence.ts";
 import { createRoster } from "#xmpp/roster.ts";
 import { createSession } from "#xmpp/session.ts";
@@ -68,7 +68,8 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
         services.seen(stanza.attrs.from);
         presence.receive(stanza);
       },
-      online: (_, resumed) => {
+      online: (jid, resumed) => {
+        if (!resumed) stores.sessions.began(normalJid(jid) ?? jid);
         provisioning.online(resumed);
         discovery.online(resumed);
         if (!resumed) announce();
@@ -260,6 +261,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
     caps: disco.caps,
     gone: faces.gone,
     withdrawn: faces.withdrawn,
+    isFormer: stores.sessions.isFormer,
     clock,
     log,
     signal,

@@ -22,6 +22,7 @@ import { createPartingStore } from "#store/partings.ts";
 import { createPublicationStore } from "#store/publications.ts";
 import { createAccountFile } from "./account-file.ts";
 import { backupPattern } from "./appliance-commands.ts";
+import { createLastSessions } from "./last-sessions.ts";
 import { createResetMark } from "./reset-mark.ts";
 
 /** Made before an upgrade of the schema; and a history that was set aside. */
@@ -76,6 +77,7 @@ export function openStores(settings: BootSettings, clock: Clock, log: Log) {
     driverMemory: createDriverMemory(database, clock, log),
     forgetDrivers: () => forgetDrivers(database),
     resetMark,
+    sessions: createLastSessions(dataFolder),
     outbox: createOutboxStore(waiting),
     credentials,
     backups: join(dataFolder, "backups"),

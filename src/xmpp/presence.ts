@@ -35,6 +35,8 @@ export interface PresenceDeps {
   readonly gone: (fullJid: string) => void;
   /** This bare JID may no longer see us: all that it has running is to stop. */
   readonly withdrawn: (bareJid: string) => void;
+  /** One of our own earlier sessions, which the broker still shows. Absent: none is known. */
+  readonly isFormer?: (fullJid: string) => boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -123,7 +125,7 @@ export function createPresence(deps: PresenceDeps): Presence {
 
   const available = (from: string, bare: string) => {
     if (bare === ownBare()) {
-      if (from === normalJid(connection.jid)) return;
+      if (from === normalJid(connection.jid) || deps.isFormer?.(from)) return;
       log.warning("SecondResource", { jid: from, hint: "somebody else uses this account: change its password" });
       return;
     }

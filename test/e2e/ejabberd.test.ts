@@ -3,7 +3,7 @@
 
 import { expect, it } from "vitest";
 import { startEjabberd } from "#lab/ejabberd.ts";
-import { expectCodes, playStory, storySteps } from "./played-story.ts";
+import { expectCodes, expectNoAlarm, playStory, storySteps } from "./played-story.ts";
 
 const story = playStory({ startBroker: startEjabberd });
 
@@ -11,6 +11,10 @@ it.for(storySteps)("step %i plays with ejabberd as it does with Prosody: %s", st
 
 it("step 1: with ejabberd too the technician sees the nodes, and the codes of what nobody owns", () => {
   expectCodes(story.printed);
+});
+
+it("PRES-ID-03: after a power cut ejabberd still shows the session before it, which is not taken for a thief's", () => {
+  expectNoAlarm(story.world);
 });
 
 it("a demonstration with ejabberd leaves nothing behind when it ends", async () => {

@@ -103,6 +103,12 @@ export function playStory(options: WorldOptions = {}, begun: (home: string) => v
   };
 }
 
+/** The appliance was killed in step 4: the session that was left behind at the broker is its own, and nobody's alarm. */
+export function expectNoAlarm({ edge }: World): void {
+  expect(edge.output()).toMatch(/info +xmpp-online/);
+  expect(edge.output()).not.toContain("SecondResource");
+}
+
 /** On the technician's screen: a table of the nodes, and for each thing that nobody owns a code and a QR code. */
 export function expectCodes(text: string): void {
   expect(text.match(/^iotdisco:\S+;KEY=[0-9a-f]{64};R=things\.\S+$/gm)).toHaveLength(5);

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { expect, it } from "vitest";
 import { demoPointer } from "#cli/identity.ts";
-import { expectCodes, playStory, storySteps } from "./played-story.ts";
+import { expectCodes, expectNoAlarm, playStory, storySteps } from "./played-story.ts";
 
 let another = "";
 const story = playStory({}, home => {
@@ -19,6 +19,10 @@ it.for(storySteps)("step %i: %s", step => story.expectStep(step));
 
 it("step 1: the technician sees a table of nodes, and a code and a QR code for each thing that nobody owns", () => {
   expectCodes(story.printed);
+});
+
+it("PRES-ID-03: after a power cut Prosody still shows the session before it, which is not taken for a thief's", () => {
+  expectNoAlarm(story.world);
 });
 
 it("a demonstration that ends leaves the pointer to another one alone, and nothing of its own", async () => {

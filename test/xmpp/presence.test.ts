@@ -24,6 +24,7 @@ function createScene(items = "") {
   const gone: string[] = [];
   const withdrawn: string[] = [];
   const asked: string[] = [];
+  const former = new Set<string>();
   let server = items;
   let rule: (jid: string, signal: AbortSignal) => Promise<Consent> = async () => "decline";
 
@@ -51,6 +52,7 @@ function createScene(items = "") {
     caps: () => element("c", "http://jabber.org/protocol/caps", { ver: "v" }),
     gone: jid => void gone.push(jid),
     withdrawn: jid => void withdrawn.push(jid),
+    isFormer: jid => former.delete(jid),
     clock,
     log,
     signal: stop.signal,
@@ -78,6 +80,7 @@ function createScene(items = "") {
     gone,
     withdrawn,
     asked,
+    former,
     roster,
     presence,
     gate,
@@ -341,6 +344,15 @@ describe("who is there", () => {
     expect(events).toMatchObject([
       { level: "warning", event: "SecondResource", facts: { jid: "gw@hub.example/thief" } },
     ]);
+  });
+
+  it("PRES-ID-03: a session of ours that a power cut left behind is no alarm", async () => {
+    const { comes, events, former } = createScene();
+    former.add("gw@hub.example/before-the-cut");
+    await comes("", "gw@hub.example/before-the-cut");
+    expect(events).toEqual([]);
+    await comes("", "gw@hub.example/before-the-cut");
+    expect(events).toMatchObject([{ level: "warning", event: "SecondResource" }]);
   });
 
   it("malformed presence is passed over", async () => {
