@@ -51,6 +51,10 @@ export const registrySettings = z.strictObject({
   friendOnAccept: switched().meta({ title: "Tell devices to befriend whom their owner accepted" }),
   legacy: switched().meta({ title: "Serve things that speak XEP-0347, too" }),
   legacyExposeOwner: switched().meta({ title: "Tell them the owner of each thing they find" }),
+  language: z
+    .enum(["en", "sv", "de", "es"], { error: "is en, sv, de or es" })
+    .default("en")
+    .meta({ title: "Language in which owners are asked" }),
   /** FED-03; a domain stands for those below it, and the longest name counts. */
   allowedDomains: domains().meta({ title: "Other domains that may do everything, where otherDomains says less" }),
   limitedDomains: domains().meta({ title: "Other domains that may keep what was agreed, and begin nothing new" }),

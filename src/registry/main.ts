@@ -10,6 +10,7 @@ import { createLog, type Log, silentLog } from "#base/log.ts";
 import { foundFormat, type LogFormat, logFormats, logLine } from "#base/log-output.ts";
 import { createQuietLog } from "#base/quiet-log.ts";
 import { ConfigError, readYaml } from "#config.ts";
+import { createAllLanguages } from "#languages/all.ts";
 import { shutdownMs } from "#limits.ts";
 import { DatabaseFault } from "#store/database.ts";
 import { ComponentRefused, createComponent } from "#xmpp/component.ts";
@@ -78,6 +79,7 @@ export async function runRegistry(
   const federation = { peers, parent, children };
   const policy = policyOf(settings);
   const tokens = tokenOptionsOf(settings);
+  const languages = createAllLanguages(settings.language);
   const options = { jid, localDomains, allowWeakKey, friendOnAccept, policy, federation, oldDialect, tokens };
   const served = createRegistry({
     options,
@@ -88,6 +90,7 @@ export async function runRegistry(
     signal: life,
     routes: accounts.routes,
     messages: events?.messages ?? [],
+    say: english => languages.localize(settings.language, english),
   });
   registry = served;
   const tasks = [component.run(life), served.run(life), quiet.run(life)];

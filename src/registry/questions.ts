@@ -23,7 +23,7 @@ import { bareJid, domainOf } from "#xmpp/jid.ts";
 import type { Condition } from "#xmpp/stanza.ts";
 import type { DomainPolicy } from "./domain-policy.ts";
 import type { Peers } from "./peers.ts";
-import { noticeMessage, questionMessage } from "./question-message.ts";
+import { noticeMessage, questionMessage, type Say } from "./question-message.ts";
 import { isNoWay, type Reach } from "./reach.ts";
 import type { Question, Records, RegistryStore, Thing } from "./store.ts";
 
@@ -37,6 +37,7 @@ export interface QuestionsDeps {
   readonly isLocal: (domain: string) => boolean;
   readonly reach: Reach;
   readonly policy: DomainPolicy;
+  readonly say: Say;
 }
 
 /** What a device asked and nobody has answered. */
@@ -102,7 +103,7 @@ export function createQuestions(deps: QuestionsDeps): Questions {
     if (!unnoted.has(question.key)) {
       if (!connection.online || !toOwner.take(question.owner)) return wake.resolve();
       try {
-        connection.send(questionMessage(deps.jid, question, thing, generation));
+        connection.send(questionMessage(deps.jid, question, thing, generation, deps.say));
       } catch (error) {
         return log.warning("question-unsent", { owner: question.owner, error });
       }
@@ -165,7 +166,7 @@ export function createQuestions(deps: QuestionsDeps): Questions {
     for (const [owner, count] of unshown) {
       if (!noticed.take(owner)) continue;
       unshown.delete(owner);
-      if (connection.online) connection.send(noticeMessage(deps.jid, owner, count));
+      if (connection.online) connection.send(noticeMessage(deps.jid, owner, count, deps.say));
     }
     if (unshown.size > countedSendersMax) unshown.clear();
   };

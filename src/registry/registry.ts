@@ -32,6 +32,7 @@ import { createDoor } from "./door.ts";
 import { ownerMessages, ownerRoutes } from "./owner-routes.ts";
 import { createPeers } from "./peers.ts";
 import { createPushes } from "./pushes.ts";
+import type { Say } from "./question-message.ts";
 import { createQuestions } from "./questions.ts";
 import { createReach } from "./reach.ts";
 import { createRules } from "./rules.ts";
@@ -52,6 +53,8 @@ export interface RegistryDeps {
   /** Served besides, to whom they allow: no dealings with things. */
   readonly routes?: readonly Route[];
   readonly messages?: readonly MessageRoute[];
+  /** What owners read, in their language; English unless given. */
+  readonly say?: Say;
 }
 
 export interface Registry {
@@ -105,7 +108,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
   const policy = createDomainPolicy(options.policy ?? everybody, options.localDomains);
   const border = createBorder(policy, log);
   const reach = createReach({ ...base, returned: () => questions.returned() });
-  const questions = createQuestions({ ...base, peers, reach, policy });
+  const questions = createQuestions({ ...base, peers, reach, policy, say: deps.say ?? (english => english) });
   const claims = createClaims({ ...base, pushes, allowWeakKey: options.allowWeakKey });
   const tokens = options.tokens && createTokens({ ...base, options: options.tokens, wake: () => pushes.wake() });
   const service: Service = {

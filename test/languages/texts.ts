@@ -10,6 +10,8 @@ import { drivers } from "#drivers/all.ts";
 const root = join(import.meta.dirname, "../..");
 /** What the registry, the command line and the lab say is not said by the appliance; labels speak its languages too. */
 const rooms = ["src/concentrator", "src/drivers", "src/xmpp", "src/edge", "src/labels"];
+/** But owners read what the registry asks them, wherever they read it. */
+const questions = "src/registry/question-message.ts";
 
 const walk = (folder: string): string[] =>
   readdirSync(join(root, folder), { withFileTypes: true }).flatMap(entry => {
@@ -77,7 +79,7 @@ export function textsForPeople(): ReadonlyMap<string, readonly string[]> {
     if (!/\p{Ll}/u.test(text.replace(/\{\d+\}/g, "")) || text.includes("${")) return;
     texts.set(text, [...(texts.get(text) ?? []), where]);
   };
-  for (const path of rooms.flatMap(walk)) {
+  for (const path of [...rooms.flatMap(walk), questions]) {
     for (const text of textsIn(readFileSync(join(root, path), "utf8"))) add(text, path);
   }
   for (const text of ofForms()) add(text, "settings");

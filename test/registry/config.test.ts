@@ -16,6 +16,7 @@ it("stands on its own with a JID alone: loopback, the standard port, the parent 
     localDomains: ["hub.example"],
     legacy: false,
     legacyExposeOwner: false,
+    language: "en",
     peerRegistries: [],
     childRegistries: [],
     eventLogSenders: [],

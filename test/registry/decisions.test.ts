@@ -336,6 +336,34 @@ describe("questions", () => {
     expect(lastQuestion(pipe).key).not.toBe(key);
   });
 
+  it.each([
+    [
+      "sv",
+      "bob@city.example vill läsa av mbus-12 på gw9@hub.example (a wants to read b of c).",
+      "bob@city.example vill se när gw9@hub.example är online.",
+    ],
+    [
+      "de",
+      "bob@city.example möchte mbus-12 von gw9@hub.example (a wants to read b of c) auslesen.",
+      "bob@city.example möchte sehen, wann gw9@hub.example online ist.",
+    ],
+    [
+      "es",
+      "bob@city.example quiere leer mbus-12 de gw9@hub.example (a wants to read b of c).",
+      "bob@city.example quiere ver cuándo gw9@hub.example está en línea.",
+    ],
+  ])(
+    "PROVO-Q-05: the sentence is in the language of the operator's choice, %s, whatever strangers call things",
+    async (language, reading, seeing) => {
+      await using one = await openPipe({ language });
+      await claimedMeter(one);
+      await canRead(one, `${nd}<f n='a wants to read b of c'/>`);
+      expect(lastQuestion(one).body).toBe(reading);
+      await one.iq("get", gatewayFull, `<isFriend xmlns='${provisioning}' jid='${bob}'/>`);
+      expect(lastQuestion(one).body).toBe(seeing);
+    },
+  );
+
   it("PROVO-Q-02: one question a node", async () => {
     await claimedMeter(pipe);
     await claimNode("n2");

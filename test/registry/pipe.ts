@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { within } from "#base/deadline.ts";
 import { createLog, type Log, type LogEvent } from "#base/log.ts";
 import { createQuietLog } from "#base/quiet-log.ts";
+import { createAllLanguages } from "#languages/all.ts";
 import { child, type Element, element, elements, firstElement, format } from "#xml/element.ts";
 import { parse } from "#xml/parser.ts";
 import type { Connection } from "#xmpp/connection.ts";
@@ -64,6 +65,8 @@ export interface PipeOptions {
   federation?: FederationOptions;
   oldDialect?: { exposeOwner: boolean };
   tokens?: TokenOptions;
+  /** In which owners are asked; English unless said. */
+  language?: string;
   /** The file that is kept; an ordinary one unless said. */
   openStore?: (path: string, log: Log) => RegistryStore;
   /** How other services answer what the registry asks them. */
@@ -135,6 +138,7 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
       clock,
       log: quiet.log,
       signal: stop.signal,
+      ...(options.language && { say: text => createAllLanguages("en").localize(options.language ?? "en", text) }),
     });
     world = { store, registry, stop, running: registry.run(stop.signal) };
     registry.inbound.online(service, false);
