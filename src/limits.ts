@@ -627,6 +627,8 @@ export const downloadAgainMsMax = 86_400_000;
 // Clients that follow something (src/client/keeping.ts).
 /** Questions whose service is being asked about them; what comes beside is not shown. */
 export const questionsJudgedMax = 50;
+/** Domains whose services a person's program remembers: of more than he will ever own things at. */
+export const trustedDomainsMax = 200;
 /** Items a reader may fall behind before he is told that he is too slow. */
 export const clientItemsWaitingMax = 20_000;
 /** Events may come so much later than the greatest interval before a subscription is taken for lost (EV-END-03). */
@@ -724,6 +726,8 @@ export const tokenProofFreshMs = 43_200_000;
 /** A challenge that failed is not repeated sooner. */
 export const tokenFailedMs = 60_000;
 export const tokenProofsMax = 5_000;
+/** Callers of whom it is remembered which tokens they showed last, for explanations. */
+export const tokenShowersMax = 1_000;
 /** A holder answers, and who got a token passes on, for so long after it was sent (TOK-CHAL-02). */
 export const tokenSentMs = 60_000;
 export const tokensSentMax = 2_000;

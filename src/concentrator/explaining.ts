@@ -2,7 +2,7 @@
 // so that what is explained is what happens. Who may hear it is who owns the node, and nobody else.
 
 import type { Admission, Explained, Question } from "./admission.ts";
-import type { Remembered } from "./basis.ts";
+import type { Remembered, ShownToken, TokenEvidence } from "./basis.ts";
 import { type Caller, noTokens } from "./contract/caller.ts";
 import { allCategories, type Categories, categoriesOfMask, covers } from "./contract/field.ts";
 import type { NodeRef } from "./contract/node.ts";
@@ -22,6 +22,8 @@ export interface ExplainSources {
   friend(bareJid: string): Explained;
   /** Answers of the service about him and the thing the node belongs to, the newest first. */
   remembered(bareJid: string, kind: DecisionKind, ref: NodeRef): readonly Remembered[];
+  /** What he showed of tokens with his last request that had some; undefined when there is none to go by. */
+  tokens(bareJid: string): TokenEvidence | undefined;
   /** Normalises; undefined when the text is no JID. */
   bareJid(text: string): string | undefined;
 }
@@ -52,9 +54,18 @@ export interface Explanation {
   /** The question is one he has asked before. */
   readonly isAsLast: boolean;
   readonly remembered: readonly Remembered[];
+  /** Explained is a request with these; undefined when he showed none lately. */
+  readonly tokens: ExplainedTokens | undefined;
   /** What keeps the device from answering at this moment, in words; and how its line treats it. */
   readonly fault: string | undefined;
   readonly state: string | undefined;
+}
+
+export interface ExplainedTokens {
+  readonly at: number;
+  readonly shown: readonly ShownToken[];
+  /** What it would be without those that count; undefined when none does, or it does not come to that. */
+  readonly without: Answer | undefined;
 }
 
 export interface ExplainingDeps extends Owners {
@@ -86,7 +97,8 @@ export function createExplaining({ admission, sources, ownerOf, rootOwner }: Exp
     async why(node, asked, signal) {
       const { right } = asked;
       const remembered = sources.remembered(asked.caller, kinds[right], node.ref);
-      const last = lastAsked(asked, remembered);
+      const evidence = right === "friend" ? undefined : sources.tokens(asked.caller);
+      const last = lastAsked(asked, remembered, evidence?.digest ?? "");
       const question = last ?? {
         categories: asked.categories ?? allCategories,
         names: asked.field === undefined ? [] : [asked.field],
@@ -97,27 +109,34 @@ export function createExplaining({ admission, sources, ownerOf, rootOwner }: Exp
         const letIn = sources.letIn(asked.caller);
         // Who is in stays in until it is taken back, whatever would be said of him now.
         const answer = letIn ? "yes" : answerOf(decided, question, asked);
-        return { ...common, answer, letIn, view: undefined, decided, fault: undefined, state: undefined };
+        const none = { view: undefined, tokens: undefined, fault: undefined, state: undefined };
+        return { ...common, ...none, answer, letIn, decided };
       }
-      const caller: Caller = { bareJid: asked.caller, fullJid: asked.caller, tokens: noTokens, language: "" };
+      const tokens = evidence?.tokens ?? noTokens;
+      const caller: Caller = { bareJid: asked.caller, fullJid: asked.caller, tokens, language: "" };
       const of = { caller, nodes: [node.ref], ...question };
       const letIn = sources.letIn(asked.caller);
       const view = await explain("view", { ...of, categories: allCategories, names: [] }, signal);
       const isSeen = view !== "nobody" && view.granted !== undefined;
       const whole = right === "control" ? { ...of, categories: allCategories } : of;
       const decided = isSeen ? await explain(right, whole, signal) : undefined;
-      const answer = letIn === false ? "no" : answerOf(decided, whole, asked);
-      return { ...common, answer, letIn, view, decided, fault: faultText(node), state: stateOf(node) };
+      const said = (one: typeof decided): Answer => (letIn === false ? "no" : answerOf(one, whole, asked));
+      const bare = { ...whole, caller: { ...caller, tokens: noTokens } };
+      const counts = isSeen && evidence?.shown.some(one => one.counts);
+      const without = counts ? said(await explain(right, bare, signal)) : undefined;
+      const shown = evidence && { at: evidence.at, shown: evidence.shown, without };
+      const now = { fault: faultText(node), state: stateOf(node) };
+      return { ...common, ...now, answer: said(decided), letIn, view, decided, tokens: shown };
     },
   };
 }
 
-/** The last question he asked that concerns what is to be explained; those with tokens cannot be asked again without them. */
-function lastAsked({ field, categories }: Asked, remembered: readonly Remembered[]) {
+/** The last question he asked that concerns what is to be explained, with the tokens that are known to count. */
+function lastAsked({ field, categories }: Asked, remembered: readonly Remembered[], digest: string) {
   if (categories !== undefined) return undefined;
   const last = remembered.find(
     ({ decision: { tokens, names } }) =>
-      tokens === "" && (field === undefined || names.length === 0 || names.includes(field)),
+      tokens === digest && (field === undefined || names.length === 0 || names.includes(field)),
   );
   if (last === undefined) return undefined;
   const { kind, categories: mask, names } = last.decision;

@@ -7,7 +7,7 @@ import type { Caller } from "./contract/caller.ts";
 import { type Command, queryWith } from "./contract/command.ts";
 import { Refusal } from "./contract/faults.ts";
 import { categories, categoriesOfMask, categoryNames } from "./contract/field.ts";
-import { type Cell, flagCell, type Report, textCell, timeCell } from "./contract/report.ts";
+import { type Cell, flagCell, noCell, type Report, textCell, timeCell } from "./contract/report.ts";
 import { type Explaining, type Explanation, explainedRights } from "./explaining.ts";
 import type { TreeNode } from "./forest.ts";
 import { limitsOf, sentences } from "./why-sentences.ts";
@@ -37,6 +37,14 @@ const words = {
   fields: "Fields",
   categories: "Categories",
   tokens: "With tokens",
+  shown: "Tokens shown last",
+  token: "Token",
+  kind: "Kind",
+  issuer: "Issued by",
+  at: "Shown",
+  proven: "Proven",
+  counts: "Counts",
+  dropped: "Dropped because",
 };
 
 const settings = z.object({
@@ -74,13 +82,14 @@ export function whyCommands(explaining: Explaining, node: TreeNode, caller: Call
         for (const sentence of sentences(explanation)) await report.message(sentence);
         await writeSteps(report, explanation);
         await writeRemembered(report, explanation);
+        await writeTokens(report, explanation);
       },
     }),
   ];
 }
 
 async function writeSteps(report: Report, explanation: Explanation): Promise<void> {
-  const { asked, answer, letIn, view, decided } = explanation;
+  const { asked, answer, letIn, view, decided, tokens } = explanation;
   const table = await report.table(words.steps, [
     { columnId: "step", header: words.step },
     { columnId: "answer", header: words.answer },
@@ -99,6 +108,7 @@ async function writeSteps(report: Report, explanation: Explanation): Promise<voi
   const limits = [textCell(left.join(", ")), textCell(cut.join(", "))];
   const own = decided === undefined ? "no" : answerOf(decided, letIn === false ? undefined : answer);
   await table.row(textCell(asked.right), textCell(own), ...basisCells(decided), ...limits);
+  if (tokens?.without !== undefined) await table.row(textCell("without tokens"), textCell(tokens.without));
   await table.done();
 }
 
@@ -157,5 +167,29 @@ async function writeRemembered(report: Report, { remembered }: Explanation): Pro
       flagCell(decision.tokens !== ""),
     );
   }
+  await table.done();
+}
+
+async function writeTokens(report: Report, { tokens }: Explanation): Promise<void> {
+  if (tokens === undefined) return;
+  const table = await report.table(words.shown, [
+    { columnId: "kind", header: words.kind },
+    { columnId: "token", header: words.token },
+    { columnId: "issuer", header: words.issuer },
+    { columnId: "shown", header: words.at },
+    { columnId: "counts", header: words.counts },
+    { columnId: "proven", header: words.proven },
+    { columnId: "dropped", header: words.dropped },
+  ]);
+  for (const { kind, short, issuer, counts, provenAt, dropped } of tokens.shown)
+    await table.row(
+      textCell(kind),
+      textCell(short),
+      textCell(issuer),
+      timeCell(tokens.at),
+      flagCell(counts),
+      provenAt === undefined ? noCell : timeCell(provenAt),
+      textCell(dropped?.why),
+    );
   await table.done();
 }

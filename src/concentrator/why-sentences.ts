@@ -6,17 +6,17 @@ import { categoryNames } from "./contract/field.ts";
 import { describeNode } from "./contract/node.ts";
 import type { Explanation } from "./explaining.ts";
 import { isWhole } from "./role-rules.ts";
-
-interface Line {
-  readonly text: string;
-}
+import { type Line, time } from "./why-line.ts";
+import { shownTokens } from "./why-tokens.ts";
 
 const words = {
   whole: "The whole appliance.",
 };
 
 export const sentences = (one: Explanation): string[] =>
-  [...verdict(one), ...gate(one), ...reasons(one), ...limits(one), ...device(one)].map(({ text }) => text);
+  [...verdict(one), ...gate(one), ...reasons(one), ...shownTokens(one), ...limits(one), ...device(one)].map(
+    ({ text }) => text,
+  );
 
 function verdict({ asked: { caller, right, field }, answer, node }: Explanation): Line[] {
   const what = field === undefined ? describeNode(node) : `${field} / ${describeNode(node)}`;
@@ -182,14 +182,20 @@ export function limitsOf({ decided, question, asked: { right } }: Explanation): 
   return { left: [...granted.names, ...asked.filter(name => granted.categories[name])], cut };
 }
 
+/** How its line treats it, as the breaker of a line says it; other drivers may say it in other words. */
+export function treatment(state: string): Line {
+  const [, span] = /^resting, next try in (.+)$/.exec(state) ?? [];
+  if (span !== undefined) return { text: `Its line lets it rest after failures. Next try in: ${span}` };
+  if (state === "resting, next try when asked")
+    return { text: "Its line lets it rest after failures, and tries it when somebody asks." };
+  if (state === "being tried") return { text: "Its line is trying it at this moment." };
+  return { text: `Its line says of it: ${state}` };
+}
+
 function device({ fault, state, answer }: Explanation): Line[] {
   if (answer === "no") return [];
   return [
     ...(fault === undefined ? [] : [{ text: `Who may ask gets no values now: ${fault}` }]),
-    ...(state === undefined ? [] : [{ text: `Its line says of it: ${state}` }]),
+    ...(state === undefined ? [] : [treatment(state)]),
   ];
 }
-
-/** "2026-11-20 14:02" */
-export const time = (ms: number): string =>
-  new Date(ms).toLocaleString("sv", { dateStyle: "short", timeStyle: "short" });

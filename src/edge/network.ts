@@ -209,6 +209,7 @@ export function createNetwork({ settings, stores, tree, clock, log, signal, rest
       letIn: jid => (contactsKnown ? gate(jid) : undefined),
       friend: lettingIn.explain,
       remembered: provisioning.remembered,
+      tokens: tokens.explain,
       bareJid,
     },
     ownerOf: discovery.ownerOf,

@@ -23,6 +23,7 @@ import { openStores, type Stores } from "#edge/stores.ts";
 import type { Discovery } from "#iot/discovery.ts";
 import { namespace } from "#iot/generations.ts";
 import type { Provisioning } from "#iot/provisioning.ts";
+import { createTokenDesk, type TokenDesk } from "#iot/tokens.ts";
 import { bareJid } from "#xmpp/jid.ts";
 import { createOutbox, type Outbox } from "#xmpp/outbox.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
@@ -52,6 +53,8 @@ export interface OwnedScene extends AsyncDisposable {
   readonly rights: Owning;
   readonly publishing: Publishing;
   readonly outbox: Outbox;
+  /** Is to see what comes in before it is asked. */
+  readonly desk: TokenDesk;
   readonly reset: Reset;
   /** Whom the owner keeps out, and codes that let somebody in. */
   readonly keptOut: Contacts;
@@ -84,7 +87,10 @@ export const addressOf = ({ nodeId, sourceId, partition }: NodeRef): string =>
 
 export async function ownedScene(
   boot: Partial<BootSettings> = {},
-  /** `asleep`: no device is opened, and nothing is read. `keep`: the folder is left for another one to go on with. */
+  /**
+   * `asleep`: no device is opened, and nothing is read. `keep`: the folder is left for another one to go on with. Tokens are taken
+   * where the boot file says so.
+   */
   given: { clock?: ManualClock; folder?: string; asleep?: true; keep?: true } = {},
 ): Promise<OwnedScene> {
   const clock = given.clock ?? manualClock();
@@ -144,11 +150,19 @@ export async function ownedScene(
       eventSending.ownerGone();
     },
   };
+  const desk = createTokenDesk(settings.tokens, {
+    connection: link.connection,
+    service: () => provisioning.service,
+    isContact: people.isContact,
+    clock,
+    log,
+    signal: stop.signal,
+  });
   const owning: Owning = createOwning({
     settings,
     stores,
     tree,
-    connection: link.connection,
+    connection: desk.connection,
     account: () => edgeBare,
     things: () =>
       stores.credentials.retired() === undefined
@@ -196,12 +210,13 @@ export async function ownedScene(
     dropMessages: outbox.drop,
     log,
   });
-  const rules = owning.rules(provisioning.rule);
+  const rules = owning.rules(desk.guard(provisioning.rule));
   const sources = {
     ...owners,
     letIn: (jid: string) => contacts.has(jid),
     friend: lettingIn.explain,
     remembered: provisioning.remembered,
+    tokens: desk.explain,
     bareJid,
   };
   const admission = createAdmission({ rules, find: one => tree.find(one)?.ref, clock, log });
@@ -223,7 +238,7 @@ export async function ownedScene(
   });
   const scene = { decide: away };
   link.script = sent => (sent.to === decider ? scene.decide(sent) : "");
-  link.serve([...discovery.routes, ...provisioning.routes], provisioning.messages);
+  link.serve([...discovery.routes, ...provisioning.routes, ...desk.routes], provisioning.messages);
   const running = Promise.all(
     [
       ...(given.asleep ? [] : [tree.run, stores.history.run]),
@@ -256,6 +271,7 @@ export async function ownedScene(
     rights: owning,
     publishing,
     outbox,
+    desk,
     reset,
     keptOut,
     contacts,

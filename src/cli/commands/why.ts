@@ -94,7 +94,10 @@ export function explanationOf(items: readonly QueryItem[]) {
       table?.rows.push(Object.fromEntries(cells));
     }
   }
-  return { sentences, failed, steps: tables[0]?.rows ?? [], remembered: tables[1]?.rows ?? [] };
+  // Each table by a column that no other has: those that are empty are left out.
+  const rowsWith = (column: string) => tables.find(({ columns }) => columns.includes(column))?.rows ?? [];
+  const [steps, remembered, tokens] = ["step", "leftFields", "issuer"].map(rowsWith) as [Row[], Row[], Row[]];
+  return { sentences, failed, steps, remembered, tokens };
 }
 
 /** Undefined when the service could not be asked. */

@@ -6,6 +6,7 @@ import type { Clock } from "#base/clock.ts";
 import { within } from "#base/deadline.ts";
 import type { Log } from "#base/log.ts";
 import { createRate } from "#base/rate.ts";
+import type { TokenFailure } from "#concentrator/basis.ts";
 import {
   countedSendersMax,
   tokenChallengeMs,
@@ -16,6 +17,7 @@ import {
   tokenProofsMax,
 } from "#limits.ts";
 import type { Connection } from "../connection.ts";
+import { StanzaError } from "../stanza.ts";
 import { type Generation, namespace } from "./generations.ts";
 import * as wire from "./provisioning-tokens.wire.ts";
 
@@ -35,8 +37,15 @@ export interface TokenProofs {
   look(shown: Shown): Proof;
   /** Resolves when it is settled, within `tokenChallengeMs`; never rejects. Not abortable: others may wait for it. */
   prove(shown: Shown): Promise<boolean>;
+  /** What came of asking last, however long ago; milliseconds since 1970 UTC. */
+  story(shown: Pick<Shown, "subject" | "token">): ProofStory | undefined;
   readonly size: number;
 }
+
+export type ProofStory = { readonly at: number } & (
+  | { readonly failed?: undefined }
+  | { readonly failed: TokenFailure }
+);
 
 export interface TokenProofsDeps {
   readonly connection: Pick<Connection, "request">;
@@ -52,6 +61,17 @@ export interface TokenProofsDeps {
 interface Entry {
   readonly at: number;
   readonly isProven: boolean;
+  readonly failed?: TokenFailure;
+}
+
+/** Why somebody is not believed, for whoever is to be told. */
+class Unproven extends Error {
+  override name = "Unproven";
+  readonly failed: TokenFailure;
+  constructor(failed: TokenFailure, message: string) {
+    super(message);
+    this.failed = failed;
+  }
 }
 
 export function createTokenProofs(deps: TokenProofsDeps): TokenProofs {
@@ -59,35 +79,36 @@ export function createTokenProofs(deps: TokenProofsDeps): TokenProofs {
   const entries = new Map<string, Entry>();
   const asking = new Map<string, Promise<boolean>>();
   const rate = createRate(clock, tokenChallengesPerMinute, 60_000 / tokenChallengesPerMinute, countedSendersMax);
-  const keyOf = ({ subject, token }: Shown) => `${subject}\n${token}`;
+  const keyOf = ({ subject, token }: Pick<Shown, "subject" | "token">) => `${subject}\n${token}`;
 
   const challenge = async ({ token, to }: Shown, signal: AbortSignal): Promise<void> => {
-    const { certificate, fault } = readCertificate(await deps.certificateOf(token, signal));
-    if (certificate === undefined) throw new Error(fault);
+    const { certificate, fault } = readCertificate(await deps.certificateOf(token, signal).catch(notVouchedFor));
+    if (certificate === undefined) throw new Unproven("certificate", fault);
     const weakness = weaknessOf(certificate, clock.now());
-    if (weakness !== undefined) throw new Error(weakness);
+    if (weakness !== undefined) throw new Unproven("certificate", weakness);
     const asked = makeChallenge(certificate);
     const ns = namespace("provisioningTokens", await deps.generation(to));
     const payload = wire.tokenChallenge.encode({ token, hops: 0, data: asked.data }, ns);
-    const reply = await connection.request("get", to, payload, { timeoutMs: tokenChallengeMs, signal });
-    if (reply?.name !== wire.tokenChallengeResponse.name) throw new Error("no answer to the challenge");
-    if (!isAnswered(asked, wire.tokenChallengeResponse.decode(reply))) throw new Error("a wrong answer");
+    const reply = await connection.request("get", to, payload, { timeoutMs: tokenChallengeMs, signal }).catch(notTold);
+    if (reply?.name !== wire.tokenChallengeResponse.name) throw new Unproven("wrong", "no answer to the challenge");
+    if (!isAnswered(asked, wire.tokenChallengeResponse.decode(reply))) throw new Unproven("wrong", "a wrong answer");
   };
 
   const settle = async (shown: Shown): Promise<boolean> => {
-    let isProven = true;
+    let failed: TokenFailure | undefined;
     try {
       await within(clock, tokenChallengeMs, "the proof of a token", deps.signal, inner => challenge(shown, inner));
     } catch (error) {
       if (!deps.signal.aborted)
         log.warning("TokenUnproven", { subject: shown.subject, issuer: wire.issuerOf(shown.token), error });
-      isProven = false;
+      failed = error instanceof Unproven ? error.failed : "unanswered";
     }
+    const isProven = failed === undefined;
     const key = keyOf(shown);
     // A proof that still counts is not lost because a renewal came to nothing.
     if (!isProven && look(shown) === "stale") return true;
     entries.delete(key);
-    entries.set(key, { at: clock.monotonic(), isProven });
+    entries.set(key, { at: clock.monotonic(), isProven, ...(failed && { failed }) });
     const [oldest] = entries.keys();
     if (entries.size > tokenProofsMax && oldest !== undefined) entries.delete(oldest);
     return isProven;
@@ -103,6 +124,12 @@ export function createTokenProofs(deps: TokenProofsDeps): TokenProofs {
 
   return {
     look,
+    story(shown) {
+      const entry = entries.get(keyOf(shown));
+      if (entry === undefined) return undefined;
+      const at = clock.now() - (clock.monotonic() - entry.at);
+      return entry.failed === undefined ? { at } : { at, failed: entry.failed };
+    },
     prove(shown) {
       const key = keyOf(shown);
       const running = asking.get(key);
@@ -116,4 +143,17 @@ export function createTokenProofs(deps: TokenProofsDeps): TokenProofs {
       return entries.size;
     },
   };
+}
+
+function notVouchedFor(error: unknown): never {
+  const isKnown = !(error instanceof StanzaError && error.condition === "item-not-found");
+  throw new Unproven(isKnown ? "away" : "unknown", (error as Error).message);
+}
+
+/** Whose server says that nobody is there has not refused. */
+function notTold(error: unknown): never {
+  const { message } = error as Error;
+  if (!(error instanceof StanzaError)) throw new Unproven("unanswered", message);
+  const isAway = /^(service-unavailable|recipient-unavailable|remote-server-.*)$/.test(error.condition);
+  throw new Unproven(isAway ? "unanswered" : "refused", message);
 }

@@ -5,6 +5,7 @@ import type { Clock } from "#base/clock.ts";
 import { within } from "#base/deadline.ts";
 import type { Log } from "#base/log.ts";
 import type { Question, Rule } from "#concentrator/admission.ts";
+import type { TokenEvidence } from "#concentrator/basis.ts";
 import { noTokens, type Tokens } from "#contract/caller.ts";
 import { tokenChallengeMs, tokenHopMs, tokenHopsMax, tokenWaitMs } from "#limits.ts";
 import type { Connection } from "../connection.ts";
@@ -13,9 +14,10 @@ import { type Route, route } from "../router.ts";
 import { StanzaError } from "../stanza.ts";
 import { type Element, firstElement } from "../xml/element.ts";
 import { type Generation, generationOf, inEveryGeneration, namespace } from "./generations.ts";
-import { isToken } from "./provisioning-device.wire.ts";
+import { isToken, tokensMax } from "./provisioning-device.wire.ts";
 import * as wire from "./provisioning-tokens.wire.ts";
 import type { Service } from "./registration.ts";
+import { createTokenEvidences, type Fate } from "./token-evidence.ts";
 import { createTokenProofs, type Shown } from "./token-proofs.ts";
 import { createTokenWays } from "./token-ways.ts";
 
@@ -33,6 +35,8 @@ export interface TokenDeskDeps {
 export interface TokenDesk {
   /** The rule with proven tokens alone in its questions; what is not proven in time counts as not shown. */
   guard(rule: Rule): Rule;
+  /** What he showed last of tokens, and whether they count; asks nobody. */
+  explain(bareJid: string): TokenEvidence | undefined;
   /** Told of every request that comes in, before it is answered. */
   seen(stanza: Element): void;
   /** Tells what tokens leave for whom. */
@@ -42,9 +46,10 @@ export interface TokenDesk {
 
 /** `isOn`: tokens are taken as evidence. */
 export function createTokenDesk(isOn: boolean, deps: TokenDeskDeps): TokenDesk {
-  if (!isOn) return noTokenDesk(deps.connection);
+  if (!isOn) return noTokenDesk(deps);
   const { connection, clock, log } = deps;
   const ways = createTokenWays(clock);
+  const evidences = createTokenEvidences(clock);
   /** How whoever showed a token speaks; the published generation of most software unless known. */
   const spoken = new Map<string, Generation>();
 
@@ -100,8 +105,18 @@ export function createTokenDesk(isOn: boolean, deps: TokenDeskDeps): TokenDesk {
     );
   };
 
+  const isOurs = (token: string): boolean => wire.issuerOf(token) === deps.service()?.jid;
+  const fateOf = (subject: string, token: string): Fate => {
+    if (!isOurs(token)) return { provenAt: undefined, dropped: { why: "foreign" } };
+    const story = proofs.story({ subject, token });
+    if (story?.failed !== undefined) return { provenAt: undefined, dropped: { why: story.failed, at: story.at } };
+    const provenAt = story?.at;
+    return { provenAt, dropped: isProven({ subject, token, to: subject }) ? undefined : { why: "open" } };
+  };
+
   const alreadyProven = ({ caller: { bareJid: subject, fullJid: to, tokens } }: Question): Tokens => {
-    const known = (list: readonly string[]) => [...new Set(list)].filter(token => isProven({ subject, token, to }));
+    const known = (list: readonly string[]) =>
+      [...new Set(list)].filter(token => isOurs(token) && isProven({ subject, token, to }));
     return { service: known(tokens.service), device: known(tokens.device), user: known(tokens.user) };
   };
 
@@ -127,13 +142,18 @@ export function createTokenDesk(isOn: boolean, deps: TokenDeskDeps): TokenDesk {
       },
     }),
 
+    explain: bareJid => evidences.of(bareJid, token => fateOf(bareJid, token)),
+
     seen(stanza) {
       const from = normalJid(stanza.attrs.from);
       const fromBare = bareJid(stanza.attrs.from);
       const payload = firstElement(stanza);
       if (from === undefined || fromBare === undefined || payload === undefined) return;
-      const shown = tokensIn(payload);
-      if (shown.length === 0 || !deps.isContact(fromBare)) return;
+      const tokens = tokensIn(payload);
+      if (isNone(tokens) || !deps.isContact(fromBare)) return;
+      evidences.showed(fromBare, tokens);
+      const shown = wellFormed(tokens);
+      if (shown.length === 0) return;
       for (const token of shown) ways.came(token, from, fromBare);
       const generation = (["nfi", "nf", "ieee"] as const).find(one => payload.ns.startsWith(`urn:${one}:`));
       if (generation !== undefined) spoken.set(from, generation);
@@ -146,7 +166,7 @@ export function createTokenDesk(isOn: boolean, deps: TokenDeskDeps): TokenDesk {
         return connection.online;
       },
       request(type, to, payload, how) {
-        if (to !== undefined) for (const token of tokensIn(payload)) ways.went(token, to);
+        if (to !== undefined) for (const token of wellFormed(tokensIn(payload))) ways.went(token, to);
         return connection.request(type, to, payload, how);
       },
     },
@@ -174,23 +194,38 @@ export function createTokenDesk(isOn: boolean, deps: TokenDeskDeps): TokenDesk {
   };
 }
 
-/** Of one element: all its tokens, of whatever kind; what cannot be one is not among them. */
-const tokensIn = ({ attrs }: Element): string[] =>
-  Object.values(wire.tokenAttributes)
-    .flatMap(name => (attrs[name] ?? "").split(/\s+/))
-    .filter(isToken);
+/** Of one element what is shown as tokens, each once; some may be none. */
+function tokensIn({ attrs }: Element): Tokens {
+  const of = (kind: wire.TokenKind): readonly string[] => {
+    const text = attrs[wire.tokenAttributes[kind]];
+    return text === undefined ? [] : [...new Set(text.split(/\s+/))].filter(word => word !== "").slice(0, tokensMax);
+  };
+  return { service: of("service"), device: of("device"), user: of("user") };
+}
+const wellFormed = (tokens: Tokens): string[] => wire.tokenKinds.flatMap(kind => tokens[kind]).filter(isToken);
+const isNone = ({ service, device, user }: Tokens): boolean => service.length + device.length + user.length === 0;
 
 /**
  * Where tokens are not taken as evidence they go no further: what was not proven must not widen anything (TOK-THR-01), and
  * who decides elsewhere may not know that it was not.
  */
-const noTokenDesk = (connection: TokenDesk["connection"]): TokenDesk => ({
-  guard: rule => ({
-    name: rule.name,
-    ask: (question, signal, explaining) =>
-      rule.ask({ ...question, caller: { ...question.caller, tokens: noTokens } }, signal, explaining),
-  }),
-  seen() {},
-  connection,
-  routes: [],
-});
+function noTokenDesk({ connection, clock, isContact }: TokenDeskDeps): TokenDesk {
+  const evidences = createTokenEvidences(clock);
+  return {
+    guard: rule => ({
+      name: rule.name,
+      ask: (question, signal, explaining) =>
+        rule.ask({ ...question, caller: { ...question.caller, tokens: noTokens } }, signal, explaining),
+    }),
+    explain: bareJid => evidences.of(bareJid, () => ({ provenAt: undefined, dropped: { why: "off" } })),
+    seen(stanza) {
+      const from = bareJid(stanza.attrs.from);
+      const payload = firstElement(stanza);
+      const tokens = payload && tokensIn(payload);
+      if (from !== undefined && tokens !== undefined && !isNone(tokens) && isContact(from))
+        evidences.showed(from, tokens);
+    },
+    connection,
+    routes: [],
+  };
+}
