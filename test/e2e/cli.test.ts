@@ -66,13 +66,15 @@ describe("the README's story by hand", () => {
     expect(JSON.stringify(values)).not.toContain("password");
   });
 
-  it("status: for people with codes only when asked for, for programs whole", async () => {
+  it("URI-SEC-02: status: with codes only when asked for, for people and for programs", async () => {
     const { text, values } = await both("status");
     expect(text).toMatch(/^Isthmus in the cellar, Isthmus \S+, up \d+ s\nbroker {8}online as demo-/);
     expect(text).toMatch(/^heat-3 \(attic-mbus\) +Heat meter, flat 3 +mbus\.meter +None +registered$/m);
     expect(text).not.toContain("iotdisco:");
     expect(values).toHaveLength(1);
     expect(values[0]).toMatchObject({ connection: { phase: "online" }, registry: world.serviceJid });
+    expect(JSON.stringify(values)).not.toMatch(/iotdisco:|KEY=/);
+    expect(JSON.stringify((await both("status --codes")).values)).toMatch(/"iotdisco:[^"]*KEY=/);
   });
 
   it("an owner claims the appliance and the heat meter", async () => {

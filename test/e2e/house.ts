@@ -205,7 +205,7 @@ export async function startHouse({
 
 /** The appliance's program with that boot file, not started yet. */
 export const applianceWith = (bootFile: string): Program =>
-  createProgram("the appliance", "cli/main.ts", ["run", "--config", bootFile, "--codes", "never"], clock, forever);
+  createProgram("the appliance", "cli/main.ts", ["run", "--config", bootFile], clock, forever);
 
 export const statusIn = async (dataFolder: string): Promise<Status> =>
   (await askStatus(join(dataFolder, "status.sock"), clock, forever)) as Status;

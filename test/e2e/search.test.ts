@@ -63,6 +63,30 @@ const values = ({ out }: Ended) =>
     .map(line => JSON.parse(line));
 
 describe("claiming by hand", () => {
+  it("URI-SEC-02: the codes are shown at a terminal, and nowhere where what is printed is kept, unless somebody says so", async () => {
+    const printed = /^heat-3 \(line-1\) .* registered/m;
+    const unattended = await found("the table", async () => printed.exec(house.edge.output())?.input);
+    expect(unattended).not.toMatch(/iotdisco:|KEY=/);
+    await house.edge.stop();
+    const words = ["run", "--config", house.edgeConfig];
+    for (const [start, codes] of [
+      [() => isthmusOnTerminal(words), true],
+      [() => isthmus([...words, "--json"]), false],
+      [() => isthmus([...words, "--codes", "once"]), true],
+    ] as const) {
+      const running = start();
+      const text = await running.says(codes ? /iotdisco:\S*KEY=\w{64}/ : /"nodeId":"heat-3"/);
+      expect(/KEY=/.test(text)).toBe(codes);
+      // The terminal's own program hands no signal on; Ctrl-C is a key.
+      if (running.child.stdin?.writable) running.child.stdin.write("\u0003");
+      running.child.kill("SIGTERM");
+      await running.ended;
+    }
+    const wrong = await run(...words, "--codes", "always");
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('--codes is once or never, not "always".')]);
+    await house.edge.start();
+  }, 120_000);
+
   it("URI-SEC-02, DISCO-THR-07: a registry that is none is sent no KEY, and the KEY is nowhere to be read afterwards", async () => {
     const status = await house.statusWhere("registered", ({ nodes }) =>
       nodes.every(({ thing }) => thing === undefined || thing.uri !== undefined),

@@ -5,8 +5,9 @@ import { createLog } from "#base/log.ts";
 import { foundFormat, type LogFormat, logFormats, logLine } from "#base/log-output.ts";
 import { ConfigError, readBootSettings } from "#config.ts";
 import { runEdge } from "../../main.ts";
+import { withoutCodes } from "../codes.ts";
 import { type CommandBody, CommandError, type Invocation, UsageError } from "../command.ts";
-import { printCodes, printStatus } from "../status-text.ts";
+import { printStatus } from "../status-text.ts";
 
 /** EX_TEMPFAIL: asked over the network to restart, it stops in order and leaves starting to whoever watches over it. */
 const restartCode = 75;
@@ -14,10 +15,14 @@ const restartCode = 75;
 export const run: CommandBody = {
   usage: "--config FILE",
   details:
-    "Prints its nodes and, for the appliance and every unclaimed thing, the code to claim it with. Ctrl-C stops it; told to restart it ends with the exit code 75.",
+    "Prints its nodes and, at a terminal, for the appliance and every unclaimed thing, the code to claim it with. Ctrl-C stops it; told to restart it ends with the exit code 75.",
   options: {
     config: { type: "string", value: "FILE", help: "Boot settings (YAML): domain, dataFolder, siteFile …" },
-    codes: { type: "string", value: "WHEN", help: "Print claim codes: once (unless said), or never." },
+    codes: {
+      type: "string",
+      value: "WHEN",
+      help: "Print claim codes: once, or never; unless said, once at a terminal.",
+    },
     debug: { type: "boolean", help: "Log more." },
     log: {
       type: "string",
@@ -31,6 +36,7 @@ export const run: CommandBody = {
     if (file === undefined)
       throw new CommandError("Say with --config FILE which boot settings to use; the README shows one.");
     const format = formatOf(call);
+    const codes = showsCodes(call);
     // Who reads the log may go away; that is no reason to stop reading meters.
     process.stderr.on("error", () => {});
     const log = createLog(event => {
@@ -46,9 +52,8 @@ export const run: CommandBody = {
         signal: AbortSignal.any([call.signal, restart.signal]),
         restart: () => restart.abort(),
         announce: status => {
-          call.out.value(status);
-          printStatus(status, call.out, false);
-          if (call.text("codes") !== "never") printCodes(status.nodes, call.out);
+          call.out.value(codes ? status : withoutCodes(status));
+          printStatus(status, call.out, codes);
         },
       });
       return restart.signal.aborted ? restartCode : 0;
@@ -58,6 +63,14 @@ export const run: CommandBody = {
     }
   },
 };
+
+/** What is printed elsewhere than at a terminal is kept, by systemd in its journal: whoever may read that could claim things. */
+function showsCodes(call: Invocation): boolean {
+  const said = call.text("codes");
+  if (said === undefined) return process.stdout.isTTY === true;
+  if (said !== "once" && said !== "never") throw new UsageError(`--codes is once or never, not "${said}".`);
+  return said === "once";
+}
 
 function formatOf(call: Invocation): LogFormat {
   const said = call.text("log");

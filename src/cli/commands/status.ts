@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { systemClock } from "#base/clock.ts";
 import { askStatus, NotRunningError } from "#link/status-socket.ts";
+import { withoutCodes } from "../codes.ts";
 import { type CommandBody, CommandError } from "../command.ts";
 import { runningDemo } from "../identity.ts";
 import { printStatus, type Status } from "../status-text.ts";
@@ -22,8 +23,9 @@ export const status: CommandBody = {
     const folder = call.text("data") ?? runningDemo()?.dataFolder ?? "data";
     try {
       const status = (await askStatus(resolve(folder, "status.sock"), systemClock, call.signal)) as Status;
-      call.out.value(status);
-      printStatus(status, call.out, call.flag("codes"));
+      const codes = call.flag("codes");
+      call.out.value(codes ? status : withoutCodes(status));
+      printStatus(status, call.out, codes);
       return 0;
     } catch (error) {
       if (error instanceof NotRunningError) throw new CommandError(error.message);
