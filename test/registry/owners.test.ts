@@ -131,6 +131,9 @@ describe("who may answer", () => {
   it("PROVO-RULE-01: an answer may come as a message, and then gets no answer", async () => {
     await asked();
     const before = pipe.sent.filter(text => text.includes(`to='${anaFull}'`)).length;
+    // Under the names of an older text it is none.
+    await pipe.message(anaFull, rule({}).replaceAll("canReadRule", "canReadResponse"));
+    expect(await granted()).toBe(false);
     await pipe.message(anaFull, rule({}));
     expect(await granted()).toBe(true);
     expect(pipe.sent.filter(text => text.includes(`to='${anaFull}'`))).toHaveLength(before);

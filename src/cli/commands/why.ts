@@ -7,6 +7,7 @@ import { type Category, categoryNames } from "#contract/field.ts";
 import type { Submission } from "#contract/filled-form.ts";
 import { describeNode, type NodeRef, parseNode } from "#contract/node.ts";
 import { bareJid, domainOf } from "#xmpp/jid.ts";
+import { shownJid } from "#xmpp/shown-jid.ts";
 import { type CommandBody, type Invocation, UsageError } from "../command.ts";
 import { type Client, clientOptions, withClient } from "../connect.ts";
 
@@ -122,7 +123,7 @@ interface About {
 
 const isAbout = (one: AskedOfOwner, { appliance, node, caller, right }: About): boolean =>
   one.jid === bareJid(appliance) &&
-  one.remote === caller &&
+  one.remote === shownJid(caller) &&
   one.kind === kinds[right] &&
   // What is no thing of its own is asked about as the appliance.
   (right === "friend" || one.ref.nodeId === "" || one.ref.nodeId === node.nodeId);
