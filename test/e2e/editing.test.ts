@@ -57,7 +57,7 @@ const label = (nodeId: string) =>
     )
     .then(one => uriOf(one, nodeId));
 
-it("CON-NEW-02, CON-NEW-04, CON-EDIT-06, CON-EDIT-07, CON-MOVE-01, CON-DEL-03: from an empty appliance and back", async () => {
+it("CON-NEW-02, CON-NEW-04, CON-EDIT-06, CON-EDIT-07, CON-MOVE-01, CON-DEL-03, DISCO-EDGE-02: from an empty appliance and back", async () => {
   expect((await owner.editing.addableTypes(to, ref("site"), forever)).map(one => one.type)).toContain("mbus.tcp");
   const line = { NodeId: "line", Name: "Attic", host: "127.0.0.1", port: `${converter.port}` };
   expect(

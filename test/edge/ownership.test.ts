@@ -100,6 +100,17 @@ const commandsOf = async (it: OwnedScene, jid: string, node: NodeRef): Promise<s
 const run = (it: OwnedScene, jid: string, node: NodeRef, id: string, settings = "keep") =>
   it.concentrator.execute(callerOf(jid), node, id, { fields: [{ name: "settings", values: [settings] }] }, never);
 
+it("DISCO-CLAIMED-04: who claims the appliance is asked for his presence and let in, once; who claims a node alone is not", async () => {
+  const it = await ownedScene();
+  open.push(it);
+  const friends = () => it.told.filter(one => one.startsWith("friend "));
+  await it.claim(heat, tenant);
+  expect(friends()).toEqual([]);
+  await it.claim(rootRef, landlord);
+  await it.claim(rootRef, landlord);
+  expect(friends()).toEqual([`friend ${landlord}`]);
+});
+
 describe("another owner", () => {
   it("DISCO-DISOWN-03, PROVO-THR-04: of the tenant no row of any table is left, and what others own is as it was", async () => {
     const it = await house();

@@ -48,7 +48,7 @@ async function follow(known: readonly string[] = []) {
   };
 }
 
-it("CON-EDIT-07, CON-DEL-03: renamed, taken out, moved, removed: each is told what is its own", async () => {
+it("CON-EDIT-07, CON-DEL-03, DISCO-EDGE-02: renamed, taken out, moved, removed: each is told what is its own", async () => {
   const it = await follow();
   const a = it.tree.find(refOf("a"));
   const record = a?.record;
