@@ -146,6 +146,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await owner()).rules,
   },
   {
+    name: "owner disown",
+    summary: "Give a thing up, so that somebody else can claim it.",
+    load: async () => (await import("./commands/disown.ts")).disown,
+  },
+  {
     name: "decode mbus",
     summary: "Say what an M-Bus telegram means.",
     load: async () => (await import("./commands/decode.ts")).decodeMbusCommand,
@@ -182,5 +187,10 @@ export const commands: readonly Listed[] = [
     name: "identity list",
     summary: "List the accounts one can act as.",
     load: async () => (await import("./commands/identity.ts")).identityList,
+  },
+  {
+    name: "identity services",
+    summary: "List the services one deals with, or have one learned anew.",
+    load: async () => (await import("./commands/identity.ts")).identityServices,
   },
 ];

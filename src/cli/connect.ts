@@ -21,9 +21,11 @@ import { clientStanzaCharsMax, clientStanzaElementsMax } from "#limits.ts";
 import { askService, discover } from "#xmpp/disco.ts";
 import { bareJid, domainOf } from "#xmpp/jid.ts";
 import { createSession } from "#xmpp/session.ts";
+import { StanzaError } from "#xmpp/stanza.ts";
 import { CommandError, type Invocation, type Option, UsageError } from "./command.ts";
-import { type Identity, loadIdentity } from "./identity.ts";
+import { findIdentity, type Identity } from "./identity.ts";
 import { heldTokens } from "./tokens.ts";
+import { createTrustedServices, openTrustedServices, type TrustedServices } from "./trusted-services.ts";
 
 /** A readout ends by itself sooner; this is for an appliance that vanished in the middle of one. */
 export const readoutMs = 330_000;
@@ -70,7 +72,7 @@ export interface Client extends AsyncDisposable {
 }
 
 export async function withClient(call: Invocation, work: (client: Client) => Promise<number>): Promise<number> {
-  const identity = loadIdentity(call.text("as"));
+  const { name, identity, servicesFile } = findIdentity(call.text("as"));
   const of = call.text("of");
   const appliance = of === undefined ? identity.appliance : bareJid(of);
   if (of !== undefined && appliance === undefined) throw new UsageError(`--of is the JID of an appliance, not "${of}"`);
@@ -79,6 +81,7 @@ export async function withClient(call: Invocation, work: (client: Client) => Pro
     call.signal,
     call.text("lang"),
     await heldTokens(call.texts("token")),
+    { services: openTrustedServices(servicesFile), name },
   );
   return await work(client);
 }
@@ -89,6 +92,7 @@ export async function connectClient(
   signal: AbortSignal,
   language = "",
   held: readonly HeldToken[] = [],
+  trust: Trust = { services: createTrustedServices(), name: "NAME" },
 ): Promise<Client> {
   const stop = new AbortController();
   const life = AbortSignal.any([signal, stop.signal]);
@@ -99,15 +103,18 @@ export async function connectClient(
   const contacts = createContacts({ inbox, connection: session, acceptFrom: () => true, sleep: systemClock.sleep });
   const running = session.run(life);
   /** Named by the codes of what was claimed on this connection. */
-  const known = new Set<string>();
-  const services = rememberPerKey((domain, inner) =>
-    discover(session, domain, silentLog, inner, { known: [...known], several: "refuse" }),
-  );
+  const claimedAt = new Set<string>();
+  const services = rememberPerKey((domain, inner) => trustedAt(session, domain, trust, [...claimedAt], inner));
   const registryAt = async (jid: string, inner: AbortSignal) => {
     const found = await askService(session, jid, inner);
     return namespaces("discovery").some(ns => found.features.has(ns)) ? found : undefined;
   };
-  const owner = createOwner({ connection: session, inbox, services, registryAt, trusted: jid => void known.add(jid) });
+  const trusted = async (registry: string, domain: string, inner: AbortSignal) => {
+    claimedAt.add(registry);
+    // Kept for the next command. A domain that does not say so now is asked then.
+    await services(domain, inner).catch(() => {});
+  };
+  const owner = createOwner({ connection: session, inbox, services, registryAt, trusted });
   const close = async () => {
     stop.abort();
     await running;
@@ -147,6 +154,33 @@ export async function connectClient(
     },
     [Symbol.asyncDispose]: close,
   };
+}
+
+interface Trust {
+  readonly services: TrustedServices;
+  /** Of the identity. */
+  readonly name: string;
+}
+
+/** The services of a domain that one has dealt with before; those one has not are remembered (PROVO-THR-01). */
+async function trustedAt(
+  session: Parameters<typeof discover>[0],
+  domain: string,
+  { services, name }: Trust,
+  known: readonly string[],
+  signal: AbortSignal,
+): Promise<Services> {
+  const named = services.at(domain);
+  try {
+    const found = await discover(session, domain, silentLog, signal, { named, known, several: "refuse" });
+    services.learn(domain, { registry: found.registry?.jid, provisioning: found.provisioning?.jid });
+    return found;
+  } catch (error) {
+    const isOther = error instanceof StanzaError && error.condition === "conflict";
+    if (!isOther || Object.values(named).every(one => one === undefined)) throw error;
+    const advice = `if whoever runs ${domain} has announced it: isthmus identity services ${name} --forget ${domain}`;
+    throw new StanzaError(error.type, error.condition, `${error.text}; ${advice}`);
+  }
 }
 
 function createTokens(

@@ -1,20 +1,12 @@
 // Who the person at the command line is on the network: a JID, how to reach its broker and, in a file only its user can
 // read, the password. The running demonstration offers "owner" and "stranger" the same way.
 
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
 import { CommandError } from "./command.ts";
+import { writePrivately } from "./private-file.ts";
 
 export const identitySchema = z.strictObject({
   jid: z.string().min(3).max(2047),
@@ -68,7 +60,10 @@ const namesIn = (folder: string): string[] =>
 
 export const identityNames = (): string[] => [...new Set(folders().flatMap(namesIn))];
 
-export function loadIdentity(name: string | undefined): Identity {
+export const loadIdentity = (name: string | undefined): Identity => findIdentity(name).identity;
+
+/** `servicesFile`: what is known of the services it deals with, whether it is there yet or not. */
+export function findIdentity(name: string | undefined): { name: string; identity: Identity; servicesFile: string } {
   const names = identityNames();
   const wanted = name ?? (names.length === 1 ? names[0] : undefined);
   if (wanted === undefined) {
@@ -87,7 +82,7 @@ export function loadIdentity(name: string | undefined): Identity {
   const file = join(folder, `${wanted}.json`);
   const parsed = identitySchema.safeParse(parseJson(file));
   if (!parsed.success) throw new CommandError(`${file} is not an identity: ${z.prettifyError(parsed.error)}`);
-  return parsed.data;
+  return { name: wanted, identity: parsed.data, servicesFile: join(folder, `${wanted}.services`) };
 }
 
 /** Throws `CommandError`. */
@@ -98,13 +93,8 @@ export function checkName(name: string): void {
 
 export function saveIdentity(name: string, identity: Identity, folder = identitiesFolder()): string {
   checkName(name);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, `${name}.json`);
-  // A new file each time: an existing one would keep its own permissions, and be cut short by a full disk.
-  const fresh = join(folder, `.${name}.${process.pid}`);
-  rmSync(fresh, { force: true });
-  writeFileSync(fresh, `${JSON.stringify(identity, undefined, 2)}\n`, { mode: 0o600, flag: "wx" });
-  renameSync(fresh, file);
+  writePrivately(file, `${JSON.stringify(identity, undefined, 2)}\n`);
   return file;
 }
 

@@ -52,8 +52,8 @@ export interface OwnerDeps {
   readonly services: (domain: string, signal: AbortSignal) => Promise<Services>;
   /** Confirms by disco that a JID is a registry, and in which generations it speaks. */
   readonly registryAt: (jid: string, signal: AbortSignal) => Promise<Service | undefined>;
-  /** This registry knew a KEY of ours: of several it is the one that is meant. */
-  readonly trusted?: (jid: string) => void;
+  /** This registry knew a KEY of ours: of several of that domain it is the one that is meant. Does not reject. */
+  readonly trusted?: (registry: string, domain: string, signal: AbortSignal) => Promise<void>;
 }
 
 export interface Service {
@@ -159,7 +159,7 @@ export function createOwner(deps: OwnerDeps): Owner {
       if (reply === undefined)
         throw new StanzaError("cancel", "undefined-condition", "the registry did not say what was claimed");
       const claimed = disco.claimed.decode(reply);
-      deps.trusted?.(registry.jid);
+      await deps.trusted?.(registry.jid, domainOf(claimed.jid), signal);
       return { jid: claimed.jid, ref: claimed.ref, isPublic: claimed.isPublic ?? isPublic };
     },
     async disown({ jid, ref }, signal) {

@@ -129,7 +129,11 @@ export async function discover(
       name === undefined
         ? (all.find(({ jid }) => known.includes(jid)) ?? (all.length === 1 ? all[0] : undefined))
         : all.find(({ jid }) => jid === name);
-    const ignored = all.filter(one => one !== found).map(({ jid }) => jid);
+    // In order: brokers list them in another one each time.
+    const ignored = all
+      .filter(one => one !== found)
+      .map(({ jid }) => jid)
+      .sort();
     if (found !== undefined) {
       if (ignored.length > 0) log.warning("several-services", { role: kind, kept: found.jid, ignored });
       return found;

@@ -59,7 +59,7 @@ it("PRES-IQ-02, DISCO-THR-07: of two registries none is used, and status, node a
   // Nobody can claim anything anywhere.
   expect(status.nodes.filter(({ thing }) => thing?.uri !== undefined)).toEqual([]);
   expect(toldToOther()).toEqual([]);
-});
+}, 120_000);
 
 it("ACC-FIND-03: named in the boot file by setup, that one is used for both, and the other learns nothing", async () => {
   await house.edge.stop();
@@ -72,7 +72,7 @@ it("ACC-FIND-03: named in the boot file by setup, that one is used for both, and
   expect(ready.trouble).toEqual({ registry: "", provisioning: "" });
   expect(ready.nodes.find(({ ref }) => ref.nodeId === boardKey)?.message).toBe("");
   expect(toldToOther()).toEqual([]);
-});
+}, 120_000);
 
 it("ACC-FIND-03: another one named while nothing is claimed is the one at once, with new codes; one that is not there is none", async () => {
   const before = uriOf(await house.status(), "sim-1");
@@ -100,7 +100,7 @@ it("ACC-FIND-03: another one named while nothing is claimed is the one at once, 
   // What either of them was told is worth nothing at the other.
   const key = (uri: string) => /KEY=([^;]+)/.exec(uri)?.[1];
   expect(key(uriOf(back, "sim-1"))).not.toBe(key(before));
-});
+}, 120_000);
 
 it("ACC-FIND-03: once something is claimed its owner has the last word, whatever the boot file says", async () => {
   const owner = await house.client("owner");
@@ -114,4 +114,4 @@ it("ACC-FIND-03: once something is claimed its owner has the last word, whatever
   await house.edge.start();
   await found("the alarm", async () => (house.edge.output().includes("ServiceUnconfirmed") ? true : undefined));
   expect((await house.status()).registry).toBe(service);
-});
+}, 120_000);

@@ -3,7 +3,8 @@
 import { createInterface } from "node:readline";
 import { bareJid } from "#xmpp/jid.ts";
 import { type CommandBody, CommandError, UsageError } from "../command.ts";
-import { checkName, type Identity, identityNames, loadIdentity, saveIdentity } from "../identity.ts";
+import { checkName, findIdentity, type Identity, identityNames, loadIdentity, saveIdentity } from "../identity.ts";
+import { openTrustedServices } from "../trusted-services.ts";
 
 export const identityAdd: CommandBody = {
   usage: "NAME --jid JID [--of APPLIANCE]",
@@ -49,6 +50,34 @@ export const identityList: CommandBody = {
     });
     if (rows.length === 0) call.out.note("None yet: add one with `isthmus identity add`.");
     else call.out.table(["Name", "Account", "Appliance"], rows);
+    return 0;
+  },
+};
+
+export const identityServices: CommandBody = {
+  usage: "[NAME] [--forget DOMAIN]",
+  details:
+    "Who says who owns what, and asks you what others may, is remembered when you first deal with a domain. Another in its place is not dealt with until you have the first forgotten.",
+  options: {
+    forget: { type: "string", value: "DOMAIN", help: "The services of this domain changed: learn them anew." },
+  },
+  words: [0, 1],
+  async run(call) {
+    const { servicesFile } = findIdentity(call.words[0]);
+    const services = openTrustedServices(servicesFile);
+    const domain = call.text("forget");
+    if (domain !== undefined) {
+      const isForgotten = services.forget(domain);
+      call.out.value({ domain, forgotten: isForgotten });
+      call.out.note(isForgotten ? `The services of ${domain} are forgotten.` : `Nothing is kept of ${domain}.`);
+      return isForgotten ? 0 : 1;
+    }
+    const rows = services.all().map(one => {
+      call.out.value(one);
+      return [one.domain, one.registry ?? "", one.provisioning ?? ""];
+    });
+    if (rows.length === 0) call.out.note("None yet: they are remembered when you first deal with a domain.");
+    else call.out.table(["Domain", "Registry", "Decisions"], rows);
     return 0;
   },
 };
