@@ -294,6 +294,12 @@ describe("the words of the answer", () => {
       expect(await read(`<f n='A'/>${nd}`, ana, "m='true'", ns)).toBe(
         `<canReadResponse xmlns='${ns}' jid='${ana}' result='true' m='true'>${nd}<f n='A'/></canReadResponse>`,
       );
+      expect(payloadText(await pipe.iq("get", gatewayFull, `<isFriend xmlns='${ns}' jid='${ana}'/>`))).toBe(
+        `<isFriendResponse xmlns='${ns}' jid='${ana}' result='true'/>`,
+      );
+      expect(await canControl(`<p n='A'/>${nd}`, ana, ns)).toBe(
+        `<canControlResponse xmlns='${ns}' jid='${ana}' result='true'>${nd}<p n='A'/></canControlResponse>`,
+      );
     }
   });
 

@@ -62,7 +62,8 @@ async function token(der = certificate(), by = key, from = hub, space = ns): Pro
   const reply = await respond(challenge.attrs.seqnr ?? "", decrypt(textOf(challenge), by), from, space);
   return payloadOf(reply)?.attrs.token ?? outcome(reply);
 }
-const lookUp = (how: string, from = bob) => pipe.iq("get", `${from}/x`, `<getCertificate xmlns='${ns}' ${how}`);
+const lookUp = (how: string, from = bob, space = ns) =>
+  pipe.iq("get", `${from}/x`, `<getCertificate xmlns='${space}' ${how}`);
 
 describe("how a token is had", () => {
   for (const generation of ["nfi", "nf", "ieee"]) {
@@ -180,6 +181,14 @@ describe("what a token stands for", () => {
     ]) {
       const reply = payloadOf(await lookUp(how)) as Element;
       expect([reply.name, Buffer.from(textOf(reply), "base64").equals(der)]).toEqual(["certificate", true]);
+    }
+    for (const space of ["urn:nfi:iot:prov:t:1.0", "urn:ieee:iot:prov:t:1.0"]) {
+      const reply = payloadOf(await lookUp(`token='${had}'/>`, bob, space)) as Element;
+      expect([reply.ns, reply.name, Buffer.from(textOf(reply), "base64").equals(der)]).toEqual([
+        space,
+        "certificate",
+        true,
+      ]);
     }
     expect(outcome(await lookUp(`token='other.example:${bare}'/>`))).toBe("item-not-found");
     expect(outcome(await lookUp("token='nothing'/>"))).toBe("item-not-found");

@@ -272,6 +272,16 @@ describe("challenges are passed on", () => {
     expect(await passOn("qL0C")).toBe("forbidden");
   });
 
+  for (const generation of generationNames)
+    it(`TOK-CHAL-03: asked in ${generation} it answers in that, and asks on in what the holder speaks`, async () => {
+      await shows({ user: [one] }, bobFull, "ieee");
+      await forwards();
+      link.script = ({ payload }) => `<tokenChallengeResponse xmlns='${payload.ns}'>AQID</tokenChallengeResponse>`;
+      const ns = `urn:${generation}:iot:prov:t:1.0`;
+      expect(JSON.stringify(await passOn("qL0B", `token='${one}'`, service, ns))).toContain(`"${ns}"`);
+      expect(challenges().at(-1)?.payload.ns).toBe("urn:ieee:iot:prov:t:1.0");
+    });
+
   it("TOK-CHAL-03: four times at most, never round in a circle, and waiting less than who waits for us", async () => {
     await shows({ user: [one] });
     await forwards();
