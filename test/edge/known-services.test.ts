@@ -17,6 +17,7 @@ const items = "http://jabber.org/protocol/disco#items";
 function scene(offers: Map<string, readonly string[]>) {
   const clock = manualClock();
   const stop = new AbortController();
+  const looks: number[] = [];
   const decides: { service: Service | undefined } = { service: undefined };
   const registers: { service: RegistryService | undefined } = { service: undefined };
   const services = createKnownServices({
@@ -25,6 +26,7 @@ function scene(offers: Map<string, readonly string[]>) {
       online: true,
       send: () => {},
       async request(_type, to, { ns }) {
+        if (ns === items) looks.push(clock.monotonic());
         if (ns === items)
           return element(
             "query",
@@ -64,8 +66,11 @@ function scene(offers: Map<string, readonly string[]>) {
   });
   const running = services.run(stop.signal);
   return {
+    clock,
     services,
     registers,
+    /** When the domain was asked for its items. */
+    looks,
     async look() {
       services.look();
       await clock.advance(0);
@@ -103,4 +108,20 @@ it("DISCO-NS-03: a registry of XEP-0347 is used where there is no other, and nev
   offers.delete("reg.hub.example");
   await it.look();
   expect(it.registers.service?.jid).toBe("reg.hub.example");
+});
+
+it("ACC-FIND-03: what was found is good for a day, or until the next log-in; what is missing is looked for soon", async () => {
+  const offers = new Map<string, readonly string[]>([["reg.hub.example", [namespace("discovery", "nf")]]]);
+  await using it = scene(offers);
+  await it.clock.advance(900_000);
+  expect(it.looks.length).toBeGreaterThan(4);
+  offers.set("prov.hub.example", [namespace("provisioningDevice", "nf")]);
+  await it.clock.advance(400_000);
+  const found = it.looks.length;
+  await it.clock.advance(85_900_000);
+  expect(it.looks).toHaveLength(found);
+  await it.clock.advance(600_000);
+  expect(it.looks).toHaveLength(found + 1);
+  await it.look();
+  expect(it.looks).toHaveLength(found + 2);
 });
