@@ -2,6 +2,7 @@
 // wrong with it can be made of it. A route without a row here fails the test.
 
 import { type Family, generationOf, namespace, namespaces } from "#iot/generations.ts";
+import { oldDiscoveryNs } from "#iot/old-discovery.ts";
 import { contact, owner, registry, tenant } from "./appliance.ts";
 
 /** What may stand in an attribute, for making up what may not. `text`: anything that is short enough. */
@@ -43,6 +44,8 @@ export interface Operation {
   readonly needed: readonly string[];
   /** Of all attributes the operation knows. */
   readonly kinds: Readonly<Record<string, Kind>>;
+  /** How attributes are called in this dialect, where that is otherwise. */
+  readonly spelt?: Readonly<Record<string, string>>;
   /** Where nodes are named: in its own attributes, in `nd`, or only a source. */
   readonly where?: "attributes" | "children" | "source";
   /** Nodes that the valid request names. */
@@ -356,7 +359,7 @@ const unread = { from: registry, stranger: forbidden, where: "attributes", nodes
 /** The registry names a thing whole. */
 const attic = { attrs: { pt: "attic" } } as const;
 const addressKinds = { id: "text", src: "text", pt: "text" } as const;
-const told: readonly Operation[] = [
+const ofDiscovery: readonly Operation[] = [
   plain("discovery", "claimed", ["set"], {
     ...unread,
     nodes: ["beside"],
@@ -366,6 +369,14 @@ const told: readonly Operation[] = [
   }),
   plain("discovery", "removed", ["set"], { ...unread, ...attic, nodes: ["beside"], kinds: addressKinds }),
   plain("discovery", "disowned", ["set"], { ...unread, ...attic, kinds: addressKinds }),
+];
+const told: readonly Operation[] = [
+  ...ofDiscovery,
+  ...ofDiscovery.map(one => ({
+    ...one,
+    family: oldDiscoveryNs,
+    spelt: { id: "nodeId", src: "sourceId", pt: "cacheType" },
+  })),
   // What it names need not be there: of what is not known nothing is remembered.
   plain("provisioningDevice", "clearCache", ["set"], {
     from: registry,
@@ -490,7 +501,7 @@ export function requestOf(one: Operation, ns: string, change: Change = {}): stri
   const source = one.where === "source" && change.src !== undefined ? { src } : {};
   const attrs = Object.entries({ ...one.attrs, ...named, ...source, ...change.attrs })
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => ` ${name}='${value}'`)
+    .map(([name, value]) => ` ${one.spelt?.[name] ?? name}='${value}'`)
     .join("");
   const nds = one.where === "children" ? (change.nds ?? nodes.map(id => nd(id, src)).join("")) : "";
   const inside = change.inside ?? one.inside ?? "";
