@@ -199,20 +199,19 @@ export function createEditing({ tree, admission, node, ownerOf, log }: EditingDe
       const above = (await admit(caller, "add", [parent], signal))[0] as TreeNode;
       const type = typeBelow(above, typeName);
       const { form, draft, errors } = newNode(above, type, submission);
-      if (errors.size > 0) throw new FormRejected(form);
+      if (errors.size > 0) throw new FormRejected(await withSuggestions(form, [type]));
       const ref = tree.create({ ...draft, sourceId: above.ref.sourceId, parent: above.ref, type: type.name });
       audit("node-created", caller, [ref], { type: type.name, fields: namesIn(submission) });
       return node(caller, ref);
     },
     async editForm(caller, refs, signal, submission) {
       const nodes = await admit(caller, "edit", refs, signal);
-      const types = new Set(nodes.flatMap(({ type }) => type ?? []));
-      return withSuggestions(edited(nodes, submission).form, [...types]);
+      return withSuggestions(edited(nodes, submission).form, typesOf(nodes));
     },
     async editNodes(caller, refs, submission, signal) {
       const nodes = await admit(caller, "edit", refs, signal);
       const { form, errors, drafts } = edited(nodes, submission);
-      if (errors.size > 0) throw new FormRejected(form);
+      if (errors.size > 0) throw new FormRejected(await withSuggestions(form, typesOf(nodes)));
       const before = nodes.map(one => one.ref);
       tree.edit(nodes.map((one, at) => ({ node: one.ref, ...(drafts[at] as NodeDraft) })));
       audit("nodes-edited", caller, before, { fields: namesIn(submission) });
@@ -246,6 +245,8 @@ export function createEditing({ tree, admission, node, ownerOf, log }: EditingDe
     },
   };
 }
+
+const typesOf = (nodes: readonly TreeNode[]): NodeType[] => [...new Set(nodes.flatMap(({ type }) => type ?? []))];
 
 /** What there is to choose from now stands at the field; of nodes of several types, what their common fields have in common. */
 async function withSuggestions(form: Form, types: readonly NodeType[]): Promise<Form> {

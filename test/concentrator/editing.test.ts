@@ -11,7 +11,7 @@ import { ownerRule } from "#concentrator/rules.ts";
 import { createTree } from "#concentrator/tree.ts";
 import { noTokens } from "#contract/caller.ts";
 import type { NodeType } from "#contract/driver.ts";
-import { type Form, filledField } from "#contract/filled-form.ts";
+import { type Form, type FormRejected, filledField } from "#contract/filled-form.ts";
 import { meteringTopology, type NodeRef } from "#contract/node.ts";
 import { serialDevice } from "#contract/settings.ts";
 import { simDriver } from "#drivers/sim/driver.ts";
@@ -223,7 +223,7 @@ describe("what there is to choose from now", () => {
     const [nodes, { statuses }] = [createNodeStore(memory()), history];
     const tree = createTree({ ...parts, drivers, nodes, statuses, timeZone: "UTC", roots: site });
     const rules = [ownerRule({ ownerOf: () => undefined, rootOwner: () => owner })];
-    const { newNodeForm, createNode, editForm } = createConcentrator({ ...parts, tree, rules });
+    const { newNodeForm, createNode, editForm, editNodes } = createConcentrator({ ...parts, tree, rules });
     const fieldIn = (form: Form) => form.fields.find(({ name }) => name === "serialDevice");
 
     const form = await newNodeForm(caller, ref("site"), "sim.port", never);
@@ -232,7 +232,14 @@ describe("what there is to choose from now", () => {
       { name: "NodeId", values: ["cellar"] },
       { name: "serialDevice", values: ["/dev/ttyAMA0"] },
     ];
+    // Also in a form that comes back for a fault of another field, with what was typed.
+    const rejected = async (work: Promise<unknown>) =>
+      fieldIn(((await work.catch(error => error)) as FormRejected).form);
+    const chosen = { kind: "choice", open: true, options: plugged, values: ["/dev/ttyAMA0"] };
+    const nameless = { fields: [{ name: "NodeId", values: ["a b\u0000"] }, ...fields.slice(1)] };
+    expect(await rejected(createNode(caller, ref("site"), "sim.port", nameless, never))).toMatchObject(chosen);
     await createNode(caller, ref("site"), "sim.port", { fields }, never);
+    expect(await rejected(editNodes(caller, [ref("cellar")], nameless, never))).toMatchObject(chosen);
     plugged = [];
     expect(fieldIn(await editForm(caller, [ref("cellar")], never))).toMatchObject({
       kind: "text",
