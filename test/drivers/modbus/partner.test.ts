@@ -40,6 +40,8 @@ it("our line reads and writes a server that is not ours", async () => {
     [8, 0xabcd],
   ]);
   const coils = new Map<number, boolean>([[3, true]]);
+  // It takes 0 for the port 502, which an ordinary user may not have.
+  const port = await freePort();
   const server = new ServerTCP(
     {
       getHoldingRegister: (address: number) => registers.get(address) ?? 0,
@@ -49,10 +51,12 @@ it("our line reads and writes a server that is not ours", async () => {
       setRegister: (address: number, value: number) => void registers.set(address, value),
       setCoil: (address: number, value: boolean) => void coils.set(address, value),
     },
-    { host: "127.0.0.1", port: 0, unitID: 9 },
+    { host: "127.0.0.1", port, unitID: 9 },
   );
-  await new Promise(resolve => server.on("initialized", resolve));
-  const { port } = (server as unknown as { _server: { address(): { port: number } } })._server.address();
+  await new Promise<void>((resolve, reject) => {
+    server.on("initialized", () => resolve());
+    server.on("serverError", reject);
+  });
   const timing = { timeoutMs: 1_000, gapMs: 0, unitChangeGapMs: 0, anyTransaction: false, anyUnit: false };
   const session = await openTcpSession(
     signal => openTcpChannel({ host: "127.0.0.1", port }, systemClock, signal),
