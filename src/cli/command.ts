@@ -93,12 +93,15 @@ export function helpOf(command: Command): string {
     ...(command.details ? ["", ...wrapped(command.details)] : []),
     "",
     "Options:",
-    ...options.map(([name, help]) => `  ${name.padEnd(width)}  ${help}`),
+    ...options.flatMap(([name, help]) =>
+      wrapped(help, columns - width - 4).map((line, at) => `  ${(at === 0 ? name : "").padEnd(width)}  ${line}`),
+    ),
   ].join("\n");
 }
 
-const columns = 100;
+/** The narrowest terminal that people use. */
+const columns = 80;
 
 /** Lines for a terminal; what the text itself breaks stays broken. */
-const wrapped = (text: string): string[] =>
-  text.split("\n").flatMap(line => line.match(new RegExp(`\\S.{0,${columns - 1}}(?=\\s|$)|\\S+`, "g")) ?? [""]);
+const wrapped = (text: string, width = columns): string[] =>
+  text.split("\n").flatMap(line => line.match(new RegExp(`\\S.{0,${width - 1}}(?=\\s|$)|\\S+`, "g")) ?? [""]);

@@ -6,7 +6,8 @@ import { describe } from "#base/log.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import { type Command, CommandError, helpOf, parseWords, UsageError } from "./command.ts";
 import { commands, type Listed } from "./commands.ts";
-import { createOutput, safe } from "./output.ts";
+import { createOutput, safe, screenOf } from "./output.ts";
+import { refusalWords } from "./refusal-words.ts";
 
 /** Errors whose message is written for people. */
 const sentences = new Set([
@@ -81,7 +82,11 @@ async function dispatch(args: readonly string[], signal: AbortSignal): Promise<n
     process.stdout.write(`${helpOf(command)}\n`);
     return 0;
   }
-  const out = createOutput(values.json === true, text => process.stdout.write(text));
+  const out = createOutput(
+    values.json === true,
+    text => process.stdout.write(text),
+    screenOf(process.stdout, process.env),
+  );
   return await command.run({
     words: rest,
     text: name => values[name] as string | undefined,
@@ -121,7 +126,7 @@ function explain(error: unknown, command: string | undefined): number {
     return 1;
   }
   if (error instanceof StanzaError) {
-    process.stderr.write(`${safe(error.message)}\n`);
+    process.stderr.write(`${safe(refusalWords(error))}\n`);
     return 1;
   }
   const kind = error instanceof Error ? error.name : "";

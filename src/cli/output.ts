@@ -2,6 +2,7 @@
 // its control and direction characters escaped: a look-alike name is the main trap of consent (PROVO-LIM-04).
 
 import { shownJid } from "#xmpp/shown-jid.ts";
+import { padded, shownWidth, tableLines } from "./table.ts";
 
 export interface Output {
   readonly json: boolean;
@@ -16,7 +17,26 @@ export interface Output {
   table(headers: readonly string[], rows: readonly (readonly string[])[]): void;
 }
 
-export function createOutput(json: boolean, write: (text: string) => void): Output {
+/** Where it is shown: how wide, undefined in a pipe or file; and whether colours may be used. */
+export interface Screen {
+  readonly columns?: number | undefined;
+  readonly colours: boolean;
+}
+
+/** A pipe or file, and a person who wants no colours (no-color.org), get none. */
+export const screenOf = (
+  { isTTY, columns }: { isTTY?: boolean | undefined; columns?: number | undefined },
+  environment: Readonly<Record<string, string | undefined>>,
+): Screen =>
+  isTTY === true
+    ? { columns, colours: (environment.NO_COLOR ?? "") === "" && environment.TERM !== "dumb" }
+    : { colours: false };
+
+export function createOutput(
+  json: boolean,
+  write: (text: string) => void,
+  { columns, colours }: Screen = { colours: true },
+): Output {
   const line = (text: string) => write(`${text}\n`);
   return {
     json,
@@ -24,7 +44,7 @@ export function createOutput(json: boolean, write: (text: string) => void): Outp
       if (!json) line(safe(text));
     },
     drawing: text => {
-      if (!json) line(text);
+      if (!json) line(colours ? text : text.replace(colour, ""));
     },
     note: text => {
       if (!json) line(safe(text));
@@ -34,32 +54,30 @@ export function createOutput(json: boolean, write: (text: string) => void): Outp
     },
     table(headers, rows) {
       if (json) return;
-      for (const text of formatTable(headers, rows)) line(text);
+      for (const text of formatTable(headers, rows, columns)) line(text);
     },
   };
 }
 
-export function formatTable(headers: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const shown = rows.map(row => row.map(safe));
-  const widths = headers.map((header, at) => Math.max(header.length, ...shown.map(row => (row[at] ?? "").length)));
-  const format = (cells: readonly string[]) =>
-    cells
-      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-      .join("  ")
-      .trimEnd();
-  return [format(headers), widths.map(width => "─".repeat(width)).join("  "), ...shown.map(format)];
-}
+export const formatTable = (
+  headers: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns?: number,
+): string[] => tableLines({ headers, rows: rows.map(row => row.map(safe)) }, columns);
+
+/** Select Graphic Rendition, all that our own drawings use. */
+const colour = /\u001b\[[0-9;]*m/g;
 
 /** A table whose rows come one by one, for ever: a column grows with what is in it. The head is printed with the first row. */
 export function createRows({ line }: Pick<Output, "line">, headers: readonly string[]) {
-  const widths = headers.map(header => header.length);
+  const widths = headers.map(shownWidth);
   let isFirst = true;
   return (row: readonly string[]): void => {
-    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, safe(cell).length);
-    const padded = (cells: readonly string[]) => cells.map((cell, at) => cell.padEnd(widths[at] ?? 0));
-    if (isFirst) for (const head of formatTable(padded(headers), [])) line(head);
+    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, shownWidth(safe(cell)));
+    const columns = (cells: readonly string[]) => cells.map((cell, at) => padded(cell, widths[at] ?? 0));
+    if (isFirst) for (const head of formatTable(columns(headers), [])) line(head);
     isFirst = false;
-    line(padded(row).join("  ").trimEnd());
+    line(columns(row).join("  ").trimEnd());
   };
 }
 

@@ -2,7 +2,7 @@
 
 import QRCode from "qrcode";
 import type { NodeRef, NodeState } from "#contract/node.ts";
-import { describeNode } from "#contract/node.ts";
+import { describeNode, writtenNode } from "#contract/node.ts";
 import type { LabelFacts } from "#labels/facts.ts";
 import { codeVersionMax } from "#limits.ts";
 import type { Output } from "./output.ts";
@@ -60,7 +60,7 @@ export function printStatus(status: Status, out: Output, codes: boolean): void {
 }
 
 const rowOf = (node: StatusNode): string[] => [
-  describeNode(node.ref),
+  writtenNode(node.ref),
   node.name,
   node.type,
   node.state,

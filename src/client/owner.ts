@@ -110,7 +110,8 @@ export function createOwner(deps: OwnerDeps): Owner {
 
   const provisioning = async (domain: string, signal: AbortSignal): Promise<Service> => {
     const found = (await deps.services(domain, signal)).provisioning;
-    if (found === undefined) throw new StanzaError("cancel", "item-not-found", `no provisioning service at ${domain}`);
+    if (found === undefined)
+      throw new StanzaError("cancel", "item-not-found", `${domain} has no provisioning service that answers`);
     return found;
   };
 
@@ -230,7 +231,8 @@ export function createOwner(deps: OwnerDeps): Owner {
 const isUnknown = (error: unknown): boolean => error instanceof StanzaError && error.condition === "item-not-found";
 
 const unclaimable = (): StanzaError => {
-  const why = "nothing that can be claimed has this code: it was claimed before, or the code is not complete";
+  const why =
+    "nothing that can be claimed has this code: it was claimed before, or the code is not exactly that of the label";
   return new StanzaError("cancel", "item-not-found", why);
 };
 

@@ -80,6 +80,8 @@ describe("every command of the program", () => {
       expect(one.name).toMatch(/^[a-z]+(-[a-z]+)?( [a-z]+)?$/);
       expect(one.summary).toMatch(/^[A-Z].*\.$/);
       for (const option of Object.values(one.options)) expect(option.help).toMatch(/^\S.*[.…]$/);
+      const [, ...lines] = helpOf(one).split("\n");
+      for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80);
       expect(parseWords(one, ["--help"]).values.help).toBe(true);
       expect(one.words[0]).toBeLessThanOrEqual(one.words[1]);
       if (one.words[0] > 0) expect(() => parseWords(one, [])).toThrow(UsageError);

@@ -22,7 +22,10 @@ it("FED-03: on the command line an owner sees what he owns on another server, an
   expect(owned).toMatchObject({ code: 0, err: "" });
   expect(owned?.out).toMatch(/@isthmus\.localhost +heat-3/);
   expect(rules?.out).toMatch(/heat-3.* (?:canRead|read) +stranger@city\.localhost +yes +Energy/);
-  expect(nowhere).toMatchObject({ code: 1, err: expect.stringContaining("city.localhost has no provisioning service") });
+  expect(nowhere).toMatchObject({
+    code: 1,
+    err: expect.stringContaining("city.localhost has no provisioning service"),
+  });
   expect(wrong).toMatchObject({
     code: 2,
     err: expect.stringContaining('--at is a domain, such as hub.example, not "owner@'),

@@ -5,7 +5,7 @@ import { LabError } from "#lab/child.ts";
 import { type CommandBody, CommandError } from "../command.ts";
 import { playStory } from "../demo/story.ts";
 import { startWorld, type World } from "../demo/world.ts";
-import { createOutput } from "../output.ts";
+import { createOutput, screenOf } from "../output.ts";
 import { printStatus, type Status } from "../status-text.ts";
 
 export const demo: CommandBody = {
@@ -35,7 +35,7 @@ const firstLookMs = 200;
 
 /** The table and codes once, then the table again whenever something in it changed. */
 async function show(world: World, print: (line: string) => void, signal: AbortSignal): Promise<void> {
-  const out = createOutput(false, text => process.stdout.write(text));
+  const out = createOutput(false, text => process.stdout.write(text), screenOf(process.stdout, process.env));
   let before = "";
   let first = true;
   while (!signal.aborted) {

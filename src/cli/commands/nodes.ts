@@ -1,6 +1,6 @@
 // `isthmus nodes`: what the appliance lets one see.
 
-import { describeNode } from "#contract/node.ts";
+import { writtenNode } from "#contract/node.ts";
 import type { CommandBody } from "../command.ts";
 import { clientOptions, withClient } from "../connect.ts";
 
@@ -18,7 +18,7 @@ export const nodes: CommandBody = {
           const can = [node.isReadable ? "read" : "", node.isControllable ? "set" : ""].filter(one => one !== "");
           const message = node.messages.filter(one => one.type !== "Information").at(-1)?.text ?? "";
           rows.push([
-            describeNode(node.ref),
+            writtenNode(node.ref),
             node.displayName ?? "",
             node.nodeType ?? "",
             node.state,

@@ -7,7 +7,7 @@ import { describeNode, parseNode, rootRef, sameNode } from "#contract/node.ts";
 import { tokenKinds } from "#iot/provisioning-tokens.wire.ts";
 import { bareJid, domainOf, isDomainJid } from "#xmpp/jid.ts";
 import { confirm, isAsking } from "../ask.ts";
-import { readCode } from "../codes.ts";
+import { claimCode, readCode } from "../codes.ts";
 import { type CommandBody, CommandError, type Invocation, UsageError } from "../command.ts";
 import { type Client, personOptions, withClient } from "../connect.ts";
 
@@ -20,15 +20,17 @@ export const claim: CommandBody = {
     yes: { type: "boolean", help: "Do not ask whether the code is the right one." },
   },
   words: [1, 1],
-  run: call =>
-    withClient(call, async client => {
+  run: async call => {
+    const code = claimCode(call.words[0] ?? "");
+    return await withClient(call, async client => {
       if (isAsking(call) && !call.flag("yes")) await confirmClaim(call, client);
-      const claimed = await client.owner.claim(call.words[0] ?? "", !call.flag("private"), call.signal);
+      const claimed = await client.owner.claim(code, !call.flag("private"), call.signal);
       call.out.value(claimed);
       const { ref, jid } = claimed;
       call.out.note(`You own ${sameNode(ref, rootRef) ? "the appliance" : `${describeNode(ref)} of`} ${jid} now.`);
       return 0;
-    }),
+    });
+  },
 };
 
 /** A code on a label is anybody's text: where its KEY goes, and what it is said to be, is shown first (URI-SEC-03). */
@@ -160,7 +162,8 @@ export const answer: CommandBody = {
     const [key = "", verdict = ""] = call.words;
     const range = call.text("for") ?? "caller";
     if (verdict !== "yes" && verdict !== "no") throw new UsageError(`say yes or no, not "${verdict}"`);
-    if (!ranges.includes(range as Range)) throw new UsageError(`--for is ${ranges.join(", ")}, not "${range}"`);
+    if (!Object.hasOwn(ranges, range))
+      throw new UsageError(`--for is ${Object.keys(ranges).join(", ")}, not "${range}"`);
     const chosen = call.texts("category");
     const unknown = chosen.find(name => !categoryNames.includes(name as Category));
     if (unknown !== undefined) throw new UsageError(`"${unknown}" is no category: say ${categoryNames.join(", ")}`);
@@ -177,14 +180,25 @@ export const answer: CommandBody = {
         call.signal,
       );
       call.out.value({ answered: question.key, allow: verdict === "yes" });
-      call.out.note(`Answered ${verdict}: ${describeQuestion(question)}`);
+      const only = [...call.texts("field"), ...chosen];
+      const part = only.length > 0 ? `, only ${only.join(", ")}` : "";
+      const whom = range === "caller" ? "" : `, for ${ranges[range as Range]}`;
+      call.out.note(`Answered ${verdict}${part}${whom}: ${describeQuestion(question)}`);
       return 0;
     });
   },
 };
 
-const ranges = ["caller", "domain", "all", "user", "device", "service"] as const;
-type Range = (typeof ranges)[number];
+/** What `--for` may say, and whom it means. */
+const ranges = {
+  caller: "him alone",
+  domain: "everybody of his domain",
+  all: "everybody",
+  user: "who has the user token",
+  device: "who has the device token",
+  service: "who has the service token",
+} as const;
+type Range = keyof typeof ranges;
 
 /** The one token of that kind that was shown: which of several is meant cannot be said in one word. */
 function rangeOf({ tokens, kind }: OwnerQuestion, range: Range): Answer["range"] {
@@ -194,6 +208,8 @@ function rangeOf({ tokens, kind }: OwnerQuestion, range: Range): Answer["range"]
   if (another !== undefined) throw new CommandError(`Several tokens of a ${range} came with this question.`);
   return { kind: range, token };
 }
+
+const rights: Readonly<Record<string, string>> = { isFriend: "be let in", canRead: "read", canControl: "control" };
 
 export const rules: CommandBody = {
   usage: "[--delete [--all]] [--thing JID] [--node NODE[@PARTITION]] [--at DOMAIN]",
@@ -232,7 +248,14 @@ export const rules: CommandBody = {
         )
         .map(one => {
           call.out.value(one);
-          return [one.jid, describeNode(one.ref), one.kind, one.origin, one.allow ? "yes" : "no", one.limits];
+          return [
+            one.jid,
+            describeNode(one.ref),
+            rights[one.kind] ?? one.kind,
+            one.origin,
+            one.allow ? "yes" : "no",
+            one.limits,
+          ];
         });
       if (rows.length === 0) call.out.note("No rules yet: they are made by answering questions.");
       else call.out.table(["Appliance", "Node", "Right", "For", "Allowed", "Limits"], rows);

@@ -74,6 +74,12 @@ export interface Tag {
   readonly value: string | number;
 }
 
+/** As people read it, and where that alone would not find it, as they write it: "board@@Appliance". */
+export const writtenNode = (ref: NodeRef): string =>
+  ref.nodeId === "" || ref.sourceId === meteringTopology
+    ? describeNode(ref)
+    : `${ref.nodeId}@${ref.partition}@${ref.sourceId}`;
+
 /** A node as a person writes it: "heat-3", "heat-3@attic-mbus", or with another source "board@@Appliance". */
 export function parseNode(text: string): NodeRef {
   const [nodeId = "", partition = "", sourceId = meteringTopology] = text.split("@");
