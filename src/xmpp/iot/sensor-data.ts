@@ -4,7 +4,7 @@
 import type { Clock } from "#base/clock.ts";
 import { TimeoutError, within } from "#base/deadline.ts";
 import type { Log } from "#base/log.ts";
-import { createScope, type Scope } from "#base/scope.ts";
+import { createScope } from "#base/scope.ts";
 import type { Admitted } from "#concentrator/admission.ts";
 import type { Concentrator } from "#concentrator/concentrator.ts";
 import type { Caller } from "#contract/caller.ts";
@@ -19,9 +19,9 @@ import { type IqRequest, type Route, route } from "#xmpp/router.ts";
 import { callerOf, distinct } from "./asker.ts";
 import { inEveryGeneration } from "./generations.ts";
 import { type Outgoing, partBytesOf } from "./payload-size.ts";
+import { type Decidable, decideAnew } from "./reading-on.ts";
 import { createReadout, type DeliveryLimits, type Readout } from "./readout-delivery.ts";
 import * as wire from "./sensor-data.wire.ts";
-import { isStillAdmitted } from "./still-admitted.ts";
 
 export interface SensorDataLimits extends DeliveryLimits {
   readonly readoutsPerCallerMax: number;
@@ -53,22 +53,12 @@ export interface SensorData {
 }
 
 /** A request from its arrival to its end. */
-interface Active {
+interface Active extends Decidable {
   readonly key: string;
   readonly id: string;
   readonly ns: string;
-  readonly caller: Caller;
-  readonly scope: Scope;
   /** Counts for the quota. */
   admitted: boolean;
-  /** Nothing is to be sent any more. */
-  silent: boolean;
-  /** What it reads, once it does. */
-  reads: { readonly nodes: readonly NodeRef[]; readonly ask: Ask; readonly admitted: Admitted } | undefined;
-  /** Rights changed, and it is being decided whether it may go on. */
-  undecided: Promise<void> | undefined;
-  /** It may not. */
-  refusal: Refusal | undefined;
 }
 
 export function createSensorData(deps: SensorDataDeps): SensorData {
@@ -157,17 +147,6 @@ export function createSensorData(deps: SensorDataDeps): SensorData {
         if (entry.refusal !== undefined) refused(entry, entry.refusal.message);
       },
     };
-  };
-
-  /** What is left is less than what it reads, or nothing: it ends with that word, and not a value more. */
-  const decideAnew = async (entry: Active) => {
-    const { reads } = entry;
-    if (reads === undefined || entry.scope.signal.aborted) return;
-    const left = await admit(entry, reads.nodes, reads.ask).catch(() => undefined);
-    if (entry.scope.signal.aborted || (left !== undefined && isStillAdmitted(reads.admitted, left))) return;
-    entry.refusal = new Refusal("denied", "rights have changed: ask again for what may still be read");
-    entry.silent = true;
-    entry.scope.abort(entry.refusal);
   };
 
   /** Work that goes on after the iq was answered: its first message may not overtake that answer. */
@@ -275,17 +254,7 @@ export function createSensorData(deps: SensorDataDeps): SensorData {
       const from = bareJid(jid);
       dropWhere(entry => entry.caller.bareJid === from);
     },
-    rightsChanged() {
-      for (const entry of active.values()) {
-        if (entry.reads === undefined) continue;
-        const decided: Promise<void> = (entry.undecided ?? Promise.resolve())
-          .then(() => decideAnew(entry))
-          .finally(() => {
-            if (entry.undecided === decided) entry.undecided = undefined;
-          });
-        entry.undecided = decided;
-      }
-    },
+    rightsChanged: () => decideAnew(active.values(), admit),
     get active() {
       return active.size;
     },

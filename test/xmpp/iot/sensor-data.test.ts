@@ -589,6 +589,26 @@ describe("PROV-CACHE-07, COM-AUTH-09: rights change while it is read", () => {
     expect(face.active).toBe(0);
   });
 
+  it("many of one caller are one question, and then each is decided by what was learned", async () => {
+    const { ask, clock, readouts, face, bench } = createScene();
+    const nodes = Array.from({ length: 20 }, (_, at) => `slow-${at}`);
+    for (const id of nodes)
+      readouts.nodes.set(id, async function* (_ask, signal) {
+        await bench.clock.sleep(3_600_000, signal);
+        yield sample(id);
+      });
+    for (const id of nodes) void ask("get", req("m='true'", `<nd id='${id}'/>`).replace("'r1'", `'${id}'`));
+    void ask("get", req("m='true'", "<nd id='slow-0'/>"), "ana@home.example/phone");
+    await clock.advance(1_000);
+    readouts.admissions.length = 0;
+    face.rightsChanged();
+    await clock.advance(0);
+    const [first, ...rest] = readouts.admissions.filter(({ caller }) => caller.bareJid === "bob@city.example");
+    expect(first?.nodes.map(({ nodeId }) => nodeId)).toEqual(nodes);
+    expect(rest.map(one => one.nodes.length)).toEqual(nodes.map(() => 1));
+    expect(face.active).toBe(21);
+  });
+
   it("before the request was answered: the answer is forbidden", async () => {
     const { ask, clock, sent, readouts, face, late } = createScene();
     readouts.nodes.set("heat", late(200, sample("heat")));
