@@ -231,6 +231,10 @@ export const waitingPerDomainMax = 1_000;
 export const serverProbeMs = 20_000;
 /** When such a domain is tried again; the last holds from then on. */
 export const reachAgainMs = [60_000, 300_000, 900_000, 3_600_000] as const;
+/** A week of it: then the domain is forgotten, and found to be away anew when somebody has a word for it. */
+export const reachTriesMax = 170;
+/** Domains that are asked after; what is sent to others comes back each time. */
+export const awayDomainsMax = 10_000;
 /** Between two looks for questions that could not be sent; and when there are none, for those that have grown too old. */
 export const questionRoundMs = 60_000;
 export const questionIdleMs = 3_600_000;

@@ -4,7 +4,7 @@
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { createScope } from "#base/scope.ts";
-import { countedSendersMax, reachAgainMs, requestMs, waitingPerDomainMax } from "#limits.ts";
+import { awayDomainsMax, reachAgainMs, reachTriesMax, requestMs, waitingPerDomainMax } from "#limits.ts";
 import { element } from "#xml/element.ts";
 import type { Connection } from "#xmpp/connection.ts";
 import { domainOf } from "#xmpp/jid.ts";
@@ -49,7 +49,7 @@ export function createReach(deps: ReachDeps): Reach {
   let wake = Promise.withResolvers<void>();
 
   const lost = (domain: string) => {
-    if (domains.has(domain) || domains.size >= countedSendersMax) return;
+    if (domains.has(domain) || domains.size >= awayDomainsMax) return;
     log.warning("domain-away", { domain, why: "the broker finds no way there" });
     domains.set(domain, { tries: 0, dueAt: clock.monotonic() + reachAgainMs[0], waiting: new Set() });
     wake.resolve();
@@ -58,7 +58,7 @@ export function createReach(deps: ReachDeps): Reach {
     const away = domains.get(domain);
     if (away === undefined) return;
     domains.delete(domain);
-    log.notice("domain-back", { domain, waiting: away.waiting.size });
+    log.info("domain-back", { domain, waiting: away.waiting.size });
     deps.returned(domain);
   };
   const tryAgain = async (domain: string, away: Away): Promise<void> => {
@@ -71,6 +71,11 @@ export function createReach(deps: ReachDeps): Reach {
       );
     if (answers) return back(domain);
     away.tries++;
+    if (away.tries >= reachTriesMax && domains.get(domain) === away) {
+      // Whatever is said to it next goes out, and finds out anew.
+      domains.delete(domain);
+      deps.returned(domain);
+    }
     away.dueAt = clock.monotonic() + (reachAgainMs[away.tries] ?? reachAgainMs[reachAgainMs.length - 1] ?? 0);
   };
 
@@ -94,8 +99,10 @@ export function createReach(deps: ReachDeps): Reach {
       while (!signal.aborted) {
         wake = Promise.withResolvers<void>();
         const now = clock.monotonic();
-        for (const [domain, away] of domains) if (away.dueAt <= now && connection.online) await tryAgain(domain, away);
-        const next = Math.min(...[...domains.values()].map(one => one.dueAt));
+        const due = [...domains].filter(([, { dueAt }]) => dueAt <= now).slice(0, pingsAtOnce);
+        if (connection.online) await Promise.all(due.map(([domain, away]) => tryAgain(domain, away)));
+        let next = Number.POSITIVE_INFINITY;
+        for (const { dueAt } of domains.values()) next = Math.min(next, dueAt);
         const scope = createScope(signal);
         using _ = scope;
         const asleep = Number.isFinite(next)
@@ -107,5 +114,7 @@ export function createReach(deps: ReachDeps): Reach {
   };
 }
 
+/** A domain that drops what is sent to it costs a wait of its own, and nobody else's. */
+const pingsAtOnce = 500;
 /** Between two looks while the component itself is offline. */
 const reachPaceMs = 1_000;

@@ -106,6 +106,22 @@ it("a full disk refuses each change in words, keeps what it acknowledged, says s
     expect(events(pipe, name)).toEqual([]);
 });
 
+it("a disk that is full every other moment is in the log a few times, not at each", async () => {
+  await using full = await openFullable();
+  const { pipe } = full;
+  const put = () => register(pipe, "id='n1'", bulky(1), "gw1@hub.example/e").then(outcome);
+  for (let round = 0; round < 30; round++) {
+    full.fill();
+    for (let n = 0; n < 40 && (await registerBulky(pipe, 100 + round * 40 + n).then(outcome)) === "result"; n++);
+    full.makeRoom();
+    expect(await put()).toBe("result");
+    await pipe.clock.advance(1_000);
+  }
+  const lines = [...events(pipe, "registry-not-written"), ...events(pipe, "registry-written-again")].length;
+  expect(lines).toBeGreaterThan(2);
+  expect(lines).toBeLessThan(15);
+});
+
 it("many at once on a disk that fills up among them: each answer is true", async () => {
   await using full = await openFullable();
   const { pipe } = full;

@@ -114,14 +114,11 @@ export async function openPipe(options: PipeOptions = {}): Promise<Pipe> {
   };
   const start = async () => {
     const stop = new AbortController();
-    const store = (options.openStore ?? openRegistryStore)(
-      join(folder, "registry.db"),
-      createLog(event => log.push(event)),
-    );
     const quiet = createQuietLog(
       createLog(event => log.push(event)),
       clock,
     );
+    const store = (options.openStore ?? openRegistryStore)(join(folder, "registry.db"), quiet.log);
     const registry = createRegistry({
       options: {
         jid: service,

@@ -26,7 +26,7 @@ export function createDiskWatch(file: string, log: Log): DiskWatch {
       );
     },
     written() {
-      if (isFailing) log.notice("registry-written-again", { file });
+      if (isFailing) log.info("registry-written-again", { file });
       isFailing = false;
     },
   };
