@@ -24,7 +24,10 @@ export const bootSettings = z.strictObject({
   /** Only where DNS does not say where the broker is. */
   host: z.string().min(1).optional().meta({ title: "Broker host" }),
   port: z.int().min(1).max(65_535).optional().meta({ title: "Broker port" }),
-  security: z.enum(["tls", "starttls"]).default("tls").meta({ title: "Direct TLS or STARTTLS, for a given host" }),
+  security: z
+    .enum(["tls", "starttls"])
+    .default("tls")
+    .meta({ title: "How host is spoken to: tls from the first byte, or starttls" }),
   caFile: z.string().optional().meta({ title: "Certificate authority (PEM)", description: "Only for a private one." }),
   // Who says who owns what and who may what, where the domain lists several; usually one component is both.
   registry: serviceJid("Thing registry, where the domain lists several (JID)"),
@@ -185,12 +188,19 @@ export type Site = z.output<typeof siteFile>;
 
 export const readSite = (file: string): Site => check(siteFile, readYaml(file), file);
 
+const unread: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EACCES: "this user may not",
+  EISDIR: "it is a folder",
+};
+
 export function readYaml(file: string): unknown {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    throw new ConfigError(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? "unknown reason"}`);
+    const { code = "unknown reason" } = error as NodeJS.ErrnoException;
+    throw new ConfigError(`${file} cannot be read: ${unread[code] ?? code}`);
   }
   try {
     return parseYaml(text, { prettyErrors: true });
@@ -203,7 +213,12 @@ export function readYaml(file: string): unknown {
 export function check<S extends z.ZodType>(schema: S, value: unknown, file: string): z.output<S> {
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map(issue => `  ${issue.path.join(".") || "the file"}: ${issue.message}`);
+  const faults = parsed.error.issues.flatMap(issue => {
+    const place = issue.path.join(".");
+    if (issue.code === "unrecognized_keys")
+      return issue.keys.map(key => `  ${place === "" ? "" : `${place}.`}${key}: is no setting`);
+    return `  ${place || "the file"}: ${issue.message}`;
+  });
   throw new ConfigError([`${file} is not right:`, ...faults].join("\n"));
 }
 

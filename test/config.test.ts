@@ -54,9 +54,9 @@ describe("boot settings", () => {
 
   it("a file that cannot be read is named with the reason", () => {
     const nowhere = join(folder, "nowhere.yaml");
-    expect(complaint(() => readBootSettings(nowhere))).toBe(`${nowhere} cannot be read: ENOENT`);
+    expect(complaint(() => readBootSettings(nowhere))).toBe(`${nowhere} cannot be read: there is no such file`);
     mkdirSync(join(folder, "dir"));
-    expect(complaint(() => readBootSettings(join(folder, "dir")))).toMatch(/dir cannot be read: EISDIR$/);
+    expect(complaint(() => readBootSettings(join(folder, "dir")))).toMatch(/cannot be read: it is a folder$/);
   });
 
   it("a file that is no YAML is named with the line", () => {
@@ -125,7 +125,7 @@ describe("a site file", () => {
     ["nodes:\n  - type: t\n    id: ''\n", "nodes.0.id"],
     [
       "nodes:\n  - type: t\n    id: a\n    nodes:\n      - type: t\n        id: b\n        setting: {}\n",
-      "nodes.0.nodes.0: .*setting",
+      "nodes.0.nodes.0.setting: is no setting",
     ],
     ["nodes:\n  - type: t\n    id: a\n    tags: { A: [1] }\n", "nodes.0.tags.A"],
   ])("%j is refused with the place in it", (text, place) => {

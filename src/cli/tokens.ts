@@ -74,7 +74,7 @@ export async function heldTokens(names: readonly string[]): Promise<HeldToken[]>
   for (const name of names) {
     const kept = findToken(name);
     if (kept?.token === undefined) {
-      const known = tokenNames();
+      const known = tokenNames().filter(one => findToken(one)?.token !== undefined);
       throw new CommandError(
         `There is no token "${name}": get one with \`isthmus token get ${name}\`${known.length > 0 ? `, or say one of ${known.join(", ")}` : ""}.`,
       );

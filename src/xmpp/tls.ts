@@ -128,7 +128,7 @@ const issuer = (presented: PeerCertificate | undefined): string => {
 
 function handshakeSentence(code: string, where: string): string | undefined {
   if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG" || code === "EPROTO")
-    return `${where} does not speak TLS from the first byte`;
+    return `${where} does not speak TLS from the first byte: is the port right, or does it want starttls as security?`;
   if (code.includes("NO_APPLICATION_PROTOCOL")) return `${where} serves something else than XMPP clients`;
   if (code.includes("PROTOCOL_VERSION")) return `${where} offers no TLS of version 1.2 or later`;
   return undefined;

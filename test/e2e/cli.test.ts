@@ -264,7 +264,7 @@ describe("what goes wrong is said in one sentence", () => {
     [2, "owner rules --all --as owner", /^--all goes with --delete/],
     [2, "owner rules --delete --all --thing me@example.org --as owner", /^say --all or --thing, not both/],
     [2, "identity add me --jid me", /^--jid is an account such as/],
-    [1, "run", /^Say with --config FILE/],
+    [2, "run", /^Say with --config FILE/],
     [1, "read heat-3", /^Say as whom with --as: newcomer, owner, stranger\.\n$/],
     [1, "read heat-3 --as nobody", /^There is no identity "nobody"; known are newcomer, owner, stranger\.\n$/],
     [1, "read nothing --as owner", /^There is no such node\.\n$/],

@@ -6,7 +6,7 @@ import { DatabaseFault } from "#store/database.ts";
 import { lockFolder } from "#store/folder-lock.ts";
 import { createResetMark } from "../../edge/reset-mark.ts";
 import { confirm } from "../ask.ts";
-import { type CommandBody, CommandError } from "../command.ts";
+import { type CommandBody, CommandError, UsageError } from "../command.ts";
 
 export const reset: CommandBody = {
   usage: "--config FILE [--wipe] [--yes]",
@@ -20,7 +20,7 @@ export const reset: CommandBody = {
   words: [0, 0],
   async run(call) {
     const file = call.text("config");
-    if (file === undefined) throw new CommandError("Say with --config FILE which appliance is meant.");
+    if (file === undefined) throw new UsageError("Say with --config FILE which appliance is meant.");
     const settings = call.flag("wipe") ? "wipe" : "keep";
     try {
       const { dataFolder } = readBootSettings(file);

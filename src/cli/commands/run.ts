@@ -3,7 +3,7 @@
 import { systemClock } from "#base/clock.ts";
 import { createLog } from "#base/log.ts";
 import { foundFormat, type LogFormat, logFormats, logLine } from "#base/log-output.ts";
-import { ConfigError, readBootSettings } from "#config.ts";
+import { bootSettings, ConfigError, readBootSettings } from "#config.ts";
 import { runEdge } from "../../main.ts";
 import { withoutCodes } from "../codes.ts";
 import { type CommandBody, CommandError, type Invocation, UsageError } from "../command.ts";
@@ -14,8 +14,12 @@ const restartCode = 75;
 
 export const run: CommandBody = {
   usage: "--config FILE",
-  details:
-    "Prints its nodes and, at a terminal, for the appliance and every unclaimed thing, the code to claim it with. Ctrl-C stops it; told to restart it ends with the exit code 75.",
+  details: `Prints its nodes and, at a terminal, for the appliance and every unclaimed thing, the code to claim it with. Ctrl-C stops it; told to restart it ends with the exit code 75.
+
+Boot settings, in FILE as name: value, one a line (${`\`isthmus setup\``} makes one):
+${Object.entries(bootSettings.shape)
+  .map(([name, schema]) => `${name}: ${schema.meta()?.title ?? ""}`)
+  .join("\n")}`,
   options: {
     config: { type: "string", value: "FILE", help: "Boot settings (YAML): domain, dataFolder, siteFile …" },
     codes: {
@@ -33,8 +37,7 @@ export const run: CommandBody = {
   words: [0, 0],
   async run(call) {
     const file = call.text("config");
-    if (file === undefined)
-      throw new CommandError("Say with --config FILE which boot settings to use; the README shows one.");
+    if (file === undefined) throw new UsageError("Say with --config FILE which boot settings to use.");
     const format = formatOf(call);
     const codes = showsCodes(call);
     // Who reads the log may go away; that is no reason to stop reading meters.
