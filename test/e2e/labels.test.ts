@@ -125,7 +125,7 @@ it("a new code: the old label claims nothing any more, the new one does", async 
   const [code] = zplCodes("new.zpl");
   expect(code).toBe(uriOf(await house.status(), "water-7"));
   expect(code).not.toBe(before);
-  expect((await claim("newcomer", before)).err).toMatch(/nothing that can be claimed has this code/);
+  expect((await claim("newcomer", before)).err).toMatch(/Nothing that can be claimed has this code/);
   expect((await claim("newcomer", code)).out).toMatch(/^You own water-7/);
   await house.statusWhere("claimed", one => ownerIn(one, "water-7") !== undefined);
   expect(await fine(here("--list"))).toMatch(/^water-7 .*out of date: the thing is claimed/m);
