@@ -144,6 +144,9 @@ describe("COM-STZ-04, COM-ERR-01: what a broker carries and no appliance wants",
     raw.socket.write(
       `<iq type='get' id='own-tag' to='${appliance}' junk='${"z".repeat(1_048_576)}'><q xmlns='urn:x'/></iq>`,
     );
+    // A tag that came in pieces is looked at again by expat 2.6 and later, and so by the Prosody of Debian 13, only when twice as
+    // much is there: it may be spaces between stanzas.
+    raw.socket.write(" ".repeat(2 * 1_048_576));
     await isWell();
     await found("its answer", async () => (raw.answers("own-tag").length === 1 ? true : undefined), 120_000);
     expect(raw.answers("own-tag").join()).toContain("policy-violation");
