@@ -3,6 +3,7 @@
 
 import { systemClock } from "#base/clock.ts";
 import { describe } from "#base/log.ts";
+import { version } from "#base/version.ts";
 import { StanzaError } from "#xmpp/stanza.ts";
 import { type Command, CommandError, helpOf, parseWords, UsageError } from "./command.ts";
 import { commands, type Listed } from "./commands.ts";
@@ -66,7 +67,7 @@ async function dispatch(args: readonly string[], signal: AbortSignal): Promise<n
       return 0;
     }
     if (args.includes("--version")) {
-      process.stdout.write(`isthmus 0.1.0 on Node ${process.versions.node}\n`);
+      process.stdout.write(`isthmus ${version} on Node ${process.versions.node}\n`);
       return 0;
     }
     const group = commands.filter(one => one.name.startsWith(`${words[0]} `));

@@ -1,8 +1,8 @@
 // What the appliance says of itself as a thing: before it is claimed, to the letter what its label says.
 
+import { version } from "#base/version.ts";
 import type { BootSettings } from "#config.ts";
 import type { Tag } from "#contract/node.ts";
-import { version } from "./status.ts";
 
 export const applianceTags = ({ name, room }: BootSettings): Tag[] => [
   { name: "CLASS", value: "Concentrator" },

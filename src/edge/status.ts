@@ -1,5 +1,6 @@
 // What the appliance says of itself to the machine it runs on: `isthmus status`, the technician's table, the demonstration.
 
+import { version } from "#base/version.ts";
 import { isThing } from "#concentrator/forest.ts";
 import { faultText, stateOf } from "#concentrator/status.ts";
 import type { Tree } from "#concentrator/tree.ts";
@@ -9,8 +10,6 @@ import type { Provisioning } from "#iot/provisioning.ts";
 import { labelFacts } from "#labels/facts.ts";
 import type { Session } from "#xmpp/session.ts";
 import type { ServiceChanges } from "./service-changes.ts";
-
-export const version = "0.1.0";
 
 export interface StatusDeps {
   readonly name: string;

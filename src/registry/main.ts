@@ -9,6 +9,7 @@ import { within } from "#base/deadline.ts";
 import { createLog, type Log, silentLog } from "#base/log.ts";
 import { foundFormat, type LogFormat, logFormats, logLine } from "#base/log-output.ts";
 import { createQuietLog } from "#base/quiet-log.ts";
+import { version } from "#base/version.ts";
 import { ConfigError, readYaml } from "#config.ts";
 import { createAllLanguages } from "#languages/all.ts";
 import { shutdownMs } from "#limits.ts";
@@ -135,6 +136,10 @@ async function main(args: readonly string[]): Promise<number> {
     if (args[0] === "keys") return keys(args.slice(1));
     if (args[0] === "log") return received(args.slice(1));
     if (args[0] === "check") return await checked(args.slice(1), stop.signal);
+    if (args[0] === "--version") {
+      process.stdout.write(`isthmus-registry ${version} on Node ${process.versions.node}\n`);
+      return 0;
+    }
     const { program, wantsHelp } = readProgram(args);
     if (wantsHelp) process.stdout.write(help);
     else await runRegistry(program(), stop.signal);
