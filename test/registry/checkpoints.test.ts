@@ -94,6 +94,18 @@ it("a thread that fails is said once, costs nothing, and is followed by another"
   expect(rowsInFile()).toBe(10);
 });
 
+it("a system that gives no thread is said once, and the changes stand", async () => {
+  const lines: string[] = [];
+  const log = createLog(({ event }) => void lines.push(event));
+  await using checkpoints = createCheckpoints(database, log, 10, () => {
+    throw new Error("ERR_WORKER_INIT_FAILED: EAGAIN");
+  });
+  write(20);
+  for (let round = 0; round < 2; round++) checkpoints.committed(10);
+  await checkpoints.idle();
+  expect(lines).toEqual(["checkpoint-failed"]);
+});
+
 it("when it ends nobody holds the file any more, also in the middle of a checkpoint", async () => {
   const checkpoints = createCheckpoints(database, silentLog, 10);
   write(1_000);

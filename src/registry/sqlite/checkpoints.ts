@@ -14,8 +14,13 @@ export interface Checkpoints extends AsyncDisposable {
   idle(): Promise<void>;
 }
 
-/** `changes`: after how many a checkpoint is due. */
-export function createCheckpoints(database: Database, log: Log, changes = checkpointChanges): Checkpoints {
+/** `changes`: after how many a checkpoint is due. `startThread` may throw: a system under limits has no thread to give. */
+export function createCheckpoints(
+  database: Database,
+  log: Log,
+  changes = checkpointChanges,
+  startThread = checkpointThread,
+): Checkpoints {
   let thread: Worker | undefined;
   let since = 0;
   let underWay: PromiseWithResolvers<void> | undefined;
@@ -27,11 +32,13 @@ export function createCheckpoints(database: Database, log: Log, changes = checkp
     underWay?.resolve();
     underWay = undefined;
   };
+  /** Another is started when the next checkpoint is due; until one succeeds, this is said once. */
+  const failed = ({ message }: Error) => {
+    if (!hasFailed) log.warning("checkpoint-failed", { file: database.name, why: message });
+    hasFailed = true;
+  };
   const start = (): Worker => {
-    const started = new Worker(new URL("./checkpoint-thread.ts", import.meta.url), {
-      workerData: { path: database.name },
-      resourceLimits: { maxOldGenerationSizeMb: checkpointThreadMb, maxYoungGenerationSizeMb: 1 },
-    });
+    const started = startThread(database.name);
     started.unref();
     started.on("message", ({ pages }: Moved) => {
       log.debug("checkpoint", { file: database.name, pages });
@@ -39,11 +46,7 @@ export function createCheckpoints(database: Database, log: Log, changes = checkp
       underWay?.resolve();
       underWay = undefined;
     });
-    // Another is started when the next checkpoint is due; until one succeeds, this is said once.
-    started.on("error", error => {
-      if (!hasFailed) log.warning("checkpoint-failed", { file: database.name, why: error.message });
-      hasFailed = true;
-    });
+    started.on("error", failed);
     started.on("exit", ended);
     return started;
   };
@@ -54,7 +57,12 @@ export function createCheckpoints(database: Database, log: Log, changes = checkp
       since += count;
       if (database.memory || since < changes || underWay !== undefined) return;
       since = 0;
-      thread ??= start();
+      try {
+        thread ??= start();
+      } catch (error) {
+        // Whoever is to be told that his change is on the disk is told, thread or not.
+        return failed(error as Error);
+      }
       underWay = Promise.withResolvers();
       order("checkpoint");
     },
@@ -63,7 +71,7 @@ export function createCheckpoints(database: Database, log: Log, changes = checkp
     },
     async [Symbol.asyncDispose]() {
       if (thread === undefined) return;
-      // What is waited for is the disk, as the closing of the database itself would.
+      // What is waited for is the disk, as the closing of the database itself would, and nobody can call that off.
       thread.ref();
       const gone = new Promise<void>(resolve => thread?.once("exit", () => resolve()));
       order("end");
@@ -71,3 +79,9 @@ export function createCheckpoints(database: Database, log: Log, changes = checkp
     },
   };
 }
+
+const checkpointThread = (path: string): Worker =>
+  new Worker(new URL("./checkpoint-thread.ts", import.meta.url), {
+    workerData: { path },
+    resourceLimits: { maxOldGenerationSizeMb: checkpointThreadMb, maxYoungGenerationSizeMb: 1 },
+  });
