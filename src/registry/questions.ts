@@ -48,7 +48,7 @@ export type Unanswered = Pick<Question, "kind" | "remote" | "tokens" | "categori
 export interface Questions {
   /** Opens, or reminds of, one question a thing; resolves when they are kept, not when they are answered. */
   open(asked: readonly Unanswered[]): Promise<void>;
-  /** Sends open questions again whose last sending is so long ago (PROVO-Q-06). */
+  /** Sends open questions again whose last sending is so long ago; 0: their owner wants to see them (PROVO-Q-06). */
   resend(owner: string, olderMs: number): Promise<void>;
   /** The owner's broker gave it back, or ours did, finding no way to him. `from` is whom it was for. */
   bounced(key: string, from: string, condition: Condition): Promise<void>;
@@ -79,17 +79,18 @@ export function createQuestions(deps: QuestionsDeps): Questions {
     unnoted.delete(seen.key);
     return undefined;
   };
-  const send = async (seen: Question): Promise<void> => {
+  /** `isWanted`: its owner asks to see it, which is his to do as often as he likes (PROVO-Q-06). */
+  const send = async (seen: Question, isWanted = false): Promise<void> => {
     // Whoever sends it already sends it as it is kept then.
     if (going.has(seen.key)) return;
     going.add(seen.key);
     try {
-      await sendOne(seen);
+      await sendOne(seen, isWanted);
     } finally {
       going.delete(seen.key);
     }
   };
-  const sendOne = async (seen: Question): Promise<void> => {
+  const sendOne = async (seen: Question, isWanted: boolean): Promise<void> => {
     const thing = await store.thingById(seen.thing);
     if (thing === undefined) return;
     // Kept, and found again by the rounds once there is a way.
@@ -101,7 +102,7 @@ export function createQuestions(deps: QuestionsDeps): Questions {
     const question = await unchanged(seen);
     if (question === undefined) return;
     if (!unnoted.has(question.key)) {
-      if (!connection.online || !toOwner.take(question.owner)) return wake.resolve();
+      if (!connection.online || !(isWanted || toOwner.take(question.owner))) return wake.resolve();
       try {
         connection.send(questionMessage(deps.jid, question, thing, generation, deps.say));
       } catch (error) {
@@ -188,7 +189,8 @@ export function createQuestions(deps: QuestionsDeps): Questions {
     },
     async resend(owner, olderMs) {
       const before = clock.now() - olderMs + 1;
-      for (const question of await store.openQuestions(owner, before, openPerOwnerMax)) await send(question);
+      for (const question of await store.openQuestions(owner, before, openPerOwnerMax))
+        await send(question, olderMs === 0);
     },
     bounced: (key, from, condition) =>
       store.change(async records => {

@@ -398,6 +398,17 @@ describe("questions", () => {
     expect(questions()).toBe(2);
   });
 
+  it("PROVO-Q-06, PROVO-LIM-02: however often he looks, he is shown all that is open, and new ones reach him still", async () => {
+    await claimedMeter(pipe);
+    for (let n = 0; n < 3; n++) await read(nd, `u${n}@hub.example`);
+    for (let n = 1; n <= 12; n++) {
+      await pipe.iq("get", anaFull, `<getDevices xmlns='${owning}'/>`);
+      expect(questions()).toBe(3 + 3 * n);
+    }
+    await read(nd, "u9@hub.example");
+    expect(questions()).toBe(3 + 3 * 12 + 1);
+  });
+
   it("PROVO-Q-06: an owner who comes online is asked again, though not each time he does", async () => {
     await claimedMeter(pipe);
     await read();
