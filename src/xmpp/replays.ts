@@ -33,6 +33,9 @@ export function createReplays({ clock, replayMs, replaysMax, replayBytesMax = Nu
       // A rejected form holds all that was submitted: a thousand of those would be another quarter of a gigabyte.
       return reply.then(said => {
         if (seen.get(one) === entry) {
+          // Names and addresses in it are pieces of the text that came in, and each piece would keep the whole of it in memory:
+          // megabytes, and in a registry the KEYs of things (DISCO-KEY-02).
+          entry.reply = Promise.resolve(structuredClone(said));
           entry.bytes = formattedBytes(said);
           bytes += entry.bytes;
           forget();
