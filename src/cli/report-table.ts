@@ -6,6 +6,7 @@ import type { Cell, Column } from "#contract/report.ts";
 import { tableHeldMs } from "#limits.ts";
 import { formatTable, type Output, safe } from "./output.ts";
 import type { Progress } from "./progress.ts";
+import { shownWidth, padded as toWidth } from "./table.ts";
 
 export interface TablePrinter {
   take(records: readonly (readonly Cell[])[]): void;
@@ -22,15 +23,18 @@ export function createTablePrinter(
   clock: Clock,
 ): TablePrinter {
   const headers = columns.map(column => safe(column.header ?? column.columnId));
-  const widths = headers.map(header => header.length);
+  const widths = headers.map(shownWidth);
   let held: string[][] = [];
   let timer: AbortController | undefined;
   let isShown = false;
 
   const padded = (cells: readonly string[]) =>
-    cells.map((cell, at) =>
-      columns[at]?.alignment === "Right" ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0),
-    );
+    cells.map((cell, at) => {
+      const width = widths[at] ?? 0;
+      return columns[at]?.alignment === "Right"
+        ? " ".repeat(Math.max(0, width - shownWidth(cell))) + cell
+        : toWidth(cell, width);
+    });
   const head = () => {
     for (const line of formatTable(padded(headers), [])) out.line(line);
     isShown = true;
@@ -43,9 +47,10 @@ export function createTablePrinter(
     progress.clear();
     let isWider = false;
     for (const row of held)
-      for (const [at, { length }] of row.entries()) {
-        if (length <= (widths[at] ?? 0)) continue;
-        widths[at] = length;
+      for (const [at, cell] of row.entries()) {
+        const width = shownWidth(cell);
+        if (width <= (widths[at] ?? 0)) continue;
+        widths[at] = width;
         isWider = true;
       }
     if (isWider || !isShown) head();

@@ -49,6 +49,14 @@ describe("a table of a report", () => {
     ]);
   });
 
+  it("stands in columns whatever letters are in it: some take two places of a terminal, some none", () => {
+    const it = bench();
+    it.printer.take(table());
+    it.printer.take(rows(["電力量計", "1", "x"], ["Ko\u0308ln", "2", "y"]));
+    it.printer.take(done);
+    expect(it.lines().slice(-2)).toEqual(["電力量計  1  x", "Ko\u0308ln      2  y"]);
+  });
+
   it("is not held back for long: a scan shows what it has found", async () => {
     const it = bench();
     it.printer.take(table());
