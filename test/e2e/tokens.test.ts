@@ -18,7 +18,7 @@ import { domain, found, type House, ownerIn, service, startHouse, uriOf } from "
 const site = JSON.stringify({
   nodes: [{ type: "sim.line", id: "attic", nodes: [{ type: "sim.meter", id: "heat-3", settings: { fields: 3 } }] }],
 });
-const people = ["owner", "carla", "dan", "eve", "display", "spare"];
+const people = ["owner", "carla", "dan", "eve", "display", "spare", "pump"];
 /** Keys of devices, and the certificates the service is told to trust. */
 const pki = mkdtempSync(join(tmpdir(), "isthmus-pki-"));
 
@@ -39,7 +39,7 @@ async function makeDevice(name: string): Promise<void> {
 
 beforeAll(async () => {
   mkdirSync(join(pki, "trusted"));
-  await makeDevice("display");
+  for (const name of ["display", "pump"]) await makeDevice(name);
   const registry = { tokenPinFirst: true, tokenCertificates: join(pki, "trusted") };
   house = await startHouse({ site, people, boot: { tokens: true }, registry });
   const identities = join(house.folder, "people", "identities");
@@ -170,4 +170,11 @@ it("TOK-GET-01, TOK-FWD-01, TOK-FWD-02: a device with a certificate gets a token
   expect(told).toMatch(/the device token [\w-]{6}… was shown/);
   expect(told).toContain("Without tokens it would be refused.");
   expect(told).not.toContain(display.slice(0, -8));
+  // A no for another device holds for that one.
+  const pump = (await get("pump")).split("\n")[0] ?? "";
+  await found("the pump asks", async () =>
+    (await read("pump", "--token", "pump")).err.startsWith("You may not") ? true : undefined,
+  );
+  expect(await answered("pump", /to read/, "no", "--for", "device")).toContain(`(device token ${pump})`);
+  expect((await read("pump", "--token", "pump")).err).toMatch(/^You may not/);
 }, 120_000);
