@@ -118,6 +118,7 @@ describe("the README's story by hand", () => {
     expect(refused.err).toMatch(/does not let you in\. If it has an owner, he has been asked/);
     const asked = await both("owner questions --as owner");
     const [, key] = /^(\S{8}) {2}stranger@isthmus\.localhost wants to be let in by demo-\S+$/m.exec(asked.text) ?? [];
+    expect(asked.text).toMatch(/\nDecide one: isthmus owner answer KEY yes\|no\n$/);
     expect(asked.values.map(one => one.kind)).toEqual(["isFriend"]);
     expect(await ok(`owner answer --as owner ${key} yes`)).toMatch(/^Answered yes: stranger@/);
     const forbidden = await found("let in", async () => {

@@ -103,7 +103,7 @@ export const questions: CommandBody = {
     withClient(call, async client => {
       const open = await openQuestions(client, call);
       for (const question of open) show(call, question);
-      if (open.length === 0) call.out.note("No open questions.");
+      call.out.note(open.length === 0 ? "No open questions." : "Decide one: isthmus owner answer KEY yes|no");
       if (!call.flag("wait")) return 0;
       using _ = client.owner.onQuestion(question => {
         if (!open.some(({ key }) => key === question.key)) show(call, question);
