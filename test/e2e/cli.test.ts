@@ -262,6 +262,7 @@ describe("what goes wrong is said in one sentence", () => {
       /^--for is caller, domain, all, user, device, service, not "friends"/,
     ],
     [2, "owner rules --node heat-3 --as owner", /^--node needs --thing/],
+    [2, "owner rules --thing heat-3 --as owner", /^--thing is the JID of an appliance, such as box@/],
     [2, "owner rules --all --as owner", /^--all goes with --delete/],
     [2, "owner rules --delete --all --thing me@example.org --as owner", /^say --all or --thing, not both/],
     [2, "identity add me --jid me", /^--jid is an account such as/],

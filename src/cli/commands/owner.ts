@@ -225,7 +225,8 @@ export const rules: CommandBody = {
   run: async call => {
     const jid = call.text("thing");
     const node = call.text("node");
-    if (jid !== undefined && bareJid(jid) === undefined) throw new UsageError(`--thing is a JID, not "${jid}"`);
+    if (jid !== undefined && (bareJid(jid) === undefined || !/[@.]/.test(jid)))
+      throw new UsageError(`--thing is the JID of an appliance, such as box@hub.example, not "${jid}"`);
     if (node !== undefined && jid === undefined) throw new UsageError("--node needs --thing: whose node is it?");
     if (call.flag("all") && !call.flag("delete"))
       throw new UsageError("--all goes with --delete: without it all are listed");

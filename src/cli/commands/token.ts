@@ -113,16 +113,11 @@ export const tokenShow: CommandBody = {
       const { subject, issuer, validFrom, validTo, fingerprint256 } = readDer(der);
       call.out.value({ token, subject, issuer, validFrom, validTo, fingerprint256 });
       const vouched = issuer === subject ? "itself" : issuer;
-      call.out.table(
-        ["", ""],
-        [
-          ["Token", token],
-          ["Stands for", subject.replaceAll("\n", ", ")],
-          ["Vouched for by", vouched.replaceAll("\n", ", ")],
-          ["Valid", `${validFrom} to ${validTo}`],
-          ["Fingerprint", fingerprint256],
-        ],
-      );
+      call.out.line(`Token           ${token}`);
+      call.out.line(`Stands for      ${subject.replaceAll("\n", ", ")}`);
+      call.out.line(`Vouched for by  ${vouched.replaceAll("\n", ", ")}`);
+      call.out.line(`Valid           ${validFrom} to ${validTo}`);
+      call.out.line(`Fingerprint     ${fingerprint256}`);
       return 0;
     });
   },

@@ -8,8 +8,10 @@ import type { Submission } from "#contract/filled-form.ts";
 import { describeNode, type NodeRef, parseNode } from "#contract/node.ts";
 import { bareJid, domainOf } from "#xmpp/jid.ts";
 import { shownJid } from "#xmpp/shown-jid.ts";
-import { type CommandBody, type Invocation, UsageError } from "../command.ts";
+import { StanzaError } from "#xmpp/stanza.ts";
+import { type CommandBody, CommandError, type Invocation, UsageError } from "../command.ts";
 import { type Client, clientOptions, withClient } from "../connect.ts";
+import { refusalWords } from "../refusal-words.ts";
 
 const rights = ["read", "control", "friend"];
 const kinds: Readonly<Record<string, string>> = { read: "canRead", control: "canControl", friend: "isFriend" };
@@ -44,8 +46,13 @@ export const why: CommandBody = {
       const appliance = await client.appliance(call.signal);
       const values = { caller, right, field, category };
       const items: QueryItem[] = [];
-      for await (const item of client.queries.query(appliance, node, "Why", filled(values), call.signal))
-        items.push(item);
+      try {
+        for await (const item of client.queries.query(appliance, node, "Why", filled(values), call.signal))
+          items.push(item);
+      } catch (error) {
+        if (!(error instanceof StanzaError) || error.condition !== "item-not-found") throw error;
+        throw new CommandError(`${refusalWords(error)} Only the owner of a node is told why.`);
+      }
       const explained = explanationOf(items);
       const asked = await askedOf(client, appliance, call);
       const open = asked?.filter(one => isAbout(one, { appliance, node, caller, right }));
