@@ -97,6 +97,7 @@ it("TOK-GET-01: a token is got for a key made at need, kept where only its user 
   // The same key, the same token; anybody may know what it stands for.
   expect(await ok("token", "get", "laptop", "--as", "carla")).toBe(said);
   const shown = await ok("token", "show", token, "--as", "eve");
+  expect(shown.startsWith(`Token           ${token}\nStands for`)).toBe(true);
   expect(shown).toMatch(/^Stands for +CN=laptop$/m);
   expect(shown).toMatch(/^Vouched for by +itself$/m);
   expect(await ok("token", "list")).toContain(token);
