@@ -70,6 +70,7 @@ const rowOf = (node: StatusNode): string[] => [
 
 export const ownership = ({ thing }: StatusNode): string => {
   if (thing === undefined) return "the appliance's";
+  if (thing.state === "unregistered") return "not registered yet";
   return thing.owner === undefined ? thing.state : `claimed by ${thing.owner}`;
 };
 

@@ -110,6 +110,11 @@ describe("the status", () => {
     expect(lines.find(line => line.startsWith("flow-1"))).toContain("claimed by owner@example.org");
   });
 
+  it("says in the words of the labels that a thing is not registered yet", () => {
+    const text = print(status({ nodes: [node("heat-9", { thing: { state: "unregistered" } })] }));
+    expect(text).toMatch(/^heat-9 .* not registered yet$/m);
+  });
+
   it("says why there is no connection", () => {
     const connection = { phase: "waiting", jid: "", since: 0, reason: "the broker refuses the password" };
     expect(print(status({ connection }))).toContain("broker        waiting: the broker refuses the password\n");
