@@ -113,7 +113,9 @@ export function createQuestions(deps: QuestionsDeps): Questions {
       const [oldest = ""] = unnoted;
       if (unnoted.size > countedSendersMax) unnoted.delete(oldest);
     }
-    await store.change(records => records.questionSent(question.key, clock.now(), question.tries + 1));
+    // What he had shown to himself is no reminder.
+    const tries = isWanted ? Math.max(1, question.tries) : question.tries + 1;
+    await store.change(records => records.questionSent(question.key, clock.now(), tries));
     unnoted.delete(question.key);
   };
 

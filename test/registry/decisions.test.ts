@@ -409,6 +409,16 @@ describe("questions", () => {
     expect(questions()).toBe(3 + 3 * 12 + 1);
   });
 
+  it("PROVO-Q-06: having looked takes nothing from the reminders", async () => {
+    await claimedMeter(pipe);
+    await read();
+    for (let n = 1; n <= 6; n++) await pipe.iq("get", anaFull, `<getDevices xmlns='${owning}'/>`);
+    const before = questions();
+    await pipe.clock.advance(86_400_001);
+    await read();
+    expect(questions()).toBe(before + 1);
+  });
+
   it("PROVO-Q-06: an owner who comes online is asked again, though not each time he does", async () => {
     await claimedMeter(pipe);
     await read();
