@@ -114,6 +114,8 @@ export function expectCodes(text: string): void {
   expect(text.match(/^iotdisco:\S+;KEY=[0-9a-f]{64};R=things\.\S+$/gm)).toHaveLength(5);
   expect(text).toMatch(/^heat-3 \(attic-mbus\) +Heat meter, flat 3 +mbus\.meter +None +registered/m);
   expect(text).toMatch(/[▀▄█]{20}/);
+  // What is printed into a file has no colours.
+  expect(text).not.toContain("\u001b");
 }
 
 /** The people's server goes away and comes back: somebody who asks meanwhile is not let in, and his question is not lost. */

@@ -1,7 +1,7 @@
 // Steps 1 and 2 of the story: the appliance arrives on the network, and an owner claims it and its heat meter.
 
 import type { NodeRef } from "#contract/node.ts";
-import { createOutput } from "../output.ts";
+import { createOutput, screenOf } from "../output.ts";
 import { ownership, printStatus, type Status } from "../status-text.ts";
 import { type Checks, demand, until } from "./checks.ts";
 import { deadNodes } from "./serial-devices.ts";
@@ -52,7 +52,7 @@ export async function claimSteps(world: World, { step, check }: Checks, signal: 
   const status = await world.status();
   printStatus(
     status,
-    createOutput(false, text => world.print(text.replace(/\n$/, ""))),
+    createOutput(false, text => world.print(text.replace(/\n$/, "")), screenOf(process.stdout, process.env)),
     true,
   );
 
