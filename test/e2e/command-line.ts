@@ -1,8 +1,10 @@
-// The program `isthmus` as a person starts it: bin/isthmus.mjs in a process of its own, with what it printed and how it ended.
+// The program `isthmus` in a process of its own, with what it printed and how it ended: at a terminal by way of bin/isthmus.mjs,
+// as a person starts it, else as that starts it, which hundreds of commands need not wait for.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { systemClock as clock } from "#base/clock.ts";
+import { compileCache, nodeFlags } from "../../scripts/node24.mjs";
 import { forever } from "../lab/scene.ts";
 import { found } from "./house.ts";
 
@@ -75,7 +77,10 @@ export function startCommand(
 }
 
 export const isthmus = (args: readonly string[], start: Start = {}): Running =>
-  startCommand(process.execPath, [join(project, "bin/isthmus.mjs"), ...args], start);
+  startCommand(process.execPath, [...nodeFlags, join(project, "src/cli/main.ts"), ...args], {
+    ...start,
+    env: { ...compileCache(), ...start.env },
+  });
 
 /** At a terminal of its own: what is written to its standard input are keys, and all it says is in `out`. */
 export const isthmusOnTerminal = (args: readonly string[], start: Start = {}): Running => {
