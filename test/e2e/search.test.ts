@@ -173,7 +173,7 @@ describe("isthmus search", () => {
     [["search", "SN=x", "--max", "none"], 2, /--max is a number/],
     [["search", "SN=x", "--registry", evil], 1, /is no registry/],
     [["search", "SN=x", "--registry", "a@b.example"], 1, /is no domain/],
-    [["search", "SN=x", "--matches", "SN=(a)\\1"], 1, /not a regular expression of ours/],
+    [["search", "SN=x", "--matches", "SN=(a)\\1"], 1, /^Not a regular expression of ours: \\1 is not served\.$/m],
   ] as const)("says what is wrong with %j", async (words, code, said) => {
     const ended = await run(...words, "--as", "searcher");
     expect([ended.code, ended.err]).toEqual([code, expect.stringMatching(said)]);

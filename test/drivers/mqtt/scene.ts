@@ -38,9 +38,12 @@ export async function playDevice(port: number): Promise<MqttClient & AsyncDispos
 }
 
 /** Resolves when `found` gives something; fails after five seconds. */
-export async function until<T>(what: string, found: () => T | undefined | false): Promise<T> {
+export async function until<T>(
+  what: string,
+  found: () => T | undefined | false | Promise<T | undefined | false>,
+): Promise<T> {
   for (let tries = 0; tries < 500; tries++) {
-    const value = found();
+    const value = await found();
     if (value !== undefined && value !== false) return value;
     await systemClock.sleep(10, never);
   }
