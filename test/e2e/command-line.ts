@@ -1,5 +1,5 @@
-// The program `isthmus` in a process of its own, with what it printed and how it ended: at a terminal by way of bin/isthmus.mjs,
-// as a person starts it, else as that starts it, which hundreds of commands need not wait for.
+// The program `isthmus` in a process of its own, with what it printed and how it ended: as bin/isthmus.mjs starts it, which hundreds
+// of commands need not wait for; or by way of that, as a person and systemd start it.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
@@ -82,9 +82,14 @@ export const isthmus = (args: readonly string[], start: Start = {}): Running =>
     env: { ...compileCache(), ...start.env },
   });
 
+const wrapper = join(project, "bin/isthmus.mjs");
+/** As a person starts it: signals and the exit code go through two processes. */
+export const isthmusWrapped = (args: readonly string[], start: Start = {}): Running =>
+  startCommand(process.execPath, [wrapper, ...args], start);
+
 /** At a terminal of its own: what is written to its standard input are keys, and all it says is in `out`. */
 export const isthmusOnTerminal = (args: readonly string[], start: Start = {}): Running => {
-  const words = [process.execPath, join(project, "bin/isthmus.mjs"), ...args].map(word => `'${word}'`).join(" ");
+  const words = [process.execPath, wrapper, ...args].map(word => `'${word}'`).join(" ");
   return startCommand("script", ["-q", "-f", "-e", "-c", `exec ${words}`, "/dev/null"], { ...start, open: true });
 };
 

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { namespace } from "#iot/generations.ts";
 import { parse } from "#xml/parser.ts";
 import { forever, isAlive, temporaryFolder } from "../lab/scene.ts";
-import { isthmus, pause, type Running, startCommand } from "./command-line.ts";
+import { isthmusWrapped, pause, type Running, startCommand } from "./command-line.ts";
 import { found, type House, ownerIn, startHouse, statusIn, uriOf, writeBoot } from "./house.ts";
 
 /** All processes below this one, and it. */
@@ -48,7 +48,7 @@ describe("the demonstration", () => {
     demo =
       how === "npm"
         ? startCommand("npm", ["run", "demo"], { env, group: true })
-        : isthmus(["demo"], { env, group: true });
+        : isthmusWrapped(["demo"], { env, group: true });
     family = [leader()];
     await demo.says(until);
     family = familyOf(leader());
@@ -133,7 +133,7 @@ describe("the appliance", () => {
     async signal => {
       const folder = join(house.folder, `alone-${signal}`);
       const file = writeBoot(house.folder, `alone-${signal}`, { host: "127.0.0.1", port: 1, dataFolder: folder });
-      const running = isthmus(["run", "--config", file]);
+      const running = isthmusWrapped(["run", "--config", file]);
       await found("the status", () => statusIn(folder));
       running.child.kill(signal);
       expect((await running.ended).code).toBe(0);
