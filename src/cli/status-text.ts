@@ -1,10 +1,8 @@
 // The appliance's status as it is printed: by `isthmus status`, at the start of `isthmus run` and in the demonstration.
 
-import QRCode from "qrcode";
 import type { NodeRef, NodeState } from "#contract/node.ts";
 import { describeNode, writtenNode } from "#contract/node.ts";
 import type { LabelFacts } from "#labels/facts.ts";
-import { codeVersionMax } from "#limits.ts";
 import type { Output } from "./output.ts";
 
 export interface StatusNode {
@@ -43,7 +41,10 @@ export interface Status {
   readonly nodes: readonly StatusNode[];
 }
 
-export function printStatus(status: Status, out: Output, codes: boolean): void {
+/** Draws a code, as `qrCode` does; undefined where no codes are shown, so that nothing is loaded that draws. */
+export type DrawCode = (text: string) => string | undefined;
+
+export function printStatus(status: Status, out: Output, draw: DrawCode | undefined): void {
   const { connection } = status;
   out.line(`${status.name}, Isthmus ${status.version}, up ${duration(status.upSeconds)}`);
   out.line(
@@ -56,7 +57,7 @@ export function printStatus(status: Status, out: Output, codes: boolean): void {
   }
   out.line();
   out.table(["Node", "Name", "Type", "State", "Ownership", "Message"], status.nodes.map(rowOf));
-  if (codes) printCodes(status.nodes, out);
+  if (draw !== undefined) printCodes(status.nodes, out, draw);
 }
 
 const rowOf = (node: StatusNode): string[] => [
@@ -75,44 +76,17 @@ export const ownership = ({ thing }: StatusNode): string => {
 };
 
 /** The claim code of each thing that nobody owns, as text and as a QR code for a phone (URI-SEC-04: level M). */
-export function printCodes(nodes: readonly StatusNode[], out: Output): void {
+export function printCodes(nodes: readonly StatusNode[], out: Output, draw: DrawCode): void {
   for (const node of nodes) {
     const uri = node.thing?.uri;
     if (uri === undefined) continue;
     out.line();
     out.line(`To claim ${describeNode(node.ref)}${node.name ? `, ${node.name}` : ""}:`);
     out.line(uri);
-    if (fitsPicture(uri)) out.drawing(qrCode(uri));
+    const picture = draw(uri);
+    if (picture !== undefined) out.drawing(picture);
     else out.line("This code is too long for a picture: type or send it as text.");
   }
-}
-
-/** What is denser no phone reads from a screen, and what is longer yet has no code at all. */
-function fitsPicture(text: string): boolean {
-  try {
-    return QRCode.create(text, { errorCorrectionLevel: "M" }).version <= codeVersionMax;
-  } catch {
-    return false;
-  }
-}
-
-/** Two modules a character, dark on light whatever the terminal's colours are, with the quiet zone a scanner needs. */
-export function qrCode(text: string): string {
-  const { modules } = QRCode.create(text, { errorCorrectionLevel: "M" });
-  const dark = (x: number, y: number) =>
-    x >= 0 && y >= 0 && x < modules.size && y < modules.size && modules.get(y, x) === 1;
-  // ISO/IEC 18004: four modules on each side.
-  const quiet = 4;
-  const lines: string[] = [];
-  for (let y = -quiet; y < modules.size + quiet; y += 2) {
-    let line = "";
-    for (let x = -quiet; x < modules.size + quiet; x++) {
-      const [top, bottom] = [dark(x, y), dark(x, y + 1)];
-      line += top ? (bottom ? " " : "▄") : bottom ? "▀" : "█";
-    }
-    lines.push(`\u001b[97;40m${line}\u001b[0m`);
-  }
-  return lines.join("\n");
 }
 
 export function duration(seconds: number): string {

@@ -2,7 +2,7 @@
 // (TIOCEXCL), so that a second opener is refused instead of stealing octets.
 
 import { realpath } from "node:fs/promises";
-import { SerialPort } from "serialport";
+import type { SerialPort } from "serialport";
 import type { Clock } from "#base/clock.ts";
 import { TimeoutError, within } from "#base/deadline.ts";
 import { DeviceFault } from "#contract/faults.ts";
@@ -42,7 +42,10 @@ export async function openSerialChannel(
   signal.throwIfAborted();
   const { path, baudRate, parity, stopBits, dataBits = 8 } = settings;
   await refuseHeld(path);
-  const port = new SerialPort({ path, baudRate, parity, stopBits, dataBits, lock: true, autoOpen: false });
+  // Seventeen megabytes that a gateway without serial lines need not hold.
+  const library = await import("serialport");
+  signal.throwIfAborted();
+  const port = new library.SerialPort({ path, baudRate, parity, stopBits, dataBits, lock: true, autoOpen: false });
   const opening = completes(done => port.open(done));
   try {
     await within(clock, serialOpenMs, path, signal, () => opening);

@@ -6,6 +6,7 @@ import { type CommandBody, CommandError } from "../command.ts";
 import { playStory } from "../demo/story.ts";
 import { startWorld, type World } from "../demo/world.ts";
 import { createOutput, screenOf } from "../output.ts";
+import { qrCode } from "../qr-code.ts";
 import { printStatus, type Status } from "../status-text.ts";
 
 export const demo: CommandBody = {
@@ -44,7 +45,7 @@ async function show(world: World, print: (line: string) => void, signal: AbortSi
     const complete = status?.nodes.every(({ thing }) => thing === undefined || thing.state !== "unregistered");
     if (status !== undefined && shape !== before && (complete || !first)) {
       print(`\n${new Date(systemClock.now()).toISOString()}`);
-      printStatus(status, out, first);
+      printStatus(status, out, first ? qrCode : undefined);
       if (first) for (const line of hints(world)) print(line);
       before = shape;
       first = false;

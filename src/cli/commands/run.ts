@@ -39,7 +39,7 @@ ${Object.entries(bootSettings.shape)
     const file = call.text("config");
     if (file === undefined) throw new UsageError("Say with --config FILE which boot settings to use.");
     const format = formatOf(call);
-    const codes = showsCodes(call);
+    const draw = showsCodes(call) ? (await import("../qr-code.ts")).qrCode : undefined;
     // Who reads the log may go away; that is no reason to stop reading meters.
     process.stderr.on("error", () => {});
     const log = createLog(event => {
@@ -55,8 +55,8 @@ ${Object.entries(bootSettings.shape)
         signal: AbortSignal.any([call.signal, restart.signal]),
         restart: () => restart.abort(),
         announce: status => {
-          call.out.value(codes ? status : withoutCodes(status));
-          printStatus(status, call.out, codes);
+          call.out.value(draw ? status : withoutCodes(status));
+          printStatus(status, call.out, draw);
         },
       });
       return restart.signal.aborted ? restartCode : 0;

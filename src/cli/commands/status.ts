@@ -23,9 +23,9 @@ export const status: CommandBody = {
     const folder = call.text("data") ?? runningDemo()?.dataFolder ?? "data";
     try {
       const status = (await askStatus(resolve(folder, "status.sock"), systemClock, call.signal)) as Status;
-      const codes = call.flag("codes");
-      call.out.value(codes ? status : withoutCodes(status));
-      printStatus(status, call.out, codes);
+      const draw = call.flag("codes") ? (await import("../qr-code.ts")).qrCode : undefined;
+      call.out.value(draw ? status : withoutCodes(status));
+      printStatus(status, call.out, draw);
       return 0;
     } catch (error) {
       if (error instanceof NotRunningError) throw new CommandError(error.message);

@@ -2,6 +2,7 @@
 
 import type { NodeRef } from "#contract/node.ts";
 import { createOutput, screenOf } from "../output.ts";
+import { qrCode } from "../qr-code.ts";
 import { ownership, printStatus, type Status } from "../status-text.ts";
 import { type Checks, demand, until } from "./checks.ts";
 import { deadNodes } from "./serial-devices.ts";
@@ -53,7 +54,7 @@ export async function claimSteps(world: World, { step, check }: Checks, signal: 
   printStatus(
     status,
     createOutput(false, text => world.print(text.replace(/\n$/, "")), screenOf(process.stdout, process.env)),
-    true,
+    qrCode,
   );
 
   step("Step 2: an owner claims the appliance and its heat meter with the codes of their labels");
