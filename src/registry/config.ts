@@ -11,20 +11,15 @@ const domain = z.string().refine(text => isDomainJid(text), "is not a domain, su
 const switched = () => z.union([z.stringbool(), z.boolean()], { error: "is true or false" }).default(false);
 const port = "is a number from 1 to 65535";
 
-const listed = () =>
+/** A list, or a text with blanks or commas between, as on the command line. */
+const listOf = <T extends z.ZodType>(one: T) =>
   z
     .preprocess(
-      value => (typeof value === "string" ? value.split(/[\s,]+/).filter(one => one !== "") : value),
-      z.array(z.string().refine(isToken, "is not a token")),
+      value => (typeof value === "string" ? value.split(/[\s,]+/).filter(part => part !== "") : value),
+      z.array(one),
     )
     .default([]);
-const domains = () =>
-  z
-    .preprocess(
-      value => (typeof value === "string" ? value.split(/[\s,]+/).filter(one => one !== "") : value),
-      z.array(domain),
-    )
-    .default([]);
+const domains = () => listOf(domain);
 const others = () => domains().refine(list => list.length <= federationPeersMax, `are ${federationPeersMax} at most`);
 
 export const registrySettings = z.strictObject({
@@ -70,20 +65,14 @@ export const registrySettings = z.strictObject({
     .optional()
     .meta({ title: "Folder of authorities whose certificates get tokens, and of pinned ones named after accounts" }),
   tokenPinFirst: switched().meta({ title: "The first key that a local account shows gets a token, and no other does" }),
-  revokedTokens: listed().meta({ title: "Tokens that are taken back" }),
+  revokedTokens: listOf(z.string().refine(isToken, "is not a token")).meta({ title: "Tokens that are taken back" }),
   /** Without them no events are received (docs/events.md). */
-  eventLogSenders: z
-    .preprocess(
-      value => (typeof value === "string" ? value.split(/[\s,]+/).filter(one => one !== "") : value),
-      z.array(
-        z
-          .string()
-          .refine(text => parseJid(text)?.resource === "", "is no address of a sender, and no domain")
-          .transform(text => bareJid(text) ?? text),
-      ),
-    )
-    .default([])
-    .meta({ title: "Addresses, and domains with all in them, whose events are taken and kept" }),
+  eventLogSenders: listOf(
+    z
+      .string()
+      .refine(text => parseJid(text)?.resource === "", "is no address of a sender, and no domain")
+      .transform(text => bareJid(text) ?? text),
+  ).meta({ title: "Addresses, and domains with all in them, whose events are taken and kept" }),
   /** Distributed search; without them it is a local one (DISCO-DEBBY-01). */
   peerRegistries: others().meta({ title: "Registries that are asked too when somebody searches everywhere" }),
   parentRegistry: domain.optional().meta({ title: "Registry of the broker above, asked when nothing is found" }),
